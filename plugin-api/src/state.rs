@@ -29,6 +29,8 @@ use crate::schema::{Kind, SchemaBuilder, TypeDef, mix};
 pub unsafe trait StateType: Sized + 'static {
     /// A hash over the whole shape, known at compile time. Equal shapes, and only those, are equal.
     const FINGERPRINT: u64;
+    /// The author's schema number of a `#[state]` type; 0 for all others.
+    const NUMBER: u32 = 0;
 
     /// The definition of this type; the types it uses are added to `schema`.
     fn describe(schema: &mut SchemaBuilder) -> TypeDef;

@@ -1,0 +1,133 @@
+//! How the rest of the host talks to an engine: commands through a channel, counters through memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::{Code, Error, Result};
+use crate::generation::Callable;
+
+/// What the control thread asks of an engine. Each carries the sender of its answer.
+#[derive(Debug)]
+pub enum Command {
+    /// Make another generation the active one.
+    Use(Switch, oneshot::Sender<Result<Switched>>),
+    /// Run an admin verb of the plugin; the answer is its text.
+    Plugin(Vec<Vec<u8>>, oneshot::Sender<Result<Vec<u8>>>),
+    /// Finish what is being answered, close every client, end the thread.
+    Stop(oneshot::Sender<()>),
+}
+
+/// A switch to another generation, prepared by the control thread.
+#[derive(Debug)]
+pub struct Switch {
+    /// The generation to switch to.
+    pub to: Callable,
+    /// Only look: answer with the plan, switch nothing.
+    pub dry_run: bool,
+}
+
+/// What a switch did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Switched {
+    /// From the last return of the old code until the new code may be called, nanoseconds.
+    pub pause_ns: u64,
+    /// The generation that served before.
+    pub from: u64,
+}
+
+/// Counters that an engine publishes and anybody may read. Written by the engine only, so a plain
+/// load and store of relaxed atomics is exact.
+#[derive(Debug, Default)]
+#[allow(missing_docs, reason = "the names say it; units last, plain numbers otherwise")]
+pub struct Counters {
+    pub generation: AtomicU64,
+    pub clients: AtomicU64,
+    pub connections: AtomicU64,
+    pub rejected: AtomicU64,
+    pub calls: AtomicU64,
+    pub panics: AtomicU64,
+    pub failed: AtomicU64,
+    pub swaps: AtomicU64,
+    pub swap_pause_ns_last: AtomicU64,
+    pub swap_pause_ns_max: AtomicU64,
+    pub state_bytes: AtomicU64,
+    pub state_bytes_peak: AtomicU64,
+    pub bytes_in: AtomicU64,
+    pub bytes_out: AtomicU64,
+    pub closed_slow: AtomicU64,
+    pub closed_unread: AtomicU64,
+    /// Monotonic nanoseconds at which the running call began; 0 between calls.
+    pub call_since_ns: AtomicU64,
+    /// Which function of the table the running call is in; see `engine::call`.
+    pub call_kind: AtomicU64,
+}
+
+impl Counters {
+    /// Adds to a counter. Engine thread only.
+    #[inline]
+    pub fn add(counter: &AtomicU64, by: u64) {
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+    }
+
+    /// Reads a counter.
+    #[inline]
+    pub fn get(counter: &AtomicU64) -> u64 {
+        counter.load(Ordering::Relaxed)
+    }
+}
+
+/// A running engine, as the control thread sees it.
+#[derive(Debug, Clone)]
+pub struct EngineHandle {
+    /// The server's name.
+    pub name: String,
+    /// The address it listens on, with the real port.
+    pub listen: std::net::SocketAddr,
+    /// When it started, milliseconds since the Unix epoch.
+    pub started_ms: u64,
+    /// Published counters.
+    pub counters: Arc<Counters>,
+    pub(crate) commands: mpsc::UnboundedSender<Command>,
+}
+
+impl EngineHandle {
+    /// Switches to another generation.
+    ///
+    /// # Errors
+    /// What the engine or the plugin refused; nothing changed then.
+    pub async fn switch(&self, switch: Switch) -> Result<Switched> {
+        self.ask(|answer| Command::Use(switch, answer)).await?
+    }
+
+    /// Runs an admin verb of the active plugin.
+    ///
+    /// # Errors
+    /// What the plugin refused, or its panic.
+    pub async fn plugin_command(&self, args: Vec<Vec<u8>>) -> Result<Vec<u8>> {
+        self.ask(|answer| Command::Plugin(args, answer)).await?
+    }
+
+    /// Stops the engine gracefully; returns when its clients are served and closed.
+    ///
+    /// # Errors
+    /// When the engine is gone already.
+    pub async fn stop(&self) -> Result<()> {
+        self.ask(Command::Stop).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T> {
+        let (answer, hear) = oneshot::channel();
+        let gone = || {
+            Error::new(
+                Code::Internal,
+                format!("server '{}' does not answer", self.name),
+                "its engine has ended",
+                "look at the host's log, then restart the host",
+            )
+        };
+        self.commands.send(command(answer)).map_err(|_| gone())?;
+        hear.await.map_err(|_| gone())
+    }
+}

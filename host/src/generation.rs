@@ -1,0 +1,53 @@
+//! What the loader hands on: an artifact's facts, its image, and what an engine needs to call it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hotshell_plugin_api::abi::PluginTable;
+use hotshell_plugin_api::schema::Schema;
+use serde::Serialize;
+
+/// One built `.so` and what it says of itself, read from its bytes before any of its code ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Artifact {
+    /// Absolute path it was read from.
+    pub path: PathBuf,
+    /// Plugin name.
+    pub plugin: String,
+    /// Semver.
+    pub version: String,
+    /// `sha256:...` of the bytes.
+    pub digest: String,
+    /// Machine, e.g. `x86_64-linux-gnu`.
+    pub target: String,
+    /// Boundary version.
+    pub abi_version: u32,
+    /// Version of hotshell-plugin-api it was built with.
+    pub api_version: String,
+    /// The author's schema number.
+    pub schema: u32,
+    /// Fingerprint of the whole schema.
+    pub schema_fingerprint: u64,
+    /// Ties the note to the code.
+    pub build_id: u64,
+    /// The exported symbol.
+    pub symbol: String,
+    /// Bytes of the file.
+    pub size: u64,
+}
+
+/// What an engine needs to call a generation: plain copies, no reference to the image's lifetime.
+/// The registry keeps the image mapped for as long as any engine holds one of these.
+#[derive(Debug, Clone)]
+pub struct Callable {
+    /// Number of the generation, from 1.
+    pub generation: u64,
+    /// Plugin name.
+    pub plugin: Arc<str>,
+    /// Semver.
+    pub version: Arc<str>,
+    /// The plugin's functions, copied out of the image.
+    pub table: PluginTable,
+    /// The schema, copied out of the image.
+    pub schema: Arc<Schema>,
+}
