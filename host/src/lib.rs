@@ -9,3 +9,4 @@ compile_error!(
 pub mod engine;
 pub mod error;
 pub mod generation;
+pub mod limits;

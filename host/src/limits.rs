@@ -1,0 +1,47 @@
+//! Every limit of the host, with its name, in one file.
+
+use std::time::Duration;
+
+/// Limits of one server. All can be set per server in the configuration file, under these names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Most clients connected at once; more are turned away at once.
+    pub max_clients: usize,
+    /// Most unread input a client may pile up, bytes. A client at the limit whose request is still not
+    /// whole is closed.
+    pub max_unread_bytes: usize,
+    /// Unsent output above which the shell stops reading from that client, bytes.
+    pub soft_unsent_bytes: usize,
+    /// Unsent output above which a client is closed, bytes.
+    pub max_unsent_bytes: usize,
+    /// Most generations kept mapped at once per server, the active one included.
+    pub max_resident: usize,
+    /// Most images that may stay mapped after their generation was discarded, per host.
+    pub max_retained: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_clients: 10_000,
+            max_unread_bytes: 1 << 30,
+            soft_unsent_bytes: 1 << 20,
+            max_unsent_bytes: 1 << 30,
+            max_resident: 4,
+            max_retained: 64,
+        }
+    }
+}
+
+/// How long the vet child may take.
+pub const VET_TIMEOUT: Duration = Duration::from_secs(5);
+/// Address space of the vet child, bytes.
+pub const VET_MEMORY: u64 = 4 << 30;
+/// Largest plugin file that is read, bytes.
+pub const MAX_ARTIFACT_BYTES: u64 = 1 << 30;
+/// Longest line, argument or request on the admin socket, bytes.
+pub const MAX_ADMIN_REQUEST: usize = 64 << 10;
+/// Most admin connections at once.
+pub const MAX_ADMIN_CONNECTIONS: usize = 64;
+/// How long a graceful stop waits for clients that do not read their replies.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(5);
