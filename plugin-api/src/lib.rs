@@ -46,23 +46,24 @@ pub mod state;
 /// ```
 ///
 /// It fixes the layout (`repr(C)` for structs, `repr(u8)` for enums) and implements
-/// [`StateType`](state::StateType): the fingerprint, a constant over names, offsets, types, variants
-/// and schema number, and the description that goes into the [`Schema`](schema::Schema). It also
-/// implements `Default` for structs, since a field that a version adds starts with its default.
-/// Derives of your own (`Debug`, `Clone`, `PartialEq`) may stand above or below it.
+/// [`StateType`](state::StateType): the fingerprint, a constant over names, offsets, types,
+/// variants and schema number, and the description that goes into the [`Schema`](schema::Schema).
+/// It also implements `Default` for structs, since a field that a version adds starts with its
+/// default. Derives of your own (`Debug`, `Clone`, `PartialEq`) may stand above or below it.
 ///
 /// # Options of the type
-/// - `schema = N`: the author's schema number, a `u32`, 0 when not given. Raise it when the meaning of
-///   the fields changes and their shape does not, such as seconds that become milliseconds.
+/// - `schema = N`: the author's schema number, a `u32`, 0 when not given. Raise it when the
+///   meaning of the fields changes and their shape does not, such as seconds that become
+///   milliseconds.
 /// - `key`: the type may be a key. All fields must be keys. Implements
-///   [`StateKey`](state::StateKey), and from it `PartialEq`, `Eq`, `PartialOrd`, `Ord` and `Hash`; so
-///   one written by hand or derived is a conflict (E0119). Structs compare field by field, enums by
-///   variant in their order and then by field.
+///   [`StateKey`](state::StateKey), and from it `PartialEq`, `Eq`, `PartialOrd`, `Ord` and
+///   `Hash`; so one written by hand or derived is a conflict (E0119). Structs compare field by
+///   field, enums by variant in their order and then by field.
 /// - `no_default`: the struct gets no `Default`.
 ///
 /// # Options of a field
-/// - `default = EXPR`: its value in `Default`. Without it the type's own `Default` counts; arrays of
-///   any length start with their element's.
+/// - `default = EXPR`: its value in `Default`. Without it the type's own `Default` counts; arrays
+///   of any length start with their element's.
 /// - `recursive`: see below.
 ///
 /// # Options of a variant
@@ -71,8 +72,8 @@ pub mod state;
 /// # What it refuses
 /// At the type of the field: whatever is not a [`StateType`](state::StateType), such as function
 /// pointers, references, `dyn`, tuples, `usize` and the collections of std. On the whole type: a
-/// `Drop` of its own, generics, unions, another `repr`, explicit discriminants, more than 256 variants,
-/// `#[cfg]` on a field or variant.
+/// `Drop` of its own, generics, unions, another `repr`, explicit discriminants, more than 256
+/// variants, `#[cfg]` on a field or variant.
 ///
 /// ```compile_fail,E0277
 /// #[hotshell_plugin_api::state]
@@ -82,9 +83,9 @@ pub mod state;
 /// ```
 ///
 /// # Recursive types
-/// A type that names itself, as in `struct Node { children: Vec<Node> }`, needs nothing. Two types that
-/// contain each other do: each fingerprint would need the other, and rustc says "cycle detected"
-/// (E0391). Cut the cycle with `#[state(recursive)]` on the field that leads back:
+/// A type that names itself, as in `struct Node { children: Vec<Node> }`, needs nothing. Two
+/// types that contain each other do: each fingerprint would need the other, and rustc says "cycle
+/// detected" (E0391). Cut the cycle with `#[state(recursive)]` on the field that leads back:
 ///
 /// ```
 /// # use hotshell_plugin_api::schema::{Kind, SchemaBuilder, TypeDef};
@@ -117,8 +118,8 @@ pub mod state;
 /// # }
 /// ```
 ///
-/// Such a field adds only the words `Vec<House>` to the fingerprint of `Room`, so put it on the type
-/// farther from the root. The schema, which is what `use` compares, follows it in full.
+/// Such a field adds only the words `Vec<House>` to the fingerprint of `Room`, so put it on the
+/// type farther from the root. The schema, which is what `use` compares, follows it in full.
 pub use hotshell_plugin_api_macros::state;
 
 #[doc(hidden)]

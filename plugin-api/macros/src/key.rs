@@ -23,7 +23,7 @@ fn state_key(item: &StateItem) -> TokenStream {
     let ident = &item.ident;
     let (hash, eq, cmp) = (hash_into(item), key_eq(item), key_cmp(item));
     quote! {
-        // SAFETY: all three go through the same fields in the same order, each by its own `StateKey`.
+        // SAFETY: all three go through the same fields in the same order, each by its key.
         unsafe impl ::hotshell_plugin_api::state::StateKey for #ident {
             #[inline]
             fn hash_into(
@@ -74,8 +74,9 @@ fn std_hash(ident: &Ident) -> TokenStream {
     quote! {
         impl ::core::hash::Hash for #ident {
             fn hash<__H: ::core::hash::Hasher>(&self, __hasher: &mut __H) {
-                let seed = ::core::hash::Hasher::finish(__hasher);
-                let mut key = ::hotshell_plugin_api::collections::hash::KeyHasher::new([seed, !seed]);
+                let seed = 0x243f_6a88_85a3_08d3 ^ ::core::hash::Hasher::finish(__hasher);
+                let seed = [seed, !seed];
+                let mut key = ::hotshell_plugin_api::collections::hash::KeyHasher::new(seed);
                 ::hotshell_plugin_api::state::StateKey::hash_into(self, &mut key);
                 ::core::hash::Hasher::write_u64(__hasher, key.finish());
             }

@@ -1,6 +1,7 @@
 //! From tokens to a [`StateItem`], or to an error that says what to write instead.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::Parser;
 use syn::spanned::Spanned;
@@ -36,7 +37,7 @@ fn read(options: TokenStream, item: &mut DeriveInput) -> Result<StateItem> {
     let (ident, schema, key) = (item.ident.clone(), options.schema.unwrap_or(0), options.key);
     let body = match &mut item.data {
         Data::Struct(data) => {
-            Body::Struct { parts: parts(&mut data.fields)?, default: !options.no_default }
+            Body::Struct { parts: parts(&ident, &mut data.fields)?, default: !options.no_default }
         }
         Data::Enum(_) if options.no_default => {
             let what = "`no_default` is for structs; an enum has a Default only where a variant \
@@ -115,7 +116,7 @@ fn enum_body(ident: &Ident, data: &mut syn::DataEnum) -> Result<Body> {
             let what = "another variant is already marked #[state(default)]";
             return Err(Error::new(variant.ident.span(), what));
         }
-        let parts = parts(&mut variant.fields)?;
+        let parts = parts(ident, &mut variant.fields)?;
         if default != Some(tag) {
             refuse_unused_defaults(&parts)?;
         }
@@ -134,22 +135,45 @@ fn variant_is_default(variant: &mut syn::Variant) -> Result<bool> {
     Ok(VariantOptions::take(&mut variant.attrs)?.default)
 }
 
-fn parts(fields: &mut Fields) -> Result<Parts> {
-    fields.iter_mut().enumerate().map(|(i, field)| part(i, field)).collect::<Result<_>>().map(Parts)
+fn parts(own: &Ident, fields: &mut Fields) -> Result<Parts> {
+    fields
+        .iter_mut()
+        .enumerate()
+        .map(|(i, field)| part(own, i, field))
+        .collect::<Result<_>>()
+        .map(Parts)
 }
 
-fn part(position: usize, field: &mut Field) -> Result<Part> {
+fn part(own: &Ident, position: usize, field: &mut Field) -> Result<Part> {
     refuse_cfg(&field.attrs)?;
     let FieldOptions { default, recursive } = FieldOptions::take(&mut field.attrs)?;
-    let ty = field.ty.clone();
+    let ty = syn::parse2(without_self(field.ty.to_token_stream(), own))?;
     let (member, name) = match &field.ident {
         Some(ident) => (Member::from(ident.clone()), ident.unraw().to_string()),
         None => {
-            let index = Index { index: position as u32, span: ty.span() };
+            let index = Index { index: position as u32, span: field.ty.span() };
             (Member::from(index), position.to_string())
         }
     };
     Ok(Part { member, name, ty, default, recursive })
+}
+
+/// The emitted constants stand beside the type, where `Self` has no meaning.
+fn without_self(ty: TokenStream, own: &Ident) -> TokenStream {
+    let named = |token| match token {
+        TokenTree::Ident(word) if word == "Self" => {
+            let mut own = own.clone();
+            own.set_span(word.span());
+            own.into()
+        }
+        TokenTree::Group(group) => {
+            let mut inner = Group::new(group.delimiter(), without_self(group.stream(), own));
+            inner.set_span(group.span());
+            inner.into()
+        }
+        token => token,
+    };
+    ty.into_iter().map(named).collect()
 }
 
 /// An attribute macro sees fields that `#[cfg]` is going to remove.

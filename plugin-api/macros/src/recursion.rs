@@ -1,9 +1,9 @@
 //! Types that contain themselves: `struct Node { children: Vec<Node> }`.
 //!
-//! The fingerprint of `Node` needs that of `Vec<Node>`, which needs that of `Node`: rustc would refuse
-//! the cycle. So where a field's type says the type's own name, the fingerprint is taken of the same
-//! type around a stand-in, "the type we are in". Two types that contain each other are cut by
-//! `#[state(recursive)]` on one of the fields.
+//! The fingerprint of `Node` needs that of `Vec<Node>`, which needs that of `Node`: rustc would
+//! refuse the cycle. So where a field's type says the type's own name, the fingerprint is taken
+//! of the same type around a stand-in, "the type we are in". Two types that contain each other
+//! are cut by `#[state(recursive)]` on one of the fields.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -85,10 +85,10 @@ fn fingerprint_of_stand_ins() -> TokenStream {
     }
 }
 
-/// Puts the stand-in where `ty` says `own` or `Self`; whether it did.
+/// Puts the stand-in where `ty` says `own`; whether it did.
 fn replace(ty: &mut Type, own: &Ident) -> bool {
     match ty {
-        Type::Path(path) if path.path.is_ident(own) || path.path.is_ident("Self") => {
+        Type::Path(path) if path.path.is_ident(own) => {
             *ty = syn::parse_quote_spanned!(ty.span()=> __Recursion);
             true
         }
