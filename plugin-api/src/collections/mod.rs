@@ -6,9 +6,11 @@ pub mod hash;
 pub mod option;
 pub mod string;
 pub mod vec;
+pub mod vec_deque;
 
 pub use boxed::Box;
 pub use bytes::Bytes;
 pub use option::Option;
 pub use string::String;
 pub use vec::Vec;
+pub use vec_deque::VecDeque;
