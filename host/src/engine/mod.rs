@@ -81,6 +81,19 @@ pub fn start(config: EngineConfig, first: Callable) -> Result<EngineHandle> {
     outcome.map(|()| handle)
 }
 
+/// A panic of the host itself on an engine's thread ends the process: clients that hang on a server
+/// without an engine are worse off than clients that reconnect to one that a supervisor restarted.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("engine: the host panicked; aborting, so that a supervisor restarts it");
+            std::process::abort();
+        }
+    }
+}
+
 fn bind(address: SocketAddr) -> Result<std::net::TcpListener> {
     use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
     let bind = || -> std::io::Result<std::net::TcpListener> {
