@@ -1,1 +1,74 @@
-fn main() {}
+//! Benchmarks of hotshell. Every figure is a ratio against a peer in the same run, or a stop that the
+//! host measured itself.
+
+mod admin;
+mod artifacts;
+mod bars;
+mod clock;
+mod host;
+mod process;
+mod random;
+mod rehearse;
+mod report;
+mod resp;
+mod swap;
+mod traffic;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// The allocator of the host, so that peers in this process have the same one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Benchmarks of hotshell: ratios against a peer in the same run, or stops that the host measured.
+///
+/// Build first: cargo build --release -p hotshell -p kv-v1 -p kv-v2
+#[derive(Debug, Parser)]
+#[command(name = "hotshell-bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    what: What,
+    /// Print one JSON object instead of tables
+    #[arg(long, global = true)]
+    json: bool,
+    /// Exit with 1 when a bar does not hold
+    #[arg(long, global = true)]
+    strict: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Swaps under traffic: the stop, what clients notice, whether anything is lost
+    Swap(swap::SwapArgs),
+    /// The traffic of `swap` against any RESP server, without swaps
+    Rehearse(rehearse::RehearseArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(u8::from(cli.strict)),
+        Err(error) => {
+            eprintln!("error: {error:?}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Answers whether all bars hold.
+fn run(cli: &Cli) -> Result<bool> {
+    let report = match &cli.what {
+        What::Swap(args) => swap::run(args),
+        What::Rehearse(args) => rehearse::run(args),
+    }?;
+    if cli.json {
+        println!("{}", report.json());
+    } else {
+        println!("{report}");
+    }
+    Ok(report.passes())
+}
