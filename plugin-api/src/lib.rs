@@ -135,6 +135,6 @@ pub use abi_stable;
 pub mod prelude {
     pub use crate::buffer::Out;
     pub use crate::ctx::{ClientId, CommandCtx, Ctx, InitCtx, Level, ServerCtx, Shell};
-    pub use crate::export_plugin;
+    pub use crate::{export_plugin, framing, state};
     pub use crate::plugin::{Flow, Plugin, Refusal};
 }
