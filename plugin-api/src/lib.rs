@@ -7,6 +7,7 @@ compile_error!("hotshell state is little-endian; this target is not supported");
 extern crate self as hotshell_plugin_api;
 
 pub mod collections;
+pub mod framing;
 pub mod heap;
 pub mod schema;
 pub mod state;
