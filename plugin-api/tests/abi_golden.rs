@@ -24,36 +24,127 @@ fn shapes() -> String {
     writeln!(out, "abi {}", abi::ABI_VERSION).unwrap();
     writeln!(out, "magic {:#x}, note type {:#x}", abi::MAGIC, note::NOTE_TYPE).unwrap();
     shape!(out, Entry { magic, abi_version, size, build_id, sabi_header, layout, table });
-    shape!(out, PluginTable {
-        attach, schema, init, connect, data, resume, disconnect, tick, self_test, panicked, command,
-        event, shutdown, drop_state, extension
-    });
-    shape!(out, HostTable {
-        magic, abi_version, size, build_id, heap, log, log_enabled, unix_ms, monotonic_ns, random,
-        output_of, send_many, session_of, client_info, client_after, close, resume, config, count,
-        server_info, stop
-    });
-    shape!(out, HeapTable {
-        size, reserved, alloc, alloc_zeroed, realloc, free, discard, random
-    });
-    shape!(out, Call {
-        size, failed, client, server, state, session, out, input, input_len, begun, need, unix_ms,
-        monotonic_ns, wake_at_ms, message
-    });
+    shape!(
+        out,
+        PluginTable {
+            attach,
+            schema,
+            init,
+            connect,
+            data,
+            resume,
+            disconnect,
+            tick,
+            self_test,
+            panicked,
+            command,
+            event,
+            shutdown,
+            drop_state,
+            extension
+        }
+    );
+    shape!(
+        out,
+        HostTable {
+            magic,
+            abi_version,
+            size,
+            build_id,
+            heap,
+            log,
+            log_enabled,
+            unix_ms,
+            monotonic_ns,
+            random,
+            output_of,
+            send_many,
+            session_of,
+            client_info,
+            client_after,
+            close,
+            resume,
+            config,
+            count,
+            server_info,
+            stop
+        }
+    );
+    shape!(out, HeapTable { size, reserved, alloc, alloc_zeroed, realloc, free, discard, random });
+    shape!(
+        out,
+        Call {
+            size,
+            failed,
+            client,
+            server,
+            state,
+            session,
+            out,
+            input,
+            input_len,
+            begun,
+            need,
+            unix_ms,
+            monotonic_ns,
+            wake_at_ms,
+            message
+        }
+    );
     shape!(out, Outcome { code, reserved, consumed });
     shape!(out, Buffer { ptr, len, cap });
-    shape!(out, ClientInfo {
-        size, direction, id, peer_ip, peer_port, blocked, unread, unsent, idle_ms, connected_ms
-    });
-    shape!(out, ServerInfo {
-        size, pid, port, reserved, generation, started_ms, clients, connections, rejected, calls,
-        state_bytes, bytes_in, bytes_out, max_clients, swaps, state_bytes_peak
-    });
+    shape!(
+        out,
+        ClientInfo {
+            size,
+            direction,
+            id,
+            peer_ip,
+            peer_port,
+            blocked,
+            unread,
+            unsent,
+            idle_ms,
+            connected_ms
+        }
+    );
+    shape!(
+        out,
+        ServerInfo {
+            size,
+            pid,
+            port,
+            reserved,
+            generation,
+            started_ms,
+            clients,
+            connections,
+            rejected,
+            calls,
+            state_bytes,
+            bytes_in,
+            bytes_out,
+            max_clients,
+            swaps,
+            state_bytes_peak
+        }
+    );
     shape!(out, Note { name_size, body_size, kind, name, body });
-    shape!(out, NoteBody {
-        abi_version, panic_abort, schema_fingerprint, build_id, schema_number, reserved, plugin,
-        version, symbol, api_version
-    });
+    shape!(
+        out,
+        NoteBody {
+            abi_version,
+            panic_abort,
+            schema_fingerprint,
+            build_id,
+            schema_number,
+            reserved,
+            plugin,
+            version,
+            symbol,
+            api_version
+        }
+    );
     shape!(out, UnitHead { layout, epoch });
     let outcomes = [
         abi::OUTCOME_DONE,

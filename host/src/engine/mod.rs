@@ -88,7 +88,9 @@ struct AbortOnPanic;
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            tracing::error!("engine: the host panicked; aborting, so that a supervisor restarts it");
+            tracing::error!(
+                "engine: the host panicked; aborting, so that a supervisor restarts it"
+            );
             std::process::abort();
         }
     }
