@@ -10,3 +10,4 @@ pub mod engine;
 pub mod error;
 pub mod generation;
 pub mod limits;
+pub mod loader;
