@@ -3,6 +3,9 @@
 //! Runs on any thread but an engine's. A load that fails leaves nothing behind: no mapping, no file,
 //! no process, no descriptor.
 
+#[cfg(test)]
+#[path = "../../../tests/src/artifacts.rs"]
+mod artifacts;
 mod elf;
 mod fetch;
 mod handshake;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use hotshell_plugin_api::schema::Schema;
 
 use super::inspect::{Inspected, Reason};
-use crate::error::{Code, Error};
+use crate::error::Code;
 use crate::generation::Artifact;
 pub use child::vet_main;
 pub use host::host_table as vet_host_table;
@@ -151,12 +151,4 @@ fn signal_name(signal: i32) -> String {
     ];
     let known = NAMES.iter().find(|n| n.0 == signal);
     known.map_or_else(|| format!("signal {signal}"), |n| n.1.to_owned())
-}
-
-/// The load's error for a reason.
-impl Reason {
-    /// Names the file.
-    pub(super) fn about(self, path: &Path) -> Error {
-        super::refuse(path, self.code, self.detail, self.hint)
-    }
 }
