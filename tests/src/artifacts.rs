@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The plugins that tests load.
-const PACKAGES: [&str; 4] = ["misbehave", "wrong-layout", "counter-v1", "counter-v2"];
+const PACKAGES: [&str; 2] = ["misbehave", "wrong-layout"];
 
 /// The `.so` of a package, built with the profile of the running test.
 ///

@@ -30,6 +30,12 @@ pub(super) struct Tables {
     pub engine: &'static HostTable,
 }
 
+// SAFETY: the tables are never written, what they point to lives as long as the process, and who
+// calls which function on which thread is each function's own rule.
+unsafe impl Send for Tables {}
+// SAFETY: as above.
+unsafe impl Sync for Tables {}
+
 impl Tables {
     /// Makes the loader's version; it lives as long as the process, as images may keep it.
     pub fn new(engine: &'static HostTable) -> Self {

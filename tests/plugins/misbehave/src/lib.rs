@@ -14,6 +14,8 @@
 //! A request that panicked is answered `error <message>\n`. The state is the number of requests
 //! answered, the session the number of this client's.
 //!
+//! With `answer-otherwise` the answer is `<word> otherwise\n`: the same plugin, recognisably other code.
+//!
 //! Behaviours: see [`patched::ALL`]. One per copy. Those named `ctor-*` act when the image is mapped,
 //! those named after a function in that function, `tls-destructor` and `thread` in `tick` (`thread`
 //! starts one that parks until the process ends).
@@ -131,7 +133,8 @@ fn answer(ctx: &mut Ctx<'_, Misbehave>, line: &[u8], len: usize) -> Flow {
         _ => {}
     }
     ctx.out.put(line);
-    ctx.out.put(b" ok\n");
+    let end: &[u8] = if patched::is("answer-otherwise") { b" otherwise\n" } else { b" ok\n" };
+    ctx.out.put(end);
     Flow::Done(len)
 }
 

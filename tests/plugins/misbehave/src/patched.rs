@@ -1,8 +1,9 @@
 //! The behaviour that tests patch into the bytes, and what happens before any function is called.
 
 /// What a copy can be told to do; `none` is as built.
-pub const ALL: [&str; 34] = [
+pub const ALL: [&str; 35] = [
     "none",
+    "answer-otherwise",
     "ctor-panic",
     "ctor-exit0",
     "ctor-exit1",
