@@ -3,13 +3,15 @@
 
 mod loader_support;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hotshell::error::Code;
+use hotshell::loader::{Loader, LoaderConfig, Target, vet_host_table};
 use hotshell_plugin_api::schema::Schema;
-use loader_support::{bench, bench_with, eventually, misbehave, says};
+use loader_support::{artifacts, bench, bench_with, eventually, misbehave, says};
 
 const CONSTRUCTOR: &str = "in a constructor, while it was being mapped";
 
@@ -87,6 +89,52 @@ fn a_crash_or_an_exit_in_init_is_contained() {
     let bench = bench();
     says(&bench.refusal_of("init-segv"), Code::Vet, &["killed by SIGSEGV", "in init"], "");
     says(&bench.refusal_of("init-exit"), Code::Vet, &["exit code 0", "in init"], "");
+}
+
+#[test]
+fn the_vet_child_knows_the_configuration() {
+    let bench = bench();
+    let path = bench.file("plugin.so", &misbehave("needs-config"));
+    let error = bench.load(&path).expect_err("a refusal");
+    says(&error, Code::Refused, &["needs mood = \"good\""], "");
+    let config = BTreeMap::from([("mood".to_owned(), "good".to_owned())]);
+    let target = Target { config: Some(&config), ..Target::default() };
+    bench.loader.check_for(&path, &target).expect("it has what it needs");
+}
+
+#[test]
+fn another_program_is_no_vet_child() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let mut config = LoaderConfig::new(dir.path());
+    config.vet_program = "/bin/false".into();
+    let loader = Loader::new(config.clone(), vet_host_table()).expect("a loader");
+    let error = loader.check(&artifacts::plugin("misbehave")).expect_err("a refusal");
+    let parts = ["vet child '/bin/false' ended its process with exit code 1 before it began"];
+    says(&error, Code::Vet, &parts, "hotshell program");
+    config.vet_program = "/nowhere/hotshell".into();
+    let loader = Loader::new(config, vet_host_table()).expect("a loader");
+    let error = loader.check(&artifacts::plugin("misbehave")).expect_err("a refusal");
+    says(&error, Code::Vet, &["'/nowhere/hotshell' cannot be started"], "");
+}
+
+#[test]
+fn a_stage_that_cannot_be_made_is_refused() {
+    let dir = tempfile::NamedTempFile::new().expect("a file");
+    let config = LoaderConfig::new(dir.path().join("stage"));
+    let error = Loader::new(config, vet_host_table()).expect_err("a refusal");
+    says(&error, Code::Start, &["Not a directory"], "name a directory");
+}
+
+#[test]
+fn leftovers_of_dead_hosts_are_removed_at_the_start() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let leftover = dir.path().join("4194305.1-1.0-0123456789ab-kv-1.0.0.so");
+    let stranger = dir.path().join("README");
+    for path in [&leftover, &stranger] {
+        std::fs::write(path, "x").expect("a file");
+    }
+    Loader::new(LoaderConfig::new(dir.path()), vet_host_table()).expect("a loader");
+    assert!(!leftover.exists() && stranger.exists());
 }
 
 #[test]

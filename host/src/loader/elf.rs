@@ -102,8 +102,7 @@ impl<'a> Elf<'a> {
 
     /// Whether `DT_FLAGS_1` carries NODELETE, which turns `dlclose` into a no-op.
     pub fn is_nodelete(&self) -> bool {
-        self.value(elf::DT_FLAGS_1)
-            .is_some_and(|flags| flags & u64::from(elf::DF_1_NODELETE.0) != 0)
+        self.value(elf::DT_FLAGS_1).is_some_and(|flags| flags & elf::DF_1_NODELETE.0 != 0)
     }
 
     /// Whether a symbol is GNU_UNIQUE (C++ inside), which pins the image as NODELETE does.

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::inspect::{Inspected, Reason};
-use super::map::{self, Mapped};
+use super::map::{self, Mapped, Place};
+use super::maps::{self, Mapping};
 use super::stage::Staged;
 
 /// A mapped artifact. Dropping it leaves it mapped, since a call may still reach it: only
@@ -42,8 +43,7 @@ struct Book {
 }
 
 struct Leftover {
-    file: super::maps::FileId,
-    span: std::ops::Range<usize>,
+    place: Place,
     entry: usize,
     _staged: Staged,
 }
@@ -74,7 +74,7 @@ impl Image {
 
     /// Whether the kernel has anything of the image mapped. Reads `/proc/self/maps`.
     pub fn is_mapped(&self) -> bool {
-        self.mapped.is_mapped()
+        self.mapped.place().is_in(&maps::read())
     }
 
     /// Why `dlclose` will not unmap it, if that was visible in the file.
@@ -90,16 +90,17 @@ impl Image {
     pub fn unmap(self) -> Unmapping {
         let Self { mapped, staged, pinned } = self;
         let staged = std::mem::ManuallyDrop::into_inner(staged);
-        let (file, span, entry) = (mapped.file.clone(), mapped.span.clone(), mapped.entry);
+        let (place, entry) = (mapped.place(), mapped.entry);
         let mut book = book();
         // SAFETY: the promise above.
         unsafe { mapped.close() };
-        book.sweep();
-        if !map::is_mapped(&file, &span) {
+        let maps = maps::read();
+        book.sweep(&maps);
+        if !place.is_in(&maps) {
             book.live.remove(&entry);
             return Unmapping::Unmapped;
         }
-        book.leftovers.push(Leftover { file, span, entry, _staged: staged });
+        book.leftovers.push(Leftover { place, entry, _staged: staged });
         Unmapping::Retained { reason: format!("still mapped after dlclose: {}", why(pinned)) }
     }
 }
@@ -117,16 +118,16 @@ impl fmt::Display for Unmapping {
 /// with the next `dlclose` after that thread ended.
 pub fn retained_images() -> usize {
     let mut book = book();
-    book.sweep();
+    book.sweep(&maps::read());
     book.leftovers.len()
 }
 
 impl Book {
     /// Forgets the leftovers that went in the meantime; their staged files go too.
-    fn sweep(&mut self) {
+    fn sweep(&mut self, maps: &std::io::Result<Vec<Mapping>>) {
         let Self { live, leftovers } = self;
         leftovers.retain(|leftover| {
-            let stays = map::is_mapped(&leftover.file, &leftover.span);
+            let stays = leftover.place.is_in(maps);
             if !stays {
                 live.remove(&leftover.entry);
             }
@@ -144,4 +145,28 @@ fn why(pinned: Option<&'static str>) -> &'static str {
 
 fn book() -> MutexGuard<'static, Book> {
     BOOK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+    use crate::loader::stage::Stage;
+    use crate::loader::{artifacts, fetch, inspect};
+
+    #[test]
+    fn code_that_is_mapped_already_is_not_taken_for_new() {
+        let dir = tempfile::TempDir::new().expect("a directory");
+        let fetched = fetch::fetch(&artifacts::plugin("misbehave")).expect("a plugin");
+        let inspected = inspect::inspect(&fetched).expect("a good plugin");
+        let stage = Stage::open(dir.path()).expect("a stage");
+        let staged = stage.put(&fetched, &inspected.artifact, 1).expect("a copy");
+        let again = staged.again();
+        let image = Image::map(staged, &inspected).unwrap_or_else(|r| panic!("{}", r.detail));
+        let Err(reason) = Image::map(again, &inspected) else { panic!("the same code twice") };
+        assert_eq!(reason.code, Code::StaleImage);
+        assert!(reason.detail.contains("where an older image is"), "{}", reason.detail);
+        assert!(image.is_mapped(), "the older one stays");
+        assert_eq!(image.unmap(), Unmapping::Unmapped);
+    }
 }

@@ -52,16 +52,25 @@ impl Mapped {
         let _ = library.close();
     }
 
-    /// Whether anything of the image is in the maps.
-    pub fn is_mapped(&self) -> bool {
-        is_mapped(&self.file, &self.span)
+    /// Where it is, for a look after it was closed.
+    pub fn place(&self) -> Place {
+        Place { file: self.file.clone(), span: self.span.clone() }
     }
 }
 
-/// Whether anything of this file lies in this range. When the maps cannot be read: assume it does.
-pub(super) fn is_mapped(file: &FileId, span: &Range<usize>) -> bool {
-    let here = |m: &Mapping| m.file == *file && overlap(&m.range, span);
-    maps::read().map_or(true, |mappings| mappings.iter().any(here))
+/// Where an image is, or was.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    file: FileId,
+    span: Range<usize>,
+}
+
+impl Place {
+    /// Whether anything of the image is in these maps. When they could not be read: assume it is.
+    pub fn is_in(&self, maps: &std::io::Result<Vec<Mapping>>) -> bool {
+        let here = |m: &Mapping| m.file == self.file && overlap(&m.range, &self.span);
+        maps.as_ref().map_or(true, |mappings| mappings.iter().any(here))
+    }
 }
 
 /// Maps a staged file and finds its entry. Constructors run here.
@@ -130,6 +139,6 @@ fn refused(error: &libloading::Error, inspected: &Inspected) -> Reason {
         detail.push_str(&format!("; it needs {}", inspected.extra_needed.join(", ")));
     }
     let hint = "hint: link it statically or install what it needs where `ldd` finds it; \
-                hint: a library changed under LD_LIBRARY_PATH is seen after a restart only";
+                hint: libraries beside the plugin ($ORIGIN) are not found, a private copy is mapped";
     Reason::new(Code::Dlopen, detail, hint)
 }

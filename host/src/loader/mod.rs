@@ -18,6 +18,7 @@ mod note;
 mod stage;
 mod vet;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,6 +57,17 @@ pub struct Loader {
     stage: Stage,
     vet: Vet,
     tables: Tables,
+}
+
+/// The server that a file is meant for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Target<'a> {
+    /// Number of the generation that is to be; 0 when none is.
+    pub generation: u64,
+    /// Schema of the state that is to be taken over; `None` for a server that starts.
+    pub against: Option<&'a Schema>,
+    /// Texts under `[plugin]`: `init` and `self_test` see them in the vet child.
+    pub config: Option<&'a BTreeMap<String, String>>,
 }
 
 /// What [`Loader::check`] found.
@@ -137,19 +149,25 @@ impl Loader {
     /// # Errors
     /// Whatever a load would refuse.
     pub fn check(&self, path: &Path) -> Result<Checked> {
+        self.check_for(path, &Target::default())
+    }
+
+    /// [`Loader::check`] for a server, whose schema and configuration count.
+    ///
+    /// # Errors
+    /// Whatever a load would refuse.
+    pub fn check_for(&self, path: &Path, target: &Target<'_>) -> Result<Checked> {
         let mut timings = Timings::default();
-        let vouched = self.vouch(path, 0, &AtomicBool::new(false), &mut timings)?;
+        let vouched = self.vouch(path, target, &AtomicBool::new(false), &mut timings)?;
         let warnings = warnings(&vouched);
         let Vouched { inspected, vetted, .. } = vouched;
         Ok(Checked { artifact: inspected.artifact, schema: vetted.schema, warnings, timings })
     }
 
-    /// Loads a file as a generation. `against` is the schema of the state that the generation is to
-    /// take over, `None` when it starts with a fresh state. `cancel` is looked at between the stages
-    /// and while the vet child runs.
+    /// [`Loader::load_for`] a server whose plugins have no configuration.
     ///
     /// # Errors
-    /// Each stage has its codes; after any error nothing is left of the load.
+    /// See [`Loader::load_for`].
     pub fn load(
         &self,
         path: &Path,
@@ -157,19 +175,32 @@ impl Loader {
         against: Option<&Schema>,
         cancel: &AtomicBool,
     ) -> Result<Loaded> {
+        self.load_for(path, &Target { generation, against, ..Target::default() }, cancel)
+    }
+
+    /// Loads a file as a generation. `cancel` is looked at between the stages and while the vet child
+    /// runs.
+    ///
+    /// # Errors
+    /// Each stage has its codes; after any error nothing is left of the load.
+    pub fn load_for(
+        &self,
+        path: &Path,
+        target: &Target<'_>,
+        cancel: &AtomicBool,
+    ) -> Result<Loaded> {
         let mut timings = Timings::default();
         let Vouched { inspected, staged, vetted } =
-            self.vouch(path, generation, cancel, &mut timings)?;
+            self.vouch(path, target, cancel, &mut timings)?;
         let artifact = inspected.artifact.clone();
         let refuse = |reason: Reason| reason.about(&artifact.path);
-        takes_over(&artifact, against, &vetted.schema).map_err(refuse)?;
         let image = timed(&mut timings.map, || Image::map(staged, &inspected)).map_err(refuse)?;
         let shaken = timed(&mut timings.handshake, || self.shake(&image, &inspected, &vetted));
         let (table, schema) = match shaken.and_then(|found| wanted(cancel).map(|()| found)) {
             Ok(found) => found,
             Err(reason) => return Err(undo(image, reason).about(&artifact.path)),
         };
-        let callable = callable(generation, &artifact, table, schema);
+        let callable = callable(target.generation, &artifact, table, schema);
         Ok(Loaded { artifact, callable, image, timings })
     }
 
@@ -177,19 +208,23 @@ impl Loader {
     fn vouch(
         &self,
         path: &Path,
-        generation: u64,
+        target: &Target<'_>,
         cancel: &AtomicBool,
         timings: &mut Timings,
     ) -> Result<Vouched> {
         let fetched = timed(&mut timings.fetch, || fetch::fetch(path))?;
         let inspected = timed(&mut timings.inspect, || inspect::inspect(&fetched))?;
         let artifact = &inspected.artifact;
-        let refuse = |reason: Reason| reason.about(&fetched.path);
+        let refuse = |reason: Reason| reason.about(&artifact.path);
         wanted(cancel).map_err(refuse)?;
-        let staged = timed(&mut timings.stage, || self.stage.put(&fetched, artifact, generation))?;
+        let staged =
+            timed(&mut timings.stage, || self.stage.put(&fetched, artifact, target.generation))?;
+        drop(fetched);
         wanted(cancel).map_err(refuse)?;
-        let vetted = timed(&mut timings.vet, || self.vet.run(staged.path(), &inspected, cancel));
-        let vetted = vetted.map_err(refuse)?;
+        let config = target.config.unwrap_or(const { &BTreeMap::new() });
+        let run = || self.vet.run(staged.path(), &inspected, config, cancel);
+        let vetted = timed(&mut timings.vet, run).map_err(refuse)?;
+        takes_over(artifact, target.against, &vetted.schema).map_err(refuse)?;
         wanted(cancel).map_err(refuse)?;
         Ok(Vouched { inspected, staged, vetted })
     }

@@ -5,7 +5,9 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -44,6 +46,7 @@ impl Stage {
         let private = fs::Permissions::from_mode(0o700);
         fs::set_permissions(&dir, private).map_err(|e| unusable(&dir, &e))?;
         let dir = dir.canonicalize().map_err(|e| unusable(&dir, &e))?;
+        ours(&dir)?;
         executable(&dir)?;
         let pid = std::process::id();
         let owner = format!("{pid}.{}", started(pid).unwrap_or(0));
@@ -92,6 +95,12 @@ impl Staged {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// The mistake that the loader never makes: a name used twice.
+    #[cfg(test)]
+    pub fn again(&self) -> Self {
+        Self { path: self.path.clone() }
+    }
 }
 
 impl Drop for Staged {
@@ -116,6 +125,18 @@ fn started(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, behind_name) = stat.rsplit_once(')')?;
     behind_name.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// Whoever owns the directory could exchange what is mapped from it.
+fn ours(dir: &Path) -> Result<()> {
+    let owner = dir.metadata().map_err(|e| unusable(dir, &e))?.uid();
+    let us = rustix::process::geteuid().as_raw();
+    if owner != us {
+        let what = format!("cannot stage plugins in '{}'", dir.display());
+        let why = format!("it belongs to uid {owner}, this host runs as uid {us}");
+        return Err(Error::new(Code::Start, what, why, "remove it, or name another directory"));
+    }
+    Ok(())
 }
 
 fn executable(dir: &Path) -> Result<()> {

@@ -8,7 +8,10 @@ mod host;
 mod protocol;
 mod trial;
 
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -45,9 +48,10 @@ impl Vet {
         &self,
         staged: &Path,
         inspected: &Inspected,
+        config: &BTreeMap<String, String>,
         cancel: &AtomicBool,
     ) -> Result<Vetted, Reason> {
-        let order = Order::new(inspected, self);
+        let order = Order::new(inspected, config, self);
         let trial =
             Trial::start(&self.program, staged, &order).map_err(|e| self.unstartable(&e))?;
         let (ending, said) = trial.watch(self.timeout, cancel);
@@ -101,14 +105,14 @@ impl Verdict<'_> {
         self.contained(detail)
     }
 
-    fn died(&self, status: std::process::ExitStatus, words: &str) -> Reason {
-        use std::os::unix::process::ExitStatusExt as _;
-        let end = match (status.signal(), status.code()) {
-            (Some(signal), _) => format!("was killed by {}", signal_name(signal)),
-            (None, code) => format!("ended its process with exit code {}", code.unwrap_or(-1)),
-        };
-        let at = self.at.words();
-        self.contained(format!("{} {end} {at}{}", self.plugin(), last_words(words)))
+    fn died(&self, status: ExitStatus, words: &str) -> Reason {
+        let (end, words) = (end_of(status), last_words(words));
+        if self.at == At::Start {
+            let program = self.vet.program.display();
+            let detail = format!("the vet child '{program}' {end} before it began{words}");
+            return Reason::new(Code::Vet, detail, "it must be the hotshell program of this host");
+        }
+        self.contained(format!("{} {end} {}{words}", self.plugin(), self.at.words()))
     }
 
     fn plugin(&self) -> String {
@@ -134,6 +138,13 @@ fn last_words(words: &str) -> String {
     }
     let skip = line.chars().count().saturating_sub(MOST);
     format!("; its last words: {}", line.chars().skip(skip).collect::<String>())
+}
+
+fn end_of(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("was killed by {}", signal_name(signal)),
+        (None, code) => format!("ended its process with exit code {}", code.unwrap_or(-1)),
+    }
 }
 
 fn signal_name(signal: i32) -> String {

@@ -1,12 +1,13 @@
-//! The vet child: body of the hidden verb `hotshell __vet FILE ORDER`.
+//! The vet child: body of the hidden verb `hotshell __vet FILE`, with the host at standard input.
 //!
 //! The only place besides the engine that calls state-touching plugin code, in a process of its own
 //! and on a state that nobody else sees.
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use hotshell_plugin_api::abi::{
@@ -15,26 +16,24 @@ use hotshell_plugin_api::abi::{
 };
 use rustix::process::{Resource, Rlimit, Signal};
 
-use super::host::{host_table, now_monotonic_ns, now_unix_ms};
+use super::host::{host_table, now_monotonic_ns, now_unix_ms, set_config};
 use super::protocol::{At, Done, Line, Order, Refusal, to_hex};
 use crate::error::Code;
 use crate::loader::handshake::{self, Tables};
 use crate::loader::inspect::Reason;
-use crate::loader::map;
+use crate::loader::{map, maps};
 
-/// Where the report goes, whatever the plugin does with the standard streams.
-const REPORT_FD: i32 = 3;
+/// Where the host is, whatever the plugin does with the standard streams.
+const HOST_FD: i32 = 3;
 
 /// Examines a staged plugin and reports; see `loader::vet`. Ends the process itself, without exit
 /// handlers, once the report is out.
 pub fn vet_main(mut args: impl Iterator<Item = OsString>) -> u8 {
-    let file = args.next();
-    let order = args.next().and_then(|order| serde_json::from_str(order.to_str()?).ok());
-    let (Some(file), Some(order)) = (file, order) else {
+    let host = args.next().map(|file| (file, Report::take_over_stdin()));
+    let Some((file, (mut report, order))) = host.and_then(|(f, h)| Some((f, h?))) else {
         eprintln!("hotshell __vet is for hotshell's own use; `hotshell check FILE` is the verb");
         return 2;
     };
-    let mut report = Report::take_over_stdin();
     let last = match confine(&order).and_then(|()| examine(Path::new(&file), &order, &mut report)) {
         Ok(done) => Line::Done(done),
         Err(reason) => Line::Refused(Refusal::new(reason)),
@@ -44,23 +43,28 @@ pub fn vet_main(mut args: impl Iterator<Item = OsString>) -> u8 {
     unsafe { libc::_exit(0) }
 }
 
-/// The pipe to the host.
-struct Report(File);
+/// The line to the host.
+struct Report(UnixStream);
 
 impl Report {
-    /// The host passes the pipe as standard input: the one way to hand a descriptor to `posix_spawn`
-    /// through std. It moves to [`REPORT_FD`]; the plugin's standard input is empty.
-    fn take_over_stdin() -> Self {
-        // SAFETY: plain descriptor calls before any other thread or plugin code exists. 0 is the pipe;
-        // whatever was inherited above it belongs to nobody here.
-        unsafe {
-            libc::dup3(0, REPORT_FD, libc::O_CLOEXEC);
-            libc::syscall(libc::SYS_close_range, REPORT_FD + 1, libc::c_uint::MAX, 0);
+    /// The host passes a socket as standard input, the one way to hand a descriptor to `posix_spawn`
+    /// through std. It moves to [`HOST_FD`]; the plugin's standard input is empty. Reads the order.
+    fn take_over_stdin() -> Option<(Self, Order)> {
+        // SAFETY: plain descriptor calls before any other thread or plugin code exists. 0 is the
+        // socket; whatever was inherited above it belongs to nobody here.
+        let stream = unsafe {
+            if libc::dup3(0, HOST_FD, libc::O_CLOEXEC) != HOST_FD {
+                return None;
+            }
+            libc::syscall(libc::SYS_close_range, HOST_FD + 1, libc::c_uint::MAX, 0);
             if let Ok(null) = File::open("/dev/null") {
                 libc::dup2(null.as_raw_fd(), 0);
             }
-            Self(File::from_raw_fd(REPORT_FD))
-        }
+            UnixStream::from_raw_fd(HOST_FD)
+        };
+        let mut order = String::new();
+        BufReader::new(&stream).read_line(&mut order).ok()?;
+        Some((Self(stream), serde_json::from_str(&order).ok()?))
     }
 
     fn at(&mut self, at: At) {
@@ -86,6 +90,8 @@ fn confine(order: &Order) -> Result<(), Reason> {
     if os::getppid().map(|pid| pid.as_raw_nonzero().get() as u32) != Some(order.host_pid) {
         return Err(Reason::new(Code::Vet, "the host ended while the vet child started", ""));
     }
+    // When memory runs out, the kernel is to end this process rather than the host.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     let limits = [
         (Resource::As, order.memory),
         (Resource::Cpu, order.cpu_s),
@@ -105,6 +111,7 @@ fn confine(order: &Order) -> Result<(), Reason> {
 /// The examination, step by step.
 fn examine(file: &Path, order: &Order, report: &mut Report) -> Result<Done, Reason> {
     let inspected = order.inspected();
+    set_config(order.config.clone());
     report.at(At::Constructor);
     let mapped = map::open(file, &inspected)?;
     report.at(At::Handshake);
@@ -114,11 +121,11 @@ fn examine(file: &Path, order: &Order, report: &mut Report) -> Result<Done, Reas
     let (table, schema) = shaken?;
     try_out(&table, order, report)?;
     report.at(At::Destructor);
-    let (id, span) = (mapped.file.clone(), mapped.span.clone());
+    let place = mapped.place();
     // SAFETY: no call is running, and none follows.
     unsafe { mapped.close() };
     report.at(At::End);
-    Ok(Done { schema: to_hex(&schema.encode()), unmapped: !map::is_mapped(&id, &span) })
+    Ok(Done { schema: to_hex(&schema.encode()), unmapped: !place.is_in(&maps::read()) })
 }
 
 /// A fresh state: made, tested, dropped.

@@ -1,8 +1,10 @@
 //! The host's table inside the vet child: there is no server, so the services that would reach one
 //! answer that there is nothing. Log, clocks, random and heap are real.
 
+use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::io::Write as _;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use hotshell_plugin_api::abi::{ABI_VERSION, Buffer, ClientInfo, HostTable, MAGIC, ServerInfo};
@@ -11,7 +13,7 @@ use crate::loader::heap;
 
 /// The table.
 pub fn host_table() -> &'static HostTable {
-    static TABLE: std::sync::OnceLock<Shared> = std::sync::OnceLock::new();
+    static TABLE: OnceLock<Shared> = OnceLock::new();
     &TABLE
         .get_or_init(|| {
             Shared(HostTable {
@@ -41,6 +43,14 @@ pub fn host_table() -> &'static HostTable {
         .0
 }
 
+/// The configuration of the server that the plugin is meant for.
+static CONFIG: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+
+/// Sets what `config` answers. Once, in the vet child.
+pub(super) fn set_config(config: BTreeMap<String, String>) {
+    let _ = CONFIG.set(config);
+}
+
 struct Shared(HostTable);
 
 // SAFETY: the table is never written after it was made, and its heap pointer is to a static.
@@ -56,7 +66,7 @@ pub(super) fn now_unix_ms() -> u64 {
 
 /// Nanoseconds since the first call.
 pub(super) fn now_monotonic_ns() -> u64 {
-    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
@@ -114,13 +124,19 @@ unsafe extern "C" fn no_client(_: *mut c_void, _: u64) -> bool {
 
 unsafe extern "C" fn config(
     _: *mut c_void,
-    _: *const u8,
-    _: usize,
+    key: *const u8,
+    key_len: usize,
     value_len: *mut usize,
 ) -> *const u8 {
+    // SAFETY: the caller passes a text that is valid for the call.
+    let key = unsafe { std::slice::from_raw_parts(key, key_len) };
+    let key = std::str::from_utf8(key).ok();
+    let Some(value) = key.and_then(|key| CONFIG.get()?.get(key)) else {
+        return std::ptr::null();
+    };
     // SAFETY: the caller passes a place for the length.
-    unsafe { value_len.write(0) };
-    std::ptr::null()
+    unsafe { value_len.write(value.len()) };
+    value.as_ptr()
 }
 
 unsafe extern "C" fn count(_: *mut c_void, _: *const u8, _: usize, _: u64) {}

@@ -1,5 +1,6 @@
-//! What host and vet child say to each other: one order as an argument, then lines of JSON.
+//! What host and vet child say to each other, as lines of JSON: one order, then a report.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ pub(super) struct Order {
     pub build_id: u64,
     pub schema_fingerprint: u64,
     pub extra_needed: Vec<String>,
+    /// What the plugin is told when it asks for its configuration.
+    pub config: BTreeMap<String, String>,
     /// Address space, bytes.
     pub memory: u64,
     /// Processor time, seconds.
@@ -29,6 +32,7 @@ pub(super) struct Order {
 /// Where the child is; said before each step, so that a crash or a hang has a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum At {
+    /// It has not said anything.
     Start,
     Constructor,
     Handshake,
@@ -65,7 +69,7 @@ pub(super) struct Done {
 }
 
 impl Order {
-    pub fn new(inspected: &Inspected, vet: &Vet) -> Self {
+    pub fn new(inspected: &Inspected, config: &BTreeMap<String, String>, vet: &Vet) -> Self {
         let Artifact { plugin, version, symbol, .. } = &inspected.artifact;
         Self {
             plugin: plugin.clone(),
@@ -74,6 +78,7 @@ impl Order {
             build_id: inspected.artifact.build_id,
             schema_fingerprint: inspected.artifact.schema_fingerprint,
             extra_needed: inspected.extra_needed.clone(),
+            config: config.clone(),
             memory: vet.memory,
             cpu_s: vet.timeout.as_secs() + 1,
             host_pid: std::process::id(),

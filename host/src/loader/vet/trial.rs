@@ -1,8 +1,9 @@
 //! One run of the vet child, seen from the host: started, listened to, ended for certain.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -51,11 +52,14 @@ pub(super) struct Said {
 
 impl Trial {
     pub fn start(program: &Path, staged: &Path, order: &Order) -> io::Result<Self> {
-        let (report, writer) = io::pipe()?;
-        let order = serde_json::to_string(order)?;
+        let (mut report, theirs) = UnixStream::pair()?;
+        let order = serde_json::to_string(order)? + "\n";
         let mut command = Command::new(program);
-        command.arg("__vet").arg(staged).arg(order);
-        command.stdin(Stdio::from(writer)).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.arg("__vet").arg(staged);
+        command
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command.env_clear().current_dir("/").process_group(0);
         command.envs(KEPT_ENV.iter().filter_map(|k| Some((*k, std::env::var_os(k)?))));
         let mut child = command.spawn()?;
@@ -68,6 +72,8 @@ impl Trial {
                 return Err(error);
             }
         };
+        // Not an argument: arguments can be seen by all. A child that is gone cannot read it.
+        let _ = report.write_all(order.as_bytes());
         let report = Pipe::new(Some(report.into()), MAX_REPORT);
         let words = [Pipe::new(out, MAX_WORDS), Pipe::new(err, MAX_WORDS)];
         Ok(Self { child, ended, report, words })
@@ -178,7 +184,8 @@ impl Pipe {
                     self.bytes.extend_from_slice(&chunk[..n.min(room)]);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => self.fd = None,
             }
         }
     }

@@ -35,8 +35,11 @@ impl Plugin for Misbehave {
     type State = u64;
     type Session = u64;
 
-    fn init(_: &mut InitCtx<'_>) -> Result<u64, Refusal> {
+    fn init(ctx: &mut InitCtx<'_>) -> Result<u64, Refusal> {
         going_up("init")?;
+        if patched::is("needs-config") && ctx.config("mood") != Some("good") {
+            return Err(Refusal::new("misbehave needs mood = \"good\" under [plugin]"));
+        }
         Ok(0)
     }
 

@@ -1,7 +1,7 @@
 //! The behaviour that tests patch into the bytes, and what happens before any function is called.
 
 /// What a copy can be told to do; `none` is as built.
-pub const ALL: [&str; 35] = [
+pub const ALL: [&str; 36] = [
     "none",
     "answer-otherwise",
     "ctor-panic",
@@ -12,6 +12,7 @@ pub const ALL: [&str; 35] = [
     "ctor-hang",
     "ctor-print",
     "dtor-segv",
+    "needs-config",
     "init-refuse",
     "init-panic",
     "init-hang",
