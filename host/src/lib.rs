@@ -11,3 +11,4 @@ pub mod error;
 pub mod generation;
 pub mod heap;
 pub mod limits;
+pub mod loader;
