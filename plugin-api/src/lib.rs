@@ -16,6 +16,7 @@ pub mod note;
 pub mod plugin;
 pub mod schema;
 pub mod state;
+pub mod testing;
 
 #[doc(hidden)]
 pub use abi_stable;
