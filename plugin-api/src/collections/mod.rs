@@ -1,3 +1,14 @@
 //! Collections for server state: std's names and methods, a stable layout, memory of the shell.
 
+pub mod boxed;
+pub mod bytes;
 pub mod hash;
+pub mod option;
+pub mod string;
+pub mod vec;
+
+pub use boxed::Box;
+pub use bytes::Bytes;
+pub use option::Option;
+pub use string::String;
+pub use vec::Vec;
