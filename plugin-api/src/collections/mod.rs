@@ -3,12 +3,16 @@
 pub mod boxed;
 pub mod bytes;
 pub mod hash;
+pub mod hash_map;
+pub mod hash_set;
 pub mod option;
 pub mod string;
 pub mod vec;
 
 pub use boxed::Box;
 pub use bytes::Bytes;
+pub use hash_map::HashMap;
+pub use hash_set::HashSet;
 pub use option::Option;
 pub use string::String;
 pub use vec::Vec;
