@@ -9,4 +9,5 @@ compile_error!(
 pub mod engine;
 pub mod error;
 pub mod generation;
+pub mod heap;
 pub mod limits;

@@ -161,72 +161,82 @@ fn growth_is_geometric() {
 
 #[test]
 fn not_utf8_is_given_back() {
-    let error = Text::from_utf8(Bytes::from(b"ab\xff")).unwrap_err();
-    assert_eq!(error.utf8_error().valid_up_to(), 2);
-    assert_eq!(error.to_string(), "invalid utf-8 sequence of 1 bytes from index 2");
-    assert_eq!(error.into_bytes(), b"ab\xff");
+    leak_checked(|| {
+        let error = Text::from_utf8(Bytes::from(b"ab\xff")).unwrap_err();
+        assert_eq!(error.utf8_error().valid_up_to(), 2);
+        assert_eq!(error.to_string(), "invalid utf-8 sequence of 1 bytes from index 2");
+        assert_eq!(error.into_bytes(), b"ab\xff");
+    });
 }
 
 #[test]
 fn it_is_written_to_and_read_as_text() {
-    let mut line = Bytes::new();
-    write!(line, "{}:{}\r\n", 1, "x").unwrap();
-    assert_eq!(line, "1:x\r\n");
-    assert_eq!(format!("{line:?}"), r#"b"1:x\r\n""#);
-    assert_eq!(line, *b"1:x\r\n");
+    leak_checked(|| {
+        let (mut line, line_name) = (Bytes::new(), "x");
+        write!(line, "{}:{}\r\n", 1, line_name).unwrap();
+        assert_eq!(line, "1:x\r\n");
+        assert_eq!(format!("{line:?}"), r#"b"1:x\r\n""#);
+        assert_eq!(line, *b"1:x\r\n");
+    });
 }
 
 #[test]
 fn what_stands_for_a_key_hashes_and_orders_as_the_key() {
-    fn hash<K: StateKey, Q: Lookup<K> + ?Sized>(q: &Q) -> u64 {
-        let mut hasher = KeyHasher::new([3, 5]);
-        q.hash_into(&mut hasher);
-        hasher.finish()
-    }
-    for text in ["", "a", "a key longer than fifteen bytes"] {
-        let (key, name) = (Bytes::from(text), Text::from(text));
-        let expected = hash::<Bytes, Bytes>(&key);
-        assert_eq!(hash::<Bytes, [u8]>(text.as_bytes()), expected);
-        assert_eq!(hash::<Bytes, str>(text), expected);
-        assert_eq!(hash::<String_, str>(text), hash::<String_, String_>(&name));
-        assert!(text.as_bytes().eq_key(&key) && text.eq_key(&name));
-        assert_eq!(text.as_bytes().cmp_key(&Bytes::from("a ")), text.cmp("a "));
-    }
-    assert_eq!(hash::<Bytes, [u8; 1]>(b"a"), hash::<Bytes, Bytes>(&Bytes::from("a")));
+    leak_checked(|| {
+        fn hash<K: StateKey, Q: Lookup<K> + ?Sized>(q: &Q) -> u64 {
+            let mut hasher = KeyHasher::new([3, 5]);
+            q.hash_into(&mut hasher);
+            hasher.finish()
+        }
+        for text in ["", "a", "a key longer than fifteen bytes"] {
+            let (key, name) = (Bytes::from(text), Text::from(text));
+            let expected = hash::<Bytes, Bytes>(&key);
+            assert_eq!(hash::<Bytes, [u8]>(text.as_bytes()), expected);
+            assert_eq!(hash::<Bytes, str>(text), expected);
+            assert_eq!(hash::<String_, str>(text), hash::<String_, String_>(&name));
+            assert!(text.as_bytes().eq_key(&key) && text.eq_key(&name));
+            assert_eq!(text.as_bytes().cmp_key(&Bytes::from("a ")), text.cmp("a "));
+        }
+        assert_eq!(hash::<Bytes, [u8; 1]>(b"a"), hash::<Bytes, Bytes>(&Bytes::from("a")));
+    });
 }
 
 type String_ = Text;
 
 #[test]
 fn panics_name_index_and_length() {
-    let mut text = Bytes::from("abc");
-    let said = panic_of(|| text.insert(4, 0));
-    assert_eq!(said, "insertion index (is 4) should be <= len (is 3)");
-    let said = panic_of(|| text.remove(3));
-    assert_eq!(said, "removal index (is 3) should be < len (is 3)");
-    let said = panic_of(|| text[3]);
-    assert_eq!(said, "index out of bounds: the len is 3 but the index is 3");
-    assert!(panic_of(|| text.drain(2..5).count()).contains("range end index 5 out of range"));
-    assert_eq!(panic_of(|| text.reserve(usize::MAX)), "capacity overflow");
-    let mut text = Text::from("é");
-    assert!(panic_of(|| text.truncate(1)).contains("char boundary"));
+    leak_checked(|| {
+        let mut text = Bytes::from("abc");
+        let said = panic_of(|| text.insert(4, 0));
+        assert_eq!(said, "insertion index (is 4) should be <= len (is 3)");
+        let said = panic_of(|| text.remove(3));
+        assert_eq!(said, "removal index (is 3) should be < len (is 3)");
+        let said = panic_of(|| text[3]);
+        assert_eq!(said, "index out of bounds: the len is 3 but the index is 3");
+        assert!(panic_of(|| text.drain(2..5).count()).contains("range end index 5 out of range"));
+        assert_eq!(panic_of(|| text.reserve(usize::MAX)), "capacity overflow");
+        let mut text = Text::from("é");
+        assert!(panic_of(|| text.truncate(1)).contains("char boundary"));
+    });
 }
 
 #[test]
 fn the_layout_is_golden() {
-    const SAY: &str = "the layout of Bytes changed: raise bytes::FORMAT, then this test";
-    assert_eq!((size_of::<Bytes>(), align_of::<Bytes>()), (16, 8), "{SAY}");
-    assert_eq!((size_of::<Text>(), align_of::<Text>()), (16, 8), "{SAY}");
-    assert_eq!(bytes::FORMAT, 1, "{SAY}");
-    let words = |text: &Bytes| -> [u8; 16] {
-        // SAFETY: all 16 bytes of a `Bytes` are initialised.
-        unsafe { std::ptr::from_ref(text).cast::<[u8; 16]>().read() }
-    };
-    assert_eq!(words(&Bytes::new()), [0; 16], "{SAY}");
-    assert_eq!(words(&Bytes::from("abc")), *b"abc\0\0\0\0\0\0\0\0\0\0\0\0\x03", "{SAY}");
-    let long = Bytes::from(&[9; 300][..]);
-    assert_eq!(words(&long)[8..], [44, 1, 0, 0, 0, 0, 0, 0x80], "{SAY}");
-    assert_eq!(words(&long)[..8], (long.as_ptr() as usize).to_le_bytes(), "{SAY}");
-    // SAFETY: the block's front is its capacity.
-    assert_eq!(unsafe { long.as_ptr().sub(8).cast::<u64>().read() }, 300, "{SAY}");
+    leak_checked(|| {
+        const SAY: &str = "the layout of Bytes changed: raise bytes::FORMAT, then this test";
+        assert_eq!((size_of::<Bytes>(), align_of::<Bytes>()), (16, 8), "{SAY}");
+        assert_eq!((size_of::<Text>(), align_of::<Text>()), (16, 8), "{SAY}");
+        assert_eq!(bytes::FORMAT, 1, "{SAY}");
+        let words = |text: &Bytes| -> [u8; 16] {
+            // SAFETY: all 16 bytes of a `Bytes` are initialised.
+            unsafe { std::ptr::from_ref(text).cast::<[u8; 16]>().read() }
+        };
+        assert_eq!(words(&Bytes::new()), [0; 16], "{SAY}");
+        assert_eq!(words(&Bytes::from("abc")), *b"abc\0\0\0\0\0\0\0\0\0\0\0\0\x03", "{SAY}");
+        let long = Bytes::from(&[9; 300][..]);
+        assert_eq!(words(&long)[8..], [44, 1, 0, 0, 0, 0, 0, 0x80], "{SAY}");
+        assert_eq!(words(&long)[..8], (long.as_ptr() as usize).to_le_bytes(), "{SAY}");
+        // SAFETY: the block's front is its capacity.
+        assert_eq!(unsafe { long.as_ptr().sub(8).cast::<u64>().read() }, 300, "{SAY}");
+    });
 }

@@ -60,9 +60,13 @@ pub struct Counters {
     pub closed_unread: AtomicU64,
     /// Monotonic nanoseconds at which the running call began; 0 between calls.
     pub call_since_ns: AtomicU64,
-    /// Which function of the table the running call is in; see `engine::call`.
+    /// Which function of the table the running call is in: an index into [`CALL_KINDS`].
     pub call_kind: AtomicU64,
 }
+
+/// The functions of a plugin that an engine calls, by [`Counters::call_kind`].
+pub const CALL_KINDS: [&str; 9] =
+    ["none", "data", "connect", "disconnect", "tick", "command", "shutdown", "init", "self_test"];
 
 impl Counters {
     /// Adds to a counter. Engine thread only.
@@ -71,11 +75,36 @@ impl Counters {
         counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
     }
 
+    /// Notes that a call of `kind` begins, for the watchdog.
+    #[inline]
+    pub(super) fn enter(&self, kind: CallKind, now_ns: u64) {
+        self.call_kind.store(kind as u64, Ordering::Relaxed);
+        self.call_since_ns.store(now_ns, Ordering::Relaxed);
+    }
+
+    /// Notes that no call runs.
+    #[inline]
+    pub(super) fn leave(&self) {
+        self.call_since_ns.store(0, Ordering::Relaxed);
+    }
+
     /// Reads a counter.
     #[inline]
     pub fn get(counter: &AtomicU64) -> u64 {
         counter.load(Ordering::Relaxed)
     }
+}
+
+/// A function of a plugin, as an index into [`CALL_KINDS`].
+#[derive(Debug, Clone, Copy)]
+pub(super) enum CallKind {
+    Data = 1,
+    Connect,
+    Disconnect,
+    Tick,
+    Command,
+    Shutdown,
+    Init,
 }
 
 /// A running engine, as the control thread sees it.

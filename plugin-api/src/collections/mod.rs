@@ -8,6 +8,7 @@ pub mod hash_set;
 pub mod option;
 pub mod string;
 pub mod vec;
+pub mod vec_deque;
 
 pub use boxed::Box;
 pub use bytes::Bytes;
@@ -16,3 +17,4 @@ pub use hash_set::HashSet;
 pub use option::Option;
 pub use string::String;
 pub use vec::Vec;
+pub use vec_deque::VecDeque;

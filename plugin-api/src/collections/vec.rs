@@ -299,7 +299,12 @@ impl<T> Vec<T> {
         T: Clone,
     {
         self.reserve(other.len());
-        other.iter().for_each(|value| self.push(value.clone()));
+        for value in other {
+            // SAFETY: `reserve` made the room; the length follows each value, so a panicking clone
+            // leaves a whole vector.
+            unsafe { self.ptr.as_ptr().add(self.len).write(value.clone()) };
+            self.len += 1;
+        }
     }
 
     /// Moves all elements of `other` to the end. O(len of `other`) amortized.
