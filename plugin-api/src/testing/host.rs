@@ -115,10 +115,10 @@ impl Host {
     }
 
     fn touch(&mut self, id: ClientId) {
-        if let Some(client) = self.clients.get(&id) {
-            if self.touched.iter().all(|&(seen, ..)| seen != id) {
-                self.touched.push((id, client.out.len, client.out.cap));
-            }
+        if let Some(client) = self.clients.get(&id)
+            && self.touched.iter().all(|&(seen, ..)| seen != id)
+        {
+            self.touched.push((id, client.out.len, client.out.cap));
         }
     }
 

@@ -136,7 +136,10 @@ mod tests {
     #[test]
     fn words_quotes_and_escapes() {
         assert_eq!(words(b"  set  a b\r\n"), [b"set".to_vec(), b"a".to_vec(), b"b".to_vec()]);
-        assert_eq!(words(b"x \"a\\x41\\n\\q\" 'it\\'s'\n")[1..], [b"aA\nq".to_vec(), b"it's".to_vec()]);
+        assert_eq!(
+            words(b"x \"a\\x41\\n\\q\" 'it\\'s'\n")[1..],
+            [b"aA\nq".to_vec(), b"it's".to_vec()]
+        );
         assert_eq!(words(b"a\"b c\"\n"), [b"ab c".to_vec()]);
         assert_eq!(words(b"\r\n"), Vec::<Vec<u8>>::new());
         assert_eq!(words(b"\"\"\n"), [b"".to_vec()]);

@@ -85,11 +85,7 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
         // Nineteen digits fit into 64 bits.
         n = n * 10 + u64::from(digit);
     }
-    if negative {
-        (n <= 1 << 63).then(|| (n as i64).wrapping_neg())
-    } else {
-        i64::try_from(n).ok()
-    }
+    if negative { (n <= 1 << 63).then(|| (n as i64).wrapping_neg()) } else { i64::try_from(n).ok() }
 }
 
 /// Reads an unsigned integer of any form that C's `strtoull` takes whole: for SCAN's cursor.

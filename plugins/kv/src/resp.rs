@@ -108,11 +108,11 @@ pub fn parse<'a>(input: &'a [u8], args: &mut Args<'a>) -> Front {
         match input.get(at) {
             Some(b'$') => {}
             Some(&other) => return wrong_mark(other),
-            None => return missing(at, count as usize - done),
+            None => return missing(at + 1, count as usize - done),
         }
         let (len, start) = match number_line(input, at + 1) {
             Line::Number(len, start) if (0..=MAX_BULK).contains(&len) => (len as usize, start),
-            Line::More => return missing(input.len(), count as usize - done),
+            Line::More => return missing(input.len() + 1, count as usize - done),
             Line::TooLong => return Front::Broken("too big bulk count string".to_owned()),
             Line::Number(..) | Line::NotANumber => {
                 return Front::Broken("invalid bulk length".to_owned());
@@ -232,8 +232,14 @@ mod tests {
         assert_eq!(broken(b"*1\r\n$536870913\r\n"), "invalid bulk length");
         assert_eq!(broken(b"*1\r\n$x\r\n"), "invalid bulk length");
         assert_eq!(broken(b"*1\r\nGET"), "expected '$', got 'G'");
-        assert_eq!(broken(&[b"*1\r\n$".as_slice(), &[b'1'; 70_000]].concat()), "too big bulk count string");
-        assert_eq!(broken(&[b"*".as_slice(), &[b'1'; 70_000]].concat()), "too big mbulk count string");
+        assert_eq!(
+            broken(&[b"*1\r\n$".as_slice(), &[b'1'; 70_000]].concat()),
+            "too big bulk count string"
+        );
+        assert_eq!(
+            broken(&[b"*".as_slice(), &[b'1'; 70_000]].concat()),
+            "too big mbulk count string"
+        );
         assert_eq!(front(b"*0\r\n").0, Front::Nothing(4));
         assert_eq!(front(b"*-10\r\nx").0, Front::Nothing(6));
     }

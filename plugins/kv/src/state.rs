@@ -26,6 +26,8 @@ pub struct State {
     pub deadlines: Deadlines,
     /// Keyspaces that were flushed and are taken apart in slices.
     pub graveyard: Vec<Keyspace>,
+    /// Their times to live.
+    pub expiry_graves: Vec<HashMap<Bytes, u64>>,
     /// What CONFIG SET changed.
     pub config: HashMap<Bytes, Bytes>,
     /// Counters for INFO.

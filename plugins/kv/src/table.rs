@@ -103,10 +103,7 @@ impl Packed {
         let (first, last) = match len {
             8.. => (word(name, 0), word(name, len - 8)),
             4.. => (half(name, 0), half(name, len - 4)),
-            1.. => (
-                name[0] as u64 | (name[len / 2] as u64) << 8 | (name[len - 1] as u64) << 16,
-                0,
-            ),
+            1.. => (name[0] as u64 | (name[len / 2] as u64) << 8 | (name[len - 1] as u64) << 16, 0),
             0 => (0, 0),
         };
         Self { first: first & UPPER, last: last & UPPER, len: len as u64 }
@@ -241,3 +238,25 @@ impl Row {
         if arity >= 0 { args == arity } else { args >= -arity }
     }
 }
+
+/// Writes the rows of a family: `name, arity, flags, keys, since, function, complexity, summary;`.
+macro_rules! rows {
+    ($group:ident: $(
+        $name:literal, $arity:literal, $flags:expr, $keys:expr, $since:expr, $run:path,
+        $complexity:literal, $summary:literal;
+    )*) => {
+        /// The rows of this family.
+        pub const ROWS: &[$crate::table::Row] = &[$($crate::table::Row {
+            name: $name,
+            arity: $arity,
+            flags: $flags,
+            keys: $keys,
+            group: $crate::table::Group::$group,
+            since: $since,
+            complexity: $complexity,
+            summary: $summary,
+            run: $run,
+        }),*];
+    };
+}
+pub(crate) use rows;

@@ -133,7 +133,9 @@ impl Value {
     pub fn encoding(&self) -> &'static str {
         match self {
             Self::Int(..) => "int",
-            Self::Str(head, bytes) if head.flags & HEAD_RAW == 0 && bytes.len() <= EMBSTR => "embstr",
+            Self::Str(head, bytes) if head.flags & HEAD_RAW == 0 && bytes.len() <= EMBSTR => {
+                "embstr"
+            }
             Self::Str(..) => "raw",
             Self::List(..) => "quicklist",
         }
