@@ -50,7 +50,11 @@ impl Server {
         // SAFETY: the client lives until its connection removes it, which is not now; between two
         // calls of the plugin nobody else refers to it or to `call`.
         unsafe {
-            while !(*client_ptr).closing && !(*client_ptr).blocked {
+            loop {
+                // The calls below change these.
+                if (*client_ptr).closing || (*client_ptr).blocked {
+                    break;
+                }
                 let rest = &unread[fed.consumed..];
                 if rest.is_empty() || (rest.len() as u64) < (*client_ptr).need {
                     break;
@@ -188,31 +192,35 @@ impl Server {
         self.queued.set(0);
     }
 
-    /// Does what the last call asked for: resumes and closes, and what those ask for in turn.
+    /// Does what the last call asked for: closes and resumes, and what those ask for in turn.
     fn run_queued(&self) {
         loop {
-            let core = &mut *self.core.borrow_mut();
-            self.queued.set(0);
-            core.touched.clear();
-            core.call_number += 1;
-            for id in std::mem::take(&mut core.closes) {
-                let Some(client) = core.state.clients.find(id) else { continue };
-                // SAFETY: found among the living; no plugin code runs.
-                let client = unsafe { &mut *client.as_ptr() };
-                client.closing = true;
-                core.wake(client.slot);
-            }
-            if core.resumes.is_empty() {
+            let resumes = self.settle_queued();
+            if resumes.is_empty() {
                 return;
             }
-            let resumes = std::mem::take(&mut core.resumes);
-            let clients: Vec<_> =
-                resumes.iter().filter_map(|&id| core.state.clients.find(id)).collect();
-            let _ = core;
-            for client in clients {
+            for client in resumes {
                 self.resume(client);
             }
         }
+    }
+
+    /// Ends the last call for good: its writes to others stay, its closes happen. Answers the clients
+    /// that it resumed.
+    fn settle_queued(&self) -> Vec<NonNull<Client>> {
+        let core = &mut *self.core.borrow_mut();
+        self.queued.set(0);
+        core.touched.clear();
+        core.call_number += 1;
+        for id in std::mem::take(&mut core.closes) {
+            let Some(client) = core.state.clients.find(id) else { continue };
+            // SAFETY: found among the living; no plugin code runs.
+            let client = unsafe { &mut *client.as_ptr() };
+            client.closing = true;
+            core.wake(client.slot);
+        }
+        let resumes = std::mem::take(&mut core.resumes);
+        resumes.iter().filter_map(|&id| core.state.clients.find(id)).collect()
     }
 
     /// Lets a blocked client go on.

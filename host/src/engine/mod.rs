@@ -60,8 +60,10 @@ pub fn start(config: EngineConfig, first: Callable) -> Result<EngineHandle> {
     let started_ms = handle.started_ms;
     let (ready, outcome) = std::sync::mpsc::sync_channel(1);
     let name = format!("engine-{}", config.name);
-    let run =
-        move || tasks::run(config, first, listener, listen, started_ms, counters, inbox, ready);
+    let run = move || {
+        let _guard = AbortOnPanic;
+        tasks::run(config, first, listener, listen, started_ms, counters, inbox, ready);
+    };
     std::thread::Builder::new().name(name).spawn(run).map_err(|error| {
         Error::new(
             Code::Start,
@@ -79,6 +81,21 @@ pub fn start(config: EngineConfig, first: Callable) -> Result<EngineHandle> {
         ))
     });
     outcome.map(|()| handle)
+}
+
+/// A panic of the host itself on an engine's thread ends the process: clients that hang on a server
+/// without an engine are worse off than clients that reconnect to one that a supervisor restarted.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(
+                "engine: the host panicked; aborting, so that a supervisor restarts it"
+            );
+            std::process::abort();
+        }
+    }
 }
 
 fn bind(address: SocketAddr) -> Result<std::net::TcpListener> {
