@@ -1,6 +1,6 @@
 //! When waiting clients stop waiting: an index by time.
 
-use hotshell_plugin_api::collections::Vec;
+use hotshell_plugin_api::collections::BTreeSet;
 use hotshell_plugin_api::ctx::ClientId;
 use hotshell_plugin_api::state;
 
@@ -8,7 +8,7 @@ use hotshell_plugin_api::state;
 #[state]
 #[derive(Debug)]
 pub struct Deadlines {
-    sorted: Vec<Deadline>,
+    sorted: BTreeSet<Deadline>,
 }
 
 /// One client's deadline.
@@ -22,18 +22,14 @@ pub struct Deadline {
 }
 
 impl Deadlines {
-    /// Adds one. O(log n) when it is among the latest, as those of equal timeouts are.
+    /// Adds one. O(log n).
     pub fn add(&mut self, at_ms: u64, client: ClientId) {
-        let deadline = Deadline { at_ms, client };
-        let at = self.sorted.partition_point(|other| *other < deadline);
-        self.sorted.insert(at, deadline);
+        self.sorted.insert(Deadline { at_ms, client });
     }
 
-    /// Removes one, if it is there.
+    /// Removes one, if it is there. O(log n).
     pub fn remove(&mut self, at_ms: u64, client: ClientId) {
-        if let Ok(at) = self.sorted.binary_search(&Deadline { at_ms, client }) {
-            self.sorted.remove(at);
-        }
+        self.sorted.remove(&Deadline { at_ms, client });
     }
 
     /// The earliest.

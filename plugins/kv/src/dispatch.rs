@@ -44,25 +44,20 @@ fn run(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]]) {
 fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]], request: &[u8]) {
     let subscribed = cx.session.subscribed() > 0;
     if subscribed && !row.flags.has(Flags::IN_SUBSCRIBED) {
-        fail_transaction(cx);
-        let name = String::from_utf8_lossy(args[0]).to_ascii_lowercase();
         let text = if cx.has(Level::of(7, 0, 0)) {
+            let name = String::from_utf8_lossy(args[0]).to_ascii_lowercase();
             format!(
                 "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
                  RESET are allowed in this context"
             )
         } else {
-            "ERR only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT allowed in this context"
-                .to_owned()
+            "ERR only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT allowed in this context".to_owned()
         };
-        let _ = cx.error(&text);
-        return;
+        return refuse(cx, Some(row), &text);
     }
     if cx.session.in_multi() && !row.flags.has(Flags::AT_ONCE) {
         if row.flags.has(Flags::NO_MULTI) {
-            fail_transaction(cx);
-            let _ = cx.error("ERR Command not allowed inside a transaction");
-            return;
+            return refuse(cx, Some(row), "ERR Command not allowed inside a transaction");
         }
         cx.session.queue.push(Bytes::from(request));
         cx.out.put(b"+QUEUED\r\n");
@@ -74,12 +69,23 @@ fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]], request: &[u8
 /// Refuses a request that names no command, or has the wrong number of arguments.
 #[cold]
 fn reject(cx: &mut Cx<'_>, row: Option<&'static Row>, args: &[&[u8]]) {
-    fail_transaction(cx);
     let text = match row {
         Some(row) => format!("ERR wrong number of arguments for '{}' command", row.name),
         None => unknown(cx, args),
     };
-    let _ = cx.error(&text);
+    refuse(cx, row, &text);
+}
+
+/// Answers with an error in place of a command, which spoils a transaction; EXEC itself ends it.
+fn refuse(cx: &mut Cx<'_>, row: Option<&'static Row>, text: &str) {
+    if row.is_some_and(|row| row.name == "exec") && cx.has(Level::of(6, 2, 0)) {
+        discard(cx);
+        let text = text.strip_prefix("ERR ").unwrap_or(text);
+        let _ = cx.error(&format!("EXECABORT Transaction discarded because of: {text}"));
+        return;
+    }
+    fail_transaction(cx);
+    let _ = cx.error(text);
 }
 
 fn unknown(cx: &Cx<'_>, args: &[&[u8]]) -> String {
@@ -99,7 +105,7 @@ fn unknown(cx: &Cx<'_>, args: &[&[u8]]) -> String {
 }
 
 /// A request that cannot be queued spoils the transaction.
-pub fn fail_transaction(cx: &mut Cx<'_>) {
+fn fail_transaction(cx: &mut Cx<'_>) {
     if cx.session.in_multi() {
         cx.session.flags |= SESSION_FAILED;
     }

@@ -51,10 +51,10 @@ pub fn subscribe(cx: &mut Cx<'_>, kind: Kind, name: &[u8]) {
 
 /// Unsubscribes the client from one name.
 pub fn unsubscribe(cx: &mut Cx<'_>, kind: Kind, name: &[u8]) {
-    if let Some(own) = cx.session.subscriptions.as_std_mut() {
-        if kind.names(own).remove(name) {
-            leave(kind.directory(cx.state), name, cx.client);
-        }
+    if let Some(own) = cx.session.subscriptions.as_std_mut()
+        && kind.names(own).remove(name)
+    {
+        leave(kind.directory(cx.state), name, cx.client);
     }
     answer_unsubscribed(cx, kind, Some(name));
 }

@@ -108,11 +108,11 @@ pub fn parse<'a>(input: &'a [u8], args: &mut Args<'a>) -> Front {
         match input.get(at) {
             Some(b'$') => {}
             Some(&other) => return wrong_mark(other),
-            None => return missing(at + 1, count as usize - done),
+            None => return missing(input, at, count as usize - done),
         }
         let (len, start) = match number_line(input, at + 1) {
             Line::Number(len, start) if (0..=MAX_BULK).contains(&len) => (len as usize, start),
-            Line::More => return missing(input.len() + 1, count as usize - done),
+            Line::More => return missing(input, at, count as usize - done),
             Line::TooLong => return Front::Broken("too big bulk count string".to_owned()),
             Line::Number(..) | Line::NotANumber => {
                 return Front::Broken("invalid bulk length".to_owned());
@@ -120,7 +120,7 @@ pub fn parse<'a>(input: &'a [u8], args: &mut Args<'a>) -> Front {
         };
         // The two bytes behind the argument are not looked at, as in Redis.
         if input.len() < start + len + 2 {
-            return missing(start + len + 2, count as usize - done - 1);
+            return missing(input, start + len + 2, count as usize - done - 1);
         }
         args.push(&input[start..start + len]);
         at = start + len + 2;
@@ -133,9 +133,9 @@ pub fn parse<'a>(input: &'a [u8], args: &mut Args<'a>) -> Front {
 /// With few arguments missing, every byte is looked at, so that errors are told at once. With many,
 /// looking again for each packet would be quadratic.
 #[cold]
-fn missing(at: usize, args: usize) -> Front {
+fn missing(input: &[u8], at: usize, args: usize) -> Front {
     let rest = if args > MANY_MISSING { args * SHORTEST_ARG } else { 0 };
-    Front::More(at + rest)
+    Front::More((at + rest).max(input.len() + 1))
 }
 
 #[cold]
