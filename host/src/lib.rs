@@ -15,6 +15,7 @@ pub mod control;
 pub mod engine;
 pub mod error;
 pub mod generation;
+pub mod heap;
 pub mod limits;
 pub mod loader;
 pub mod logging;

@@ -11,11 +11,123 @@ pub mod buffer;
 pub mod collections;
 pub mod ctx;
 pub mod export;
+pub mod framing;
 pub mod heap;
 pub mod note;
 pub mod plugin;
 pub mod schema;
 pub mod state;
+
+/// Makes a struct or enum a type of server state.
+///
+/// ```
+/// use hotshell_plugin_api::state;
+///
+/// #[state(schema = 1)]
+/// #[derive(Debug)]
+/// struct Guestbook {
+///     visits: u64,
+///     #[state(default = 100)]
+///     visits_max: u64,
+///     door: Door,
+/// }
+///
+/// #[state]
+/// #[derive(Debug, PartialEq)]
+/// enum Door {
+///     #[state(default)]
+///     Open,
+///     Closed { since: u64 },
+/// }
+///
+/// #[state(key)]
+/// #[derive(Debug, Clone, Copy)]
+/// struct Place {
+///     floor: i32,
+///     room: u32,
+/// }
+///
+/// let book = Guestbook::default();
+/// assert_eq!((book.visits, book.visits_max, book.door), (0, 100, Door::Open));
+/// assert!(Place { floor: -1, room: 7 } < Place { floor: 2, room: 1 });
+/// ```
+///
+/// It fixes the layout (`repr(C)` for structs, `repr(u8)` for enums) and implements
+/// [`StateType`](state::StateType): the fingerprint, a constant over names, offsets, types,
+/// variants and schema number, and the description that goes into the [`Schema`](schema::Schema).
+/// It also implements `Default` for structs, since a field that a version adds starts with its
+/// default. Derives of your own (`Debug`, `Clone`, `PartialEq`) may stand above or below it.
+///
+/// # Options of the type
+/// - `schema = N`: the author's schema number, a `u32`, 0 when not given. Raise it when the
+///   meaning of the fields changes and their shape does not, such as seconds that become
+///   milliseconds.
+/// - `key`: the type may be a key. All fields must be keys. Implements
+///   [`StateKey`](state::StateKey), and from it `PartialEq`, `Eq`, `PartialOrd`, `Ord` and
+///   `Hash`; so one written by hand or derived is a conflict (E0119). Structs compare field by
+///   field, enums by variant in their order and then by field.
+/// - `no_default`: the struct gets no `Default`.
+///
+/// # Options of a field
+/// - `default = EXPR`: its value in `Default`. Without it the type's own `Default` counts; arrays
+///   of any length start with their element's.
+/// - `recursive`: see below.
+///
+/// # Options of a variant
+/// - `default`: the variant that `Default` answers. An enum without one has no `Default`.
+///
+/// # What it refuses
+/// At the type of the field: whatever is not a [`StateType`](state::StateType), such as function
+/// pointers, references, `dyn`, tuples, `usize` and the collections of std. On the whole type: a
+/// `Drop` of its own, generics, unions, another `repr`, explicit discriminants, more than 256
+/// variants, `#[cfg]` on a field or variant.
+///
+/// ```compile_fail,E0277
+/// #[hotshell_plugin_api::state]
+/// struct Guestbook {
+///     title: &'static str, // points into the plugin that wrote it
+/// }
+/// ```
+///
+/// # Recursive types
+/// A type that names itself, as in `struct Node { children: Vec<Node> }`, needs nothing. Two
+/// types that contain each other do: each fingerprint would need the other, and rustc says "cycle
+/// detected" (E0391). Cut the cycle with `#[state(recursive)]` on the field that leads back:
+///
+/// ```
+/// # use hotshell_plugin_api::schema::{Kind, SchemaBuilder, TypeDef};
+/// # use hotshell_plugin_api::state::StateType;
+/// # pub struct Vec<T>(std::vec::Vec<T>);
+/// # impl<T> Default for Vec<T> {
+/// #     fn default() -> Self {
+/// #         Self(std::vec::Vec::new())
+/// #     }
+/// # }
+/// # unsafe impl<T: StateType> StateType for Vec<T> {
+/// #     const FINGERPRINT: u64 = hotshell_plugin_api::schema::mix(1, T::FINGERPRINT);
+/// #     fn describe(schema: &mut SchemaBuilder) -> TypeDef {
+/// #         TypeDef::collection(Kind::Vec, 1, vec![schema.add::<T>()])
+/// #     }
+/// # }
+/// # fn main() {
+/// use hotshell_plugin_api::state;
+///
+/// #[state]
+/// struct House {
+///     rooms: Vec<Room>,
+/// }
+///
+/// #[state]
+/// struct Room {
+///     #[state(recursive)]
+///     behind_the_wardrobe: Vec<House>,
+/// }
+/// # }
+/// ```
+///
+/// Such a field adds only the words `Vec<House>` to the fingerprint of `Room`, so put it on the
+/// type farther from the root. The schema, which is what `use` compares, follows it in full.
+pub use hotshell_plugin_api_macros::state;
 
 #[doc(hidden)]
 pub use abi_stable;
@@ -24,6 +136,6 @@ pub use abi_stable;
 pub mod prelude {
     pub use crate::buffer::Out;
     pub use crate::ctx::{ClientId, CommandCtx, Ctx, InitCtx, Level, ServerCtx, Shell};
-    pub use crate::export_plugin;
     pub use crate::plugin::{Flow, Plugin, Refusal};
+    pub use crate::{export_plugin, framing, state};
 }

@@ -5,10 +5,13 @@
 //! of every collection, so that "the same bytes" is checked and not hoped for.
 
 use std::any::TypeId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use crate::state::StateType;
+
+/// How deep [`Schema::type_name`] follows type arguments.
+const MAX_NAME_DEPTH: u32 = 32;
 
 /// Index of a type in [`Schema::types`].
 pub type TypeIndex = u32;
@@ -54,6 +57,10 @@ pub enum Kind {
 }
 
 impl Kind {
+    fn is_number(self) -> bool {
+        matches!(self, Self::Unsigned | Self::Signed | Self::Float)
+    }
+
     fn from_u8(n: u8) -> Option<Self> {
         const ALL: [Kind; 17] = [
             Kind::Unit,
@@ -206,7 +213,7 @@ impl Schema {
     ///
     /// O(types), each pair compared once.
     pub fn first_difference(&self, other: &Schema) -> Option<Difference> {
-        let mut compared = Vec::new();
+        let mut compared = HashSet::new();
         let root = self.difference_at("state", self.root, other, other.root, &mut compared);
         root.or_else(|| {
             self.difference_at("session", self.session, other, other.session, &mut compared)
@@ -219,12 +226,11 @@ impl Schema {
         mine: TypeIndex,
         other: &Schema,
         theirs: TypeIndex,
-        compared: &mut Vec<(TypeIndex, TypeIndex)>,
+        compared: &mut HashSet<(TypeIndex, TypeIndex)>,
     ) -> Option<Difference> {
-        if compared.contains(&(mine, theirs)) {
+        if !compared.insert((mine, theirs)) {
             return None;
         }
-        compared.push((mine, theirs));
         let (a, b) = (&self.types[mine as usize], &other.types[theirs as usize]);
         let differ =
             |left: String, right: String| Some(Difference { path: path.to_owned(), left, right });
@@ -232,6 +238,7 @@ impl Schema {
             || a.name != b.name
             || a.count != b.count
             || a.args.len() != b.args.len()
+            || (a.kind.is_number() && a.size != b.size)
         {
             return differ(self.type_name(mine), other.type_name(theirs));
         }
@@ -278,7 +285,7 @@ impl Schema {
         mine: &[Field],
         other: &Schema,
         theirs: &[Field],
-        compared: &mut Vec<(TypeIndex, TypeIndex)>,
+        compared: &mut HashSet<(TypeIndex, TypeIndex)>,
     ) -> Option<Difference> {
         let say = |schema: &Schema, field: &Field| {
             format!("{} at offset {}", schema.type_name(field.ty), field.offset)
@@ -309,19 +316,28 @@ impl Schema {
 
     /// The type as an author would write it: `HashMap<Bytes, Entry>`.
     pub fn type_name(&self, index: TypeIndex) -> String {
+        self.type_name_within(index, MAX_NAME_DEPTH)
+    }
+
+    /// Only a damaged schema nests without a named type in between; its names end in `..`.
+    fn type_name_within(&self, index: TypeIndex, depth: u32) -> String {
+        let Some(depth) = depth.checked_sub(1) else { return "..".to_owned() };
         let def = &self.types[index as usize];
-        let bits = def.size * 8;
+        let bits = u64::from(def.size) * 8;
         match def.kind {
             Kind::Unit => "()".to_owned(),
             Kind::Bool => "bool".to_owned(),
             Kind::Unsigned => format!("u{bits}"),
             Kind::Signed => format!("i{bits}"),
             Kind::Float => format!("f{bits}"),
-            Kind::Array => format!("[{}; {}]", self.type_name(def.args[0]), def.count),
+            Kind::Array => {
+                format!("[{}; {}]", self.type_name_within(def.args[0], depth), def.count)
+            }
             Kind::Struct | Kind::Enum => def.name.clone(),
             Kind::Bytes | Kind::String => format!("{:?}", def.kind),
             kind => {
-                let args: Vec<String> = def.args.iter().map(|&a| self.type_name(a)).collect();
+                let name = |&arg| self.type_name_within(arg, depth);
+                let args: Vec<String> = def.args.iter().map(name).collect();
                 format!("{kind:?}<{}>", args.join(", "))
             }
         }

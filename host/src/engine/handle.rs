@@ -1,7 +1,7 @@
 //! How the rest of the host talks to an engine: commands through a channel, counters through memory.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -58,11 +58,17 @@ pub struct Counters {
     pub bytes_out: AtomicU64,
     pub closed_slow: AtomicU64,
     pub closed_unread: AtomicU64,
+    /// Counters that the plugin named, in the order of their first use.
+    plugin: Mutex<Vec<(String, u64)>>,
     /// Monotonic nanoseconds at which the running call began; 0 between calls.
     pub call_since_ns: AtomicU64,
-    /// Which function of the table the running call is in; see `engine::call`.
+    /// Which function of the table the running call is in: an index into [`CALL_KINDS`].
     pub call_kind: AtomicU64,
 }
+
+/// The functions of a plugin that an engine calls, by [`Counters::call_kind`].
+pub const CALL_KINDS: [&str; 9] =
+    ["none", "data", "connect", "disconnect", "tick", "command", "shutdown", "init", "self_test"];
 
 impl Counters {
     /// Adds to a counter. Engine thread only.
@@ -71,11 +77,45 @@ impl Counters {
         counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
     }
 
+    /// Counters that the plugin named, in the order of their first use.
+    pub fn plugin(&self) -> Vec<(String, u64)> {
+        self.plugin.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn publish_plugin(&self, named: Vec<(String, u64)>) {
+        *self.plugin.lock().unwrap_or_else(PoisonError::into_inner) = named;
+    }
+
+    /// Notes that a call of `kind` begins, for the watchdog.
+    #[inline]
+    pub(super) fn enter(&self, kind: CallKind, now_ns: u64) {
+        self.call_kind.store(kind as u64, Ordering::Relaxed);
+        self.call_since_ns.store(now_ns, Ordering::Relaxed);
+    }
+
+    /// Notes that no call runs.
+    #[inline]
+    pub(super) fn leave(&self) {
+        self.call_since_ns.store(0, Ordering::Relaxed);
+    }
+
     /// Reads a counter.
     #[inline]
     pub fn get(counter: &AtomicU64) -> u64 {
         counter.load(Ordering::Relaxed)
     }
+}
+
+/// A function of a plugin, as an index into [`CALL_KINDS`].
+#[derive(Debug, Clone, Copy)]
+pub(super) enum CallKind {
+    Data = 1,
+    Connect,
+    Disconnect,
+    Tick,
+    Command,
+    Shutdown,
+    Init,
 }
 
 /// A running engine, as the control thread sees it.

@@ -1,17 +1,29 @@
-//! The engine: the one thread that owns a server.
+//! The engine: the one thread that owns a server, its sockets, its state, and every call into its
+//! plugin that touches state.
+//!
+//! So between two calls nothing is in flight, and a swap there is one pointer write: no lock around the
+//! state, no reference count per call, no channel between socket and plugin.
 
+mod call;
+mod clients;
+mod connection;
+mod core;
 mod handle;
+mod services;
+mod state;
+mod tasks;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use tokio::sync::mpsc;
 
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::generation::Callable;
 use crate::limits::Limits;
-pub use handle::{Command, Counters, EngineHandle, Switch, Switched};
-use hotshell_plugin_api::abi::HostTable;
+pub use core::monotonic_ns;
+pub use handle::{CALL_KINDS, Command, Counters, EngineHandle, Switch, Switched};
+pub use services::host_table;
 
 /// What a server is started with.
 #[derive(Debug)]
@@ -22,7 +34,7 @@ pub struct EngineConfig {
     pub listen: SocketAddr,
     /// Its limits.
     pub limits: Limits,
-    /// Texts under `[plugin]`, for the plugin.
+    /// Texts under the server's `config`, for the plugin.
     pub plugin: BTreeMap<String, String>,
     /// Rings when the plugin asks the host to stop.
     pub stop: mpsc::UnboundedSender<()>,
@@ -33,11 +45,83 @@ pub struct EngineConfig {
 /// # Errors
 /// The address cannot be bound, or the plugin's `init` refused or panicked.
 pub fn start(config: EngineConfig, first: Callable) -> Result<EngineHandle> {
-    let _ = (config, first);
-    todo!("the engine is being written")
+    crate::heap::install();
+    let listener = bind(config.listen)?;
+    let listen = listener.local_addr().map_err(|error| bind_error(config.listen, &error))?;
+    let (commands, inbox) = mpsc::unbounded_channel();
+    let counters = std::sync::Arc::default();
+    let handle = EngineHandle {
+        name: config.name.clone(),
+        listen,
+        started_ms: core::unix_ms(),
+        counters: std::sync::Arc::clone(&counters),
+        commands,
+    };
+    let started_ms = handle.started_ms;
+    let (ready, outcome) = std::sync::mpsc::sync_channel(1);
+    let name = format!("engine-{}", config.name);
+    let run = move || {
+        let _guard = AbortOnPanic;
+        tasks::run(config, first, listener, listen, started_ms, counters, inbox, ready);
+    };
+    std::thread::Builder::new().name(name).spawn(run).map_err(|error| {
+        Error::new(
+            Code::Start,
+            format!("cannot start the engine of server '{}'", handle.name),
+            error.to_string(),
+            "raise the limit of threads (ulimit -u)",
+        )
+    })?;
+    let outcome = outcome.recv().unwrap_or_else(|_| {
+        Err(Error::new(
+            Code::Internal,
+            format!("the engine of server '{}' ended while it started", handle.name),
+            "its thread is gone without an answer",
+            "look at the host's log above",
+        ))
+    });
+    outcome.map(|()| handle)
 }
 
-/// The functions that plugins call; one table for the whole process.
-pub fn host_table() -> &'static HostTable {
-    todo!("the engine is being written")
+/// A panic of the host itself on an engine's thread ends the process: clients that hang on a server
+/// without an engine are worse off than clients that reconnect to one that a supervisor restarted.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(
+                "engine: the host panicked; aborting, so that a supervisor restarts it"
+            );
+            std::process::abort();
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<std::net::TcpListener> {
+    use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
+    let bind = || -> std::io::Result<std::net::TcpListener> {
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+        net::bind(&socket, &address)?;
+        net::listen(&socket, 4096)?;
+        Ok(socket.into())
+    };
+    bind().map_err(|error| bind_error(address, &error))
+}
+
+fn bind_error(address: SocketAddr, error: &std::io::Error) -> Error {
+    let port = address.port();
+    let hint = match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            format!("find who has it with `ss -ltnp 'sport = :{port}'`, or choose another --listen")
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE; choose a higher one".to_owned()
+        }
+        _ => "--listen takes an address of this machine, such as 127.0.0.1:6380".to_owned(),
+    };
+    Error::new(Code::Start, format!("cannot listen on {address}"), error.to_string(), hint)
 }

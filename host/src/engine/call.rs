@@ -1,0 +1,544 @@
+//! Every call into plugin code that touches state. The only such file.
+//!
+//! Invariant: all of it runs on the engine's thread, one call at a time, and no call is made from
+//! inside another one: what a service asks for is queued and done here, after the call.
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use hotshell_plugin_api::abi::{
+    Buffer, Call, NO_WAKE, NOT_BEGUN, OUTCOME_BLOCKED, OUTCOME_CLOSE, OUTCOME_DONE,
+    OUTCOME_NEED_MORE, OUTCOME_PANICKED, OUTCOME_REFUSED, Outcome,
+};
+use hotshell_plugin_api::heap;
+
+use super::clients::Client;
+use super::core::{Server, monotonic_ns, unix_ms};
+use super::handle::{CallKind, Counters, Switch, Switched};
+use crate::error::{Code, Error, Result};
+
+/// Most requests of one client before the others get their turn.
+const CALLS_PER_TURN: usize = 512;
+/// When a tick panicked, the next one comes after this time, milliseconds.
+const TICK_RETRY_MS: u64 = 1000;
+
+/// What became of a client's unread input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fed {
+    /// Bytes that left the input.
+    pub consumed: usize,
+    /// The turn is over but whole requests may be left.
+    pub more: bool,
+}
+
+impl Server {
+    /// Reads the clocks for the calls of this turn.
+    pub(super) fn refresh_clocks(&self) {
+        // SAFETY: `call` is ours, and no plugin code runs now.
+        let call = unsafe { &mut *self.call };
+        call.unix_ms = unix_ms();
+        call.monotonic_ns = monotonic_ns();
+    }
+
+    /// Executes the requests in `unread`, which is the client's input from its first unread byte on.
+    pub(super) fn feed(&self, client: NonNull<Client>, unread: &[u8]) -> Fed {
+        let data = self.enter(CallKind::Data).data;
+        let (call, client_ptr) = (self.call, client.as_ptr());
+        let mut fed = Fed { consumed: 0, more: false };
+        let mut calls = 0;
+        self.aim(client);
+        // SAFETY: the client lives until its connection removes it, which is not now; between two
+        // calls of the plugin nobody else refers to it or to `call`.
+        unsafe {
+            loop {
+                // The calls below change these.
+                if (*client_ptr).closing || (*client_ptr).blocked {
+                    break;
+                }
+                let rest = &unread[fed.consumed..];
+                if rest.is_empty() || (rest.len() as u64) < (*client_ptr).need {
+                    break;
+                }
+                if calls == CALLS_PER_TURN {
+                    fed.more = true;
+                    break;
+                }
+                calls += 1;
+                (*call).input = rest.as_ptr();
+                (*call).input_len = rest.len();
+                (*call).begun = NOT_BEGUN;
+                (*call).need = 0;
+                let mark = (*client_ptr).output.len;
+                let outcome = data(call);
+                fed.consumed += self.settle_data(client, outcome, rest.len(), mark);
+                if outcome.code == OUTCOME_NEED_MORE {
+                    break;
+                }
+                if self.queued.get() > 0 {
+                    self.run_queued();
+                    self.aim(client);
+                }
+            }
+        }
+        self.leave(calls as u64);
+        fed
+    }
+
+    /// What the outcome of `data` means for the client; answers the bytes it consumed.
+    #[inline]
+    fn settle_data(
+        &self,
+        client: NonNull<Client>,
+        outcome: Outcome,
+        unread: usize,
+        mark: usize,
+    ) -> usize {
+        // SAFETY: the call has returned; the client lives, as in `feed`.
+        let (client, call) = unsafe { (&mut *client.as_ptr(), &mut *self.call) };
+        match outcome.code {
+            OUTCOME_DONE if outcome.consumed > 0 && outcome.consumed <= unread as u64 => {
+                client.need = 0;
+                outcome.consumed as usize
+            }
+            OUTCOME_NEED_MORE => {
+                client.need = call.need.max(unread as u64 + 1);
+                0
+            }
+            OUTCOME_BLOCKED => {
+                client.blocked = true;
+                client.need = 0;
+                begun_bytes(call, unread)
+            }
+            OUTCOME_CLOSE => {
+                client.closing = true;
+                unread
+            }
+            OUTCOME_PANICKED => self.settle_panic(client, unread, mark),
+            _ => {
+                tracing::error!(
+                    client = client.id,
+                    code = outcome.code,
+                    consumed = outcome.consumed,
+                    unread,
+                    "the plugin broke the contract of `data`: closing the client"
+                );
+                client.closing = true;
+                unread
+            }
+        }
+    }
+
+    /// A request panicked: cut what it wrote, drop it, let the plugin say so. Answers the bytes it
+    /// consumed.
+    #[cold]
+    fn settle_panic(&self, client: &mut Client, unread: usize, mark: usize) -> usize {
+        self.undo_effects();
+        client.output.truncate(mark);
+        client.need = 0;
+        // SAFETY: the call has returned.
+        let begun = unsafe { begun_bytes_or_none(&*self.call, unread) };
+        let Some(consumed) = begun else {
+            tracing::warn!(client = client.id, "panic before `begin`: closing the client");
+            client.closing = true;
+            return unread;
+        };
+        self.tell_panicked(client);
+        consumed
+    }
+
+    /// Lets the plugin write its protocol's error for a request that panicked.
+    #[cold]
+    fn tell_panicked(&self, client: &mut Client) {
+        let panicked = self.core.borrow().active.table.panicked;
+        let mark = client.output.len;
+        // SAFETY: between calls `call` and its message are ours. The message is copied, since the
+        // plugin may write another one while it reads this one. The context is the client's.
+        let outcome = unsafe {
+            let message = (*(*self.call).message).as_slice().to_vec();
+            (*self.call).input = message.as_ptr();
+            (*self.call).input_len = message.len();
+            let outcome = panicked(self.call);
+            (*self.call).input_len = 0;
+            outcome
+        };
+        match outcome.code {
+            OUTCOME_CLOSE => client.closing = true,
+            OUTCOME_PANICKED => {
+                self.undo_effects();
+                client.output.truncate(mark);
+                client.closing = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes back what the panicked call queued and wrote to other clients, and counts it.
+    #[cold]
+    fn undo_effects(&self) {
+        let core = &mut *self.core.borrow_mut();
+        core.state.counters.panics += 1;
+        for client in core.touched.drain(..) {
+            // SAFETY: touched in the call that just returned, so the client still lives.
+            let client = unsafe { &mut *client };
+            client.output.truncate(client.touched_len);
+        }
+        for id in core.resumes.drain(..) {
+            if let Some(client) = core.state.clients.find(id) {
+                // SAFETY: found among the living.
+                unsafe { (*client.as_ptr()).resuming = false };
+            }
+        }
+        core.closes.clear();
+        self.queued.set(0);
+    }
+
+    /// Does what the last call asked for: closes and resumes, and what those ask for in turn.
+    fn run_queued(&self) {
+        loop {
+            let resumes = self.settle_queued();
+            if resumes.is_empty() {
+                return;
+            }
+            for client in resumes {
+                self.resume(client);
+            }
+        }
+    }
+
+    /// Ends the last call for good: its writes to others stay, its closes happen. Answers the clients
+    /// that it resumed.
+    fn settle_queued(&self) -> Vec<NonNull<Client>> {
+        let core = &mut *self.core.borrow_mut();
+        self.queued.set(0);
+        core.touched.clear();
+        core.call_number += 1;
+        for id in std::mem::take(&mut core.closes) {
+            let Some(client) = core.state.clients.find(id) else { continue };
+            // SAFETY: found among the living; no plugin code runs.
+            let client = unsafe { &mut *client.as_ptr() };
+            client.closing = true;
+            core.wake(client.slot);
+        }
+        let resumes = std::mem::take(&mut core.resumes);
+        resumes.iter().filter_map(|&id| core.state.clients.find(id)).collect()
+    }
+
+    /// Lets a blocked client go on.
+    fn resume(&self, client: NonNull<Client>) {
+        let resume = {
+            let core = &mut *self.core.borrow_mut();
+            core.state.counters.calls += 1;
+            core.active.table.resume
+        };
+        self.aim(client);
+        // SAFETY: the client lives, since connections are removed by their own task only; between
+        // calls nobody else refers to it or to `call`.
+        let (outcome, mark) = unsafe {
+            (*client.as_ptr()).resuming = false;
+            (*client.as_ptr()).blocked = false;
+            let mark = (*client.as_ptr()).output.len;
+            (resume(self.call), mark)
+        };
+        // SAFETY: as above; the call has returned.
+        let client = unsafe { &mut *client.as_ptr() };
+        match outcome.code {
+            OUTCOME_BLOCKED => client.blocked = true,
+            OUTCOME_CLOSE => client.closing = true,
+            OUTCOME_PANICKED => {
+                self.undo_effects();
+                client.output.truncate(mark);
+                self.tell_panicked(client);
+            }
+            _ => {}
+        }
+        let core = &mut *self.core.borrow_mut();
+        core.mark_dirty(client);
+        core.wake(client.slot);
+    }
+
+    /// Tells the plugin about a new client. A panic there closes it.
+    pub(super) fn connect(&self, client: NonNull<Client>) {
+        let connect = self.enter(CallKind::Connect).connect;
+        let layout = self.session_layout();
+        // SAFETY: the client was just made and belongs to us; its session is raw memory of the layout
+        // that the plugin's schema names.
+        let outcome = unsafe {
+            (*client.as_ptr()).session = heap::alloc(layout).as_ptr();
+            self.aim(client);
+            connect(self.call)
+        };
+        // SAFETY: as above; the call has returned.
+        let client_ref = unsafe { &mut *client.as_ptr() };
+        client_ref.connected = outcome.code == OUTCOME_DONE;
+        if !client_ref.connected {
+            self.undo_effects();
+            client_ref.output.truncate(0);
+            client_ref.closing = true;
+        }
+        self.finish_call(Some(client));
+    }
+
+    /// Tells the plugin that a client is gone and frees its session.
+    pub(super) fn disconnect(&self, client: NonNull<Client>) {
+        let disconnect = self.enter(CallKind::Disconnect).disconnect;
+        // SAFETY: the client lives until our caller removes it.
+        unsafe {
+            if (*client.as_ptr()).connected {
+                self.aim(client);
+                if disconnect(self.call).code == OUTCOME_PANICKED {
+                    self.undo_effects();
+                }
+            }
+            let session = NonNull::new((*client.as_ptr()).session).expect("connect made it");
+            heap::free(session, self.session_layout());
+        }
+        self.finish_call(None);
+    }
+
+    /// Calls `tick`.
+    pub(super) fn tick_plugin(&self) {
+        let tick = self.enter(CallKind::Tick).tick;
+        self.refresh_clocks();
+        self.aim_at_none(std::ptr::null_mut());
+        // SAFETY: no client is served, the state root is set; `call` is ours between calls.
+        let outcome = unsafe {
+            (*self.call).wake_at_ms = NO_WAKE;
+            self.core.borrow_mut().state.wake_at_ms = NO_WAKE;
+            tick(self.call)
+        };
+        if outcome.code == OUTCOME_PANICKED {
+            self.undo_effects();
+            // SAFETY: as above.
+            unsafe { (*self.call).wake_at_ms = unix_ms() + TICK_RETRY_MS };
+        }
+        self.finish_call(None);
+    }
+
+    /// Runs an admin verb of the plugin and answers its text.
+    pub(super) fn plugin_command(&self, args: &[Vec<u8>]) -> Result<Vec<u8>> {
+        let command = self.enter(CallKind::Command).command;
+        let mut input = Vec::new();
+        for arg in args {
+            input.extend_from_slice(&(arg.len() as u32).to_le_bytes());
+            input.extend_from_slice(arg);
+        }
+        let mut answer = Buffer::new();
+        self.refresh_clocks();
+        self.aim_at_none(&mut answer);
+        // SAFETY: as in `tick_plugin`; input and answer outlive the call.
+        let outcome = unsafe {
+            (*self.call).input = input.as_ptr();
+            (*self.call).input_len = input.len();
+            command(self.call)
+        };
+        if outcome.code == OUTCOME_PANICKED {
+            self.undo_effects();
+        }
+        let message = self.message();
+        self.finish_call(None);
+        let verb = String::from_utf8_lossy(args.first().map_or(b"", |a| a)).into_owned();
+        match outcome.code {
+            OUTCOME_DONE => Ok(answer.as_slice().to_vec()),
+            OUTCOME_REFUSED => Err(Error::new(
+                Code::Refused,
+                format!("the plugin refused '{verb}'"),
+                message,
+                "see the plugin's documentation for its commands",
+            )),
+            _ => Err(Error::new(
+                Code::Panicked,
+                format!("the plugin panicked in '{verb}'"),
+                message,
+                "the server goes on; the place is in the host's log",
+            )),
+        }
+    }
+
+    /// Tells the plugin that the server stops.
+    pub(super) fn shutdown(&self) {
+        let shutdown = self.enter(CallKind::Shutdown).shutdown;
+        self.refresh_clocks();
+        self.aim_at_none(std::ptr::null_mut());
+        // SAFETY: as in `tick_plugin`.
+        if unsafe { shutdown(self.call) }.code == OUTCOME_PANICKED {
+            self.undo_effects();
+        }
+        self.finish_call(None);
+    }
+
+    /// Makes the state root of a server that starts empty.
+    pub(super) fn init(&self) -> Result<()> {
+        let init = self.enter(CallKind::Init).init;
+        let mut root = std::ptr::null_mut();
+        self.aim_at_none(std::ptr::null_mut());
+        // SAFETY: `init` wants no state; the root's place outlives the call.
+        let outcome = unsafe { init(self.call, &mut root) };
+        let message = self.message();
+        let name = {
+            let core = &mut *self.core.borrow_mut();
+            core.state.root = root;
+            format!("{} {}", core.active.plugin, core.active.version)
+        };
+        self.finish_call(None);
+        let next = "correct the plugin or its configuration, then start again";
+        match outcome.code {
+            OUTCOME_DONE => Ok(()),
+            OUTCOME_REFUSED => {
+                let what = format!("plugin {name} refused to start");
+                Err(Error::new(Code::Refused, what, message, next))
+            }
+            _ => {
+                let what = format!("plugin {name} panicked in init");
+                Err(Error::new(Code::Panicked, what, message, next))
+            }
+        }
+    }
+
+    /// Makes another generation the active one.
+    ///
+    /// The stop is what lies between the two clock readings: this thread is between two calls when it
+    /// starts, and the next call is the new code's.
+    ///
+    /// # Errors
+    /// The new generation's schema differs; nothing has changed then.
+    pub(super) fn switch(&self, switch: Switch) -> Result<Switched> {
+        let old;
+        let switched = {
+            let mut core = self.core.borrow_mut();
+            let begun = monotonic_ns();
+            if core.active.schema.fingerprint != switch.to.schema.fingerprint {
+                return Err(schema_differs(&core.active, &switch.to));
+            }
+            let from = core.state.generation;
+            if switch.dry_run {
+                return Ok(Switched { pause_ns: 0, from });
+            }
+            // ---- point of no return: nothing below can fail ----
+            core.state.generation = switch.to.generation;
+            old = std::mem::replace(&mut core.active, switch.to);
+            let pause_ns = monotonic_ns() - begun;
+
+            core.state.counters.swaps += 1;
+            let counters = &core.counters;
+            let max = Counters::get(&counters.swap_pause_ns_max).max(pause_ns);
+            counters.swap_pause_ns_last.store(pause_ns, std::sync::atomic::Ordering::Relaxed);
+            counters.swap_pause_ns_max.store(max, std::sync::atomic::Ordering::Relaxed);
+            Switched { pause_ns, from }
+        };
+        drop(old);
+        self.tick_plugin();
+        self.publish();
+        Ok(switched)
+    }
+
+    /// The text that the last call left behind.
+    fn message(&self) -> String {
+        // SAFETY: between calls `call` and its message are ours.
+        let bytes = unsafe { (*(*self.call).message).as_slice() };
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+
+    fn session_layout(&self) -> Layout {
+        let core = self.core.borrow();
+        Layout::from_size_align(core.state.session_size, core.state.session_align)
+            .expect("the schema was checked when the generation was taken in")
+    }
+
+    /// Points the call at a client.
+    #[inline]
+    fn aim(&self, client: NonNull<Client>) {
+        // SAFETY: `call` is ours between calls; the client lives. Only addresses are taken.
+        unsafe {
+            let client = client.as_ptr();
+            (*self.call).client = (*client).id;
+            (*self.call).session = (*client).session;
+            (*self.call).out = &raw mut (*client).output;
+            (*self.call).input_len = 0;
+            (*self.call).begun = NOT_BEGUN;
+        }
+    }
+
+    /// Points the call at nobody.
+    fn aim_at_none(&self, out: *mut Buffer) {
+        // SAFETY: `call` is ours between calls.
+        unsafe {
+            (*self.call).client = 0;
+            (*self.call).session = std::ptr::null_mut();
+            (*self.call).out = out;
+            (*self.call).input_len = 0;
+            (*self.call).begun = NOT_BEGUN;
+            (*(*self.call).message).truncate(0);
+        }
+    }
+
+    /// Begins a turn of calls: answers the active generation's table and starts the watchdog's clock.
+    #[inline]
+    fn enter(&self, kind: CallKind) -> hotshell_plugin_api::abi::PluginTable {
+        let core = &mut *self.core.borrow_mut();
+        core.call_number += 1;
+        core.touched.clear();
+        // SAFETY: `call` is ours between calls.
+        let now = unsafe {
+            (*self.call).server = std::ptr::from_ref(self).cast_mut().cast();
+            (*self.call).state = core.state.root;
+            (*self.call).wake_at_ms = core.state.wake_at_ms;
+            (*self.call).failed = 0;
+            (*self.call).monotonic_ns
+        };
+        core.counters.enter(kind, now);
+        core.active.table
+    }
+
+    /// Ends a turn of `calls` calls of `data`.
+    #[inline]
+    fn leave(&self, calls: u64) {
+        let core = &mut *self.core.borrow_mut();
+        // SAFETY: `call` is ours between calls.
+        let (wake_at, failed) = unsafe { ((*self.call).wake_at_ms, (*self.call).failed) };
+        core.state.counters.calls += calls;
+        core.state.counters.failed += u64::from(failed);
+        if wake_at != core.state.wake_at_ms {
+            core.state.wake_at_ms = wake_at;
+            self.tick.notify_one();
+        }
+        core.counters.leave();
+        self.flush.notify_one();
+    }
+
+    /// Ends a turn that was not of `data`: queued work, output, clocks.
+    fn finish_call(&self, client: Option<NonNull<Client>>) {
+        if self.queued.get() > 0 {
+            self.run_queued();
+        }
+        if let Some(client) = client {
+            // SAFETY: the client lives, and no plugin code runs.
+            self.core.borrow_mut().mark_dirty(unsafe { &mut *client.as_ptr() });
+        }
+        self.leave(0);
+    }
+}
+
+fn begun_bytes(call: &Call, unread: usize) -> usize {
+    begun_bytes_or_none(call, unread).unwrap_or(0)
+}
+
+fn begun_bytes_or_none(call: &Call, unread: usize) -> Option<usize> {
+    (call.begun != NOT_BEGUN).then(|| (call.begun as usize).min(unread))
+}
+
+#[cold]
+fn schema_differs(from: &crate::generation::Callable, to: &crate::generation::Callable) -> Error {
+    let detail = match from.schema.first_difference(&to.schema) {
+        Some(found) => format!(
+            "{}: {} has {}, {} has {}",
+            found.path, from.version, found.left, to.version, found.right
+        ),
+        None => "the fingerprints differ".to_owned(),
+    };
+    Error::new(
+        Code::Schema,
+        format!("{} {} cannot take over the state of {}", to.plugin, to.version, from.version),
+        detail,
+        "keep the state's schema as it is, or wait for a version of hotshell that migrates",
+    )
+}

@@ -1,0 +1,141 @@
+//! `Server`: the server's state and what the engine keeps beside it.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hotshell_plugin_api::abi::{Buffer, Call, NO_WAKE, NOT_BEGUN};
+use tokio::sync::{Notify, mpsc};
+
+use super::clients::Client;
+use super::connection::Socket;
+use super::handle::Counters;
+use super::state::ServerState;
+use crate::generation::Callable;
+use crate::limits::Limits;
+
+/// A server and its engine's bookkeeping. Lives on the engine's thread, behind an `Rc`.
+///
+/// Invariant: no borrow of `core` is held while plugin code runs, since the plugin calls back into the
+/// services, which borrow it. The `RefCell` turns a mistake into a panic of the host's tests.
+pub(super) struct Server {
+    pub core: RefCell<Core>,
+    /// The struct that every call is made with.
+    pub call: *mut Call,
+    /// How many resumes, closes and outputs to others the running call has left to be settled.
+    pub queued: Cell<usize>,
+    /// Wakes the task that sends output.
+    pub flush: Notify,
+    /// Wakes the task that ticks.
+    pub tick: Notify,
+    /// Wakes everybody who waits for the last client to leave.
+    pub emptied: Notify,
+}
+
+/// What only the engine's own code touches, between calls or from a service.
+pub(super) struct Core {
+    /// Everything precious.
+    pub state: ServerState,
+    /// The generation that serves.
+    pub active: Callable,
+    pub limits: Limits,
+    pub listen: SocketAddr,
+    pub counters: Arc<Counters>,
+    /// Rings the host when the plugin asks for a stop.
+    pub stop: mpsc::UnboundedSender<()>,
+    /// Number of the running call, or of the last one.
+    pub call_number: u64,
+    /// Clients whose output the running call touched, other than its own.
+    pub touched: Vec<*mut Client>,
+    /// Clients to resume after the running call.
+    pub resumes: Vec<u64>,
+    /// Clients to close after the running call.
+    pub closes: Vec<u64>,
+    /// Slots of clients with fresh output.
+    pub dirty: Vec<u32>,
+    /// Sockets by slot. Not precious.
+    pub sockets: Vec<Option<Rc<Socket>>>,
+    pub free_slots: Vec<u32>,
+    /// The plugin's own counters changed since they were published.
+    pub plugin_counters_changed: bool,
+}
+
+impl Server {
+    pub(super) fn new(core: Core) -> Self {
+        let call = Box::new(Call {
+            size: size_of::<Call>() as u32,
+            failed: 0,
+            client: 0,
+            server: std::ptr::null_mut(),
+            state: core.state.root,
+            session: std::ptr::null_mut(),
+            out: std::ptr::null_mut(),
+            input: std::ptr::dangling(),
+            input_len: 0,
+            begun: NOT_BEGUN,
+            need: 0,
+            unix_ms: unix_ms(),
+            monotonic_ns: monotonic_ns(),
+            wake_at_ms: NO_WAKE,
+            message: Box::into_raw(Box::new(Buffer::new())),
+        });
+        Self {
+            core: RefCell::new(core),
+            call: Box::into_raw(call),
+            queued: Cell::new(0),
+            flush: Notify::new(),
+            tick: Notify::new(),
+            emptied: Notify::new(),
+        }
+    }
+
+    /// Copies the counters to where other threads read them.
+    pub(super) fn publish(&self) {
+        let core = &mut *self.core.borrow_mut();
+        let (tally, out) = (&mut core.state.counters, &*core.counters);
+        let bytes = crate::heap::bytes();
+        tally.state_bytes_peak = tally.state_bytes_peak.max(bytes);
+        out.generation.store(core.state.generation, Relaxed);
+        out.clients.store(core.state.clients.len() as u64, Relaxed);
+        out.connections.store(tally.connections, Relaxed);
+        out.rejected.store(tally.rejected, Relaxed);
+        out.calls.store(tally.calls, Relaxed);
+        out.panics.store(tally.panics, Relaxed);
+        out.failed.store(tally.failed, Relaxed);
+        out.swaps.store(tally.swaps, Relaxed);
+        out.bytes_in.store(tally.bytes_in, Relaxed);
+        out.bytes_out.store(tally.bytes_out, Relaxed);
+        out.state_bytes.store(bytes, Relaxed);
+        out.state_bytes_peak.store(tally.state_bytes_peak, Relaxed);
+        if std::mem::take(&mut core.plugin_counters_changed) {
+            let named = core.state.plugin_counters.iter();
+            let named = named.map(|counter| (counter.name.as_str().to_owned(), counter.value));
+            out.publish_plugin(named.collect());
+        }
+    }
+}
+
+impl Core {
+    /// Puts a client on the list of those with fresh output.
+    #[inline]
+    pub(super) fn mark_dirty(&mut self, client: &mut Client) {
+        if !client.dirty {
+            client.dirty = true;
+            self.dirty.push(client.slot);
+        }
+    }
+}
+
+/// Wall clock, milliseconds since the Unix epoch.
+pub(super) fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as u64
+}
+
+/// Monotonic clock, nanoseconds since some point before the process started.
+pub fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}

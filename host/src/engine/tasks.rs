@@ -1,0 +1,298 @@
+//! The tasks of an engine's thread: accept, flush, tick, obey.
+
+use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use hotshell_plugin_api::abi::{Buffer, NO_WAKE};
+use hotshell_plugin_api::collections::String as StateString;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::{LocalSet, spawn_local};
+
+use super::EngineConfig;
+use super::clients::Client;
+use super::connection::{Connection, Socket};
+use super::core::{Core, Server, unix_ms};
+use super::handle::{Command, Counters};
+use super::state::{ServerState, Setting};
+use crate::error::Result;
+use crate::generation::Callable;
+use crate::limits::STOP_PATIENCE;
+
+/// How long a connection is silent before the kernel asks the peer.
+const KEEPALIVE: Duration = Duration::from_secs(300);
+/// How long to wait when the process has no file descriptor left for a client.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// The engine's thread.
+#[expect(clippy::too_many_arguments, reason = "the parts of one start, taken apart at once")]
+pub(super) fn run(
+    config: EngineConfig,
+    first: Callable,
+    listener: std::net::TcpListener,
+    listen: SocketAddr,
+    started_ms: u64,
+    counters: Arc<Counters>,
+    inbox: mpsc::UnboundedReceiver<Command>,
+    ready: SyncSender<Result<()>>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .event_interval(1024)
+        .build()
+        .expect("a current-thread runtime needs an epoll and an eventfd");
+    let server = Rc::new(Server::new(core(config, first, listen, started_ms, counters)));
+    let started = server.init();
+    server.publish();
+    let go = started.is_ok();
+    // The starter waits for this answer; if it is gone, so is the host.
+    let _ = ready.send(started);
+    if go {
+        LocalSet::new().block_on(&runtime, serve(server, listener, inbox));
+    }
+}
+
+fn core(
+    config: EngineConfig,
+    first: Callable,
+    listen: SocketAddr,
+    started_ms: u64,
+    counters: Arc<Counters>,
+) -> Core {
+    let mut state = ServerState::new(&config.name, started_ms);
+    let mut schema = Buffer::new();
+    schema.extend_from_slice(&first.schema.encode());
+    state.layouts.push(schema);
+    let session = &first.schema.types[first.schema.session as usize];
+    state.session_size = session.size as usize;
+    state.session_align = session.align as usize;
+    state.generation = first.generation;
+    for (key, value) in &config.plugin {
+        let (key, value) = (StateString::from(key.as_str()), StateString::from(value.as_str()));
+        state.config.push(Setting { key, value });
+    }
+    Core {
+        state,
+        active: first,
+        limits: config.limits,
+        listen,
+        counters,
+        stop: config.stop,
+        call_number: 0,
+        touched: Vec::new(),
+        resumes: Vec::new(),
+        closes: Vec::new(),
+        dirty: Vec::new(),
+        sockets: Vec::new(),
+        free_slots: Vec::new(),
+        plugin_counters_changed: false,
+    }
+}
+
+async fn serve(
+    server: Rc<Server>,
+    listener: std::net::TcpListener,
+    mut inbox: mpsc::UnboundedReceiver<Command>,
+) {
+    let listener = TcpListener::from_std(listener).expect("the listener is a non-blocking socket");
+    let accept = spawn_local(accept(Rc::clone(&server), listener));
+    spawn_local(flush(Rc::clone(&server)));
+    spawn_local(tick(Rc::clone(&server)));
+    server.tick.notify_one();
+    while let Some(command) = inbox.recv().await {
+        match command {
+            // Whoever asked may be gone; the switch stands all the same.
+            Command::Use(switch, answer) => _ = answer.send(server.switch(switch)),
+            Command::Plugin(args, answer) => _ = answer.send(server.plugin_command(&args)),
+            Command::Stop(answer) => {
+                accept.abort();
+                stop(&server).await;
+                _ = answer.send(());
+                return;
+            }
+        }
+    }
+}
+
+/// Takes new clients in.
+async fn accept(server: Rc<Server>, listener: TcpListener) {
+    let scratch = Rc::new(RefCell::new(Buffer::new()));
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => welcome(&server, stream, peer, &scratch),
+            Err(error) if out_of_descriptors(&error) => {
+                tracing::warn!(%error, "accept: no file descriptor left; raise ulimit -n");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+            // The peer gave up before we came: nothing to do for it.
+            Err(error) => tracing::debug!(%error, "accept"),
+        }
+    }
+}
+
+fn out_of_descriptors(error: &std::io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
+}
+
+fn welcome(
+    server: &Rc<Server>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    scratch: &Rc<RefCell<Buffer>>,
+) {
+    // Replies are written whole, so waiting for more to send would only delay them.
+    let _ = stream.set_nodelay(true);
+    // A peer that vanished without a word is noticed after some minutes.
+    let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
+    let _ = rustix::net::sockopt::set_tcp_keepidle(&stream, KEEPALIVE);
+    let now = unix_ms();
+    let (read, socket) = {
+        let core = &mut *server.core.borrow_mut();
+        if core.state.clients.len() >= core.limits.max_clients {
+            core.state.counters.rejected += 1;
+            let limit = core.limits.max_clients;
+            tracing::warn!(%peer, limit, "accept: max_clients reached, turning a client away");
+            return;
+        }
+        core.state.counters.connections += 1;
+        let slot = core.free_slots.pop().unwrap_or_else(|| {
+            core.sockets.push(None);
+            (core.sockets.len() - 1) as u32
+        });
+        let id = core.state.next_client;
+        core.state.next_client += 1;
+        let client = core.state.clients.insert(Client::accepted(id, slot, peer, now));
+        let (read, write) = stream.into_split();
+        let socket = Rc::new(Socket::new(write, client));
+        core.sockets[slot as usize] = Some(Rc::clone(&socket));
+        (read, socket)
+    };
+    server.refresh_clocks();
+    server.connect(socket.client);
+    spawn_local(Connection::new(Rc::clone(server), socket, read, Rc::clone(scratch)));
+}
+
+impl Client {
+    fn accepted(id: u64, slot: u32, peer: SocketAddr, now_ms: u64) -> Self {
+        let ip = match peer.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        Self {
+            id,
+            input: Buffer::new(),
+            input_start: 0,
+            output: Buffer::new(),
+            output_start: 0,
+            session: std::ptr::null_mut(),
+            need: 0,
+            peer_ip: ip.octets(),
+            peer_port: u32::from(peer.port()),
+            direction: 0,
+            connected_ms: now_ms,
+            active_ms: now_ms,
+            touched_call: 0,
+            touched_len: 0,
+            blocked: false,
+            resuming: false,
+            closing: false,
+            input_ended: false,
+            dirty: false,
+            connected: false,
+            slot,
+        }
+    }
+}
+
+/// Sends what calls have written. Woken by the first call of a turn, it runs after all connections that
+/// were ready then, so one wake-up of the thread reads all and then answers all.
+async fn flush(server: Rc<Server>) {
+    let mut batch = Vec::new();
+    loop {
+        server.flush.notified().await;
+        std::mem::swap(&mut batch, &mut server.core.borrow_mut().dirty);
+        let mut sent = 0;
+        for slot in batch.drain(..) {
+            let socket = server.core.borrow().sockets[slot as usize].clone();
+            let Some(socket) = socket else { continue };
+            // SAFETY: the socket is listed, so its connection has not removed the client; no plugin
+            // code runs in this task.
+            let client = unsafe { &mut *socket.client.as_ptr() };
+            client.dirty = false;
+            sent += socket.send(client);
+            let core = server.core.borrow();
+            if client.unsent() > core.limits.max_unsent_bytes {
+                let (unsent, limit) = (client.unsent(), core.limits.max_unsent_bytes);
+                tracing::warn!(
+                    client = client.id,
+                    unsent,
+                    limit,
+                    "unsent output over the limit: closing"
+                );
+                Counters::add(&core.counters.closed_slow, 1);
+                socket.abandon();
+            }
+        }
+        server.core.borrow_mut().state.counters.bytes_out += sent as u64;
+        server.publish();
+    }
+}
+
+/// Calls `tick` when its time has come.
+async fn tick(server: Rc<Server>) {
+    loop {
+        let wake_at = server.core.borrow().state.wake_at_ms;
+        let now = unix_ms();
+        if wake_at <= now {
+            server.tick_plugin();
+            // Clients that became ready meanwhile go first, also when the plugin ticks all the time.
+            tokio::task::yield_now().await;
+            continue;
+        }
+        let asked = server.tick.notified();
+        if wake_at == NO_WAKE {
+            asked.await;
+        } else {
+            let due = tokio::time::sleep(Duration::from_millis(wake_at - now));
+            tokio::select! { () = asked => {}, () = due => {} }
+        }
+    }
+}
+
+/// Answers what has arrived, lets the plugin say goodbye, sends what is unsent, closes everybody.
+async fn stop(server: &Rc<Server>) {
+    // One turn for everything that is readable now: connections read before this task runs again.
+    tokio::task::yield_now().await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    server.shutdown();
+    let sockets: Vec<Rc<Socket>> = server.core.borrow().sockets.iter().flatten().cloned().collect();
+    {
+        let core = &mut *server.core.borrow_mut();
+        for socket in &sockets {
+            // SAFETY: listed, so alive; no plugin code runs.
+            let client = unsafe { &mut *socket.client.as_ptr() };
+            client.closing = true;
+            core.mark_dirty(client);
+        }
+    }
+    drop(sockets);
+    server.flush.notify_one();
+    let all_gone = async {
+        loop {
+            let emptied = server.emptied.notified();
+            if server.core.borrow().state.clients.len() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    };
+    if tokio::time::timeout(STOP_PATIENCE, all_gone).await.is_err() {
+        let left = server.core.borrow().state.clients.len();
+        tracing::warn!(clients = left, "stop: gave up on clients that do not read their replies");
+    }
+    server.publish();
+}

@@ -1,0 +1,230 @@
+//! The state heap: mimalloc for small blocks, the kernel's page tables for large ones.
+//!
+//! Large blocks are mappings of their own, so that growing one moves page tables instead of bytes, a
+//! zeroed one is as large as it likes without being touched, and giving one back is left to a
+//! background thread. What the engine thread does is bounded whatever the block's size.
+//!
+//! Bytes are counted per thread with plain counters: an engine is one thread, and only it touches its
+//! server's state.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::OnceLock;
+use std::sync::mpsc::{Sender, channel};
+
+use hotshell_plugin_api::heap::HeapTable;
+use libmimalloc_sys as mi;
+
+/// Blocks from this size on are mappings of their own.
+const LARGE: usize = 1 << 20;
+/// How much of a large block is unmapped at once: bounds the time the kernel holds the process's
+/// memory map.
+const UNMAP_SLICE: usize = 1 << 20;
+const PAGE: usize = 4096;
+
+/// The table that plugins and the shell's own collections allocate through.
+pub static HEAP: HeapTable = HeapTable {
+    size: size_of::<HeapTable>() as u32,
+    reserved: 0,
+    alloc,
+    alloc_zeroed,
+    realloc,
+    free,
+    discard,
+    random,
+};
+
+thread_local! {
+    static BYTES: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Bytes of state this thread holds.
+#[inline]
+pub fn bytes() -> u64 {
+    BYTES.get()
+}
+
+/// Makes the host's own collections allocate from this heap. Call before any of them holds memory.
+pub fn install() {
+    // SAFETY: the table is a static, and callers run this before they create state.
+    unsafe { hotshell_plugin_api::heap::install(&HEAP) }
+}
+
+#[inline(always)]
+fn count(added: usize, removed: usize) {
+    BYTES.set(BYTES.get().wrapping_add(added as u64).wrapping_sub(removed as u64));
+}
+
+const fn pages(size: usize) -> usize {
+    size.next_multiple_of(PAGE)
+}
+
+unsafe extern "C" fn alloc(size: usize, align: usize) -> *mut u8 {
+    count(size, 0);
+    if size >= LARGE {
+        return map(size);
+    }
+    // SAFETY: callers of the table pass a size that is not zero and a power of two up to 4096.
+    unsafe { mi::mi_malloc_aligned(size, align).cast() }
+}
+
+unsafe extern "C" fn alloc_zeroed(size: usize, align: usize) -> *mut u8 {
+    count(size, 0);
+    if size >= LARGE {
+        return map(size);
+    }
+    // SAFETY: as in `alloc`.
+    unsafe { mi::mi_zalloc_aligned(size, align).cast() }
+}
+
+unsafe extern "C" fn realloc(ptr: *mut u8, old: usize, new: usize, align: usize) -> *mut u8 {
+    if (old >= LARGE) == (new >= LARGE) {
+        count(new, old);
+        // SAFETY: callers pass a block of this heap with its size, which tells where it came from.
+        return unsafe {
+            if new >= LARGE { remap(ptr, old, new) } else { mi_realloc(ptr, new, align) }
+        };
+    }
+    // SAFETY: a block changes sides at most once while it grows, so the copy is below `LARGE` bytes.
+    unsafe {
+        let moved = alloc(new, align);
+        if !moved.is_null() {
+            ptr::copy_nonoverlapping(ptr, moved, old.min(new));
+            free(ptr, old, align);
+        }
+        moved
+    }
+}
+
+unsafe extern "C" fn free(ptr: *mut u8, size: usize, _align: usize) {
+    count(0, size);
+    if size >= LARGE {
+        return unmap_later(ptr, size);
+    }
+    // SAFETY: callers pass a block of this heap with its size, which tells that it is mimalloc's.
+    unsafe { mi::mi_free(ptr.cast()) }
+}
+
+unsafe extern "C" fn discard(ptr: *mut u8, size: usize, offset: usize, len: usize) {
+    if size < LARGE {
+        return;
+    }
+    let start = pages(offset);
+    let end = (offset + len) / PAGE * PAGE;
+    if start < end {
+        // SAFETY: whole pages inside a mapping of ours, whose content the caller gave up. On failure the
+        // pages merely stay.
+        unsafe { libc::madvise(ptr.add(start).cast(), end - start, libc::MADV_DONTNEED) };
+    }
+}
+
+unsafe extern "C" fn random() -> u64 {
+    random_u64()
+}
+
+/// 64 unpredictable bits from the system.
+pub fn random_u64() -> u64 {
+    let mut bytes = [0; 8];
+    // SAFETY: `bytes` has room for what is asked; eight bytes never come back short.
+    unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    u64::from_ne_bytes(bytes)
+}
+
+unsafe fn mi_realloc(ptr: *mut u8, new: usize, align: usize) -> *mut u8 {
+    // SAFETY: the caller passes a mimalloc block.
+    unsafe { mi::mi_realloc_aligned(ptr.cast(), new, align).cast() }
+}
+
+fn map(size: usize) -> *mut u8 {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a fresh anonymous mapping touches nothing that exists.
+    let ptr = unsafe { libc::mmap(ptr::null_mut(), pages(size), access, kind, -1, 0) };
+    if ptr == libc::MAP_FAILED { ptr::null_mut() } else { ptr.cast() }
+}
+
+unsafe fn remap(ptr: *mut u8, old: usize, new: usize) -> *mut u8 {
+    // SAFETY: the caller passes a mapping of ours with its size.
+    let moved = unsafe { libc::mremap(ptr.cast(), pages(old), pages(new), libc::MREMAP_MAYMOVE) };
+    if moved == libc::MAP_FAILED { ptr::null_mut() } else { moved.cast() }
+}
+
+/// Hands a mapping to the thread that unmaps in slices.
+fn unmap_later(ptr: *mut u8, size: usize) {
+    static REAPER: OnceLock<Sender<(usize, usize)>> = OnceLock::new();
+    let reaper = REAPER.get_or_init(|| {
+        let (give, take) = channel::<(usize, usize)>();
+        let reap = move || take.iter().for_each(|(address, size)| unmap(address, size));
+        // Without a thread the receiver is gone, the sends below fail, and the caller unmaps itself.
+        drop(std::thread::Builder::new().name("heap-reaper".into()).spawn(reap));
+        give
+    });
+    if reaper.send((ptr.expose_provenance(), size)).is_err() {
+        unmap(ptr.expose_provenance(), size);
+    }
+}
+
+fn unmap(address: usize, size: usize) {
+    let end = address + pages(size);
+    for at in (address..end).step_by(UNMAP_SLICE) {
+        let len = UNMAP_SLICE.min(end - at);
+        // SAFETY: a part of a mapping that was given up whole by `free`.
+        unsafe { libc::munmap(ptr::with_exposed_provenance_mut(at), len) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A block keeps its content while it crosses between mimalloc and mappings, and the count
+    /// returns to where it was.
+    #[test]
+    fn blocks_keep_their_content_across_sizes() {
+        let before = bytes();
+        // SAFETY: sizes and alignments follow the table's rules; the block is used within its size.
+        unsafe {
+            let mut block = alloc(64, 16);
+            ptr::copy_nonoverlapping([7; 64].as_ptr(), block, 64);
+            let mut size = 64;
+            for next in [1000, LARGE - 1, LARGE, 5 * LARGE, 64 * LARGE, LARGE, 100] {
+                block = realloc(block, size, next, 16);
+                assert_eq!(std::slice::from_raw_parts(block, 64), [7; 64], "at {next} bytes");
+                size = next;
+                assert_eq!(bytes() - before, size as u64);
+            }
+            free(block, size, 16);
+        }
+        assert_eq!(bytes(), before);
+    }
+
+    /// Discarded pages of a large block are the kernel's again, its other pages keep their content.
+    #[test]
+    fn discard_gives_pages_back_and_keeps_the_rest() {
+        let size = 4 * LARGE;
+        // SAFETY: all accesses lie inside the block.
+        unsafe {
+            let block = alloc_zeroed(size, 8);
+            ptr::write_bytes(block, 1, size);
+            discard(block, size, PAGE / 2, 3 * PAGE);
+            assert_eq!(*block.add(PAGE - 1), 1, "a page that is only partly inside stays");
+            assert_eq!(*block.add(PAGE), 0, "a whole page is gone");
+            assert_eq!(*block.add(3 * PAGE), 1, "the page behind stays");
+            free(block, size, 8);
+        }
+    }
+
+    /// Vectors grow without copying: the time of a late growth does not depend on the size, and the
+    /// content survives.
+    #[test]
+    fn alloc_zeroed_is_zero_at_any_size() {
+        for size in [1, 100, LARGE - 1, LARGE, 3 * LARGE + 5] {
+            // SAFETY: the block is read within its size and freed once.
+            unsafe {
+                let block = alloc_zeroed(size, 8);
+                assert!(std::slice::from_raw_parts(block, size).iter().all(|&b| b == 0));
+                free(block, size, 8);
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Control bytes, sixteen at a time.
+//!
+//! One byte per slot: [`EMPTY`], [`DELETED`], or `0x80 | tag` with seven bits of the hash. `EMPTY` is
+//! zero, so zeroed memory is an empty table.
+
+/// Slots per group.
+pub(super) const WIDTH: usize = 16;
+/// Never used since the table was made: a search ends here.
+pub(super) const EMPTY: u8 = 0;
+/// Used once, in a group that was full: a search goes on.
+pub(super) const DELETED: u8 = 1;
+
+/// The control byte of a full slot.
+#[inline(always)]
+pub(super) const fn tag(hash: u64) -> u8 {
+    hash as u8 | 0x80
+}
+
+/// A set of slots within a group, lowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mask(pub(super) u32);
+
+impl Mask {
+    #[inline(always)]
+    pub(super) fn any(self) -> bool {
+        self.0 != 0
+    }
+
+    /// The lowest member; only meaningful when there is one.
+    #[inline(always)]
+    pub(super) fn lowest(self) -> usize {
+        self.0.trailing_zeros() as usize
+    }
+}
+
+impl Iterator for Mask {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        if self.0 == 0 {
+            return None;
+        }
+        let lowest = self.lowest();
+        self.0 &= self.0 - 1;
+        Some(lowest)
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+mod arch {
+    use super::Mask;
+    use core::arch::x86_64::{
+        __m128i, _mm_cmpeq_epi8, _mm_load_si128, _mm_movemask_epi8, _mm_set1_epi8,
+        _mm_setzero_si128,
+    };
+
+    /// Sixteen control bytes in one SSE2 register.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Group(__m128i);
+
+    impl Group {
+        /// # Safety
+        /// `ctrl` is aligned to 16 and sixteen bytes are readable there.
+        #[inline(always)]
+        pub(in super::super) unsafe fn load(ctrl: *const u8) -> Self {
+            // SAFETY: the caller's promise; SSE2 is part of x86_64.
+            Self(unsafe { _mm_load_si128(ctrl.cast()) })
+        }
+
+        #[inline(always)]
+        pub(in super::super) fn tagged(self, tag: u8) -> Mask {
+            // SAFETY: SSE2 is part of x86_64.
+            Mask(unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(self.0, _mm_set1_epi8(tag as i8))) }
+                as u32)
+        }
+
+        #[inline(always)]
+        pub(in super::super) fn empty(self) -> Mask {
+            // SAFETY: SSE2 is part of x86_64.
+            Mask(unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(self.0, _mm_setzero_si128())) } as u32)
+        }
+
+        #[inline(always)]
+        pub(in super::super) fn full(self) -> Mask {
+            // SAFETY: SSE2 is part of x86_64.
+            Mask(unsafe { _mm_movemask_epi8(self.0) } as u32)
+        }
+    }
+}
+
+#[cfg(any(not(target_arch = "x86_64"), miri))]
+use self::portable as arch;
+
+#[cfg(any(not(target_arch = "x86_64"), miri, test))]
+mod portable {
+    use super::{EMPTY, Mask, WIDTH};
+
+    /// Sixteen control bytes, one by one.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Group([u8; WIDTH]);
+
+    impl Group {
+        /// # Safety
+        /// Sixteen bytes are readable at `ctrl`.
+        #[inline(always)]
+        pub(in super::super) unsafe fn load(ctrl: *const u8) -> Self {
+            // SAFETY: the caller's promise; a byte array has no alignment.
+            Self(unsafe { ctrl.cast::<[u8; WIDTH]>().read() })
+        }
+
+        #[inline(always)]
+        fn mask(self, member: impl Fn(u8) -> bool) -> Mask {
+            let bit = |(i, &byte): (usize, &u8)| u32::from(member(byte)) << i;
+            Mask(self.0.iter().enumerate().map(bit).sum())
+        }
+
+        pub(in super::super) fn tagged(self, tag: u8) -> Mask {
+            self.mask(|byte| byte == tag)
+        }
+
+        pub(in super::super) fn empty(self) -> Mask {
+            self.mask(|byte| byte == EMPTY)
+        }
+
+        pub(in super::super) fn full(self) -> Mask {
+            self.mask(|byte| byte >= 0x80)
+        }
+    }
+}
+
+pub(super) use arch::Group;
+
+impl Group {
+    /// Slots an insert may take.
+    #[inline(always)]
+    pub(super) fn vacant(self) -> Mask {
+        Mask(self.full().0 ^ 0xffff)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[repr(align(16))]
+    struct Aligned([u8; WIDTH]);
+
+    #[test]
+    fn both_implementations_agree() {
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        for _ in 0..1000 {
+            let mut bytes = Aligned([0; WIDTH]);
+            for byte in &mut bytes.0 {
+                random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
+                *byte = [EMPTY, DELETED, 0x80, 0x81, 0xff][(random >> 60) as usize % 5];
+            }
+            let at = bytes.0.as_ptr();
+            // SAFETY: sixteen aligned bytes.
+            let (a, b) = unsafe { (Group::load(at), portable::Group::load(at)) };
+            assert_eq!(a.empty(), b.empty());
+            assert_eq!(a.full(), b.full());
+            assert_eq!(a.tagged(0x81), b.tagged(0x81));
+            assert_eq!(a.vacant().0 | a.full().0, 0xffff);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The header of a map, and what every operation on it comes down to.
+
+use core::marker::PhantomData;
+use core::mem;
+use core::ptr;
+
+use abi_stable::StableAbi;
+
+use super::group::{DELETED, EMPTY, Group, WIDTH, tag};
+use super::rehash::Rehash;
+use super::table::{Geometry, Table};
+use super::unit::UnitHead;
+use super::{HashMap, Slot};
+use crate::collections::hash::KeyHasher;
+use crate::heap;
+use crate::state::{Lookup, StateKey};
+
+/// The 64 bytes of a map that live where the map lives.
+#[repr(C)]
+#[derive(Debug, StableAbi)]
+pub(super) struct Raw {
+    /// Where entries are, or, while `rehash` is set, where those below its boundary are.
+    pub(super) table: Table,
+    /// Key of the hash. Drawn once, so cursors of a scan survive everything.
+    pub(super) seed: [u64; 2],
+    /// Entries in both tables.
+    pub(super) len: u64,
+    /// The move from an older table, if one is under way.
+    pub(super) rehash: *mut Rehash,
+    /// Layout id for new units.
+    pub(super) layout: u32,
+    /// Snapshot epoch for new units.
+    pub(super) epoch: u32,
+}
+
+/// A full slot.
+pub(super) struct Found<T> {
+    pub(super) ctrl: *mut u8,
+    pub(super) slot: *mut T,
+    /// In the older table.
+    pub(super) old: bool,
+}
+
+impl Raw {
+    pub(super) const EMPTY: Self = Self {
+        table: Table::NONE,
+        seed: [0; 2],
+        len: 0,
+        rehash: ptr::null_mut(),
+        layout: 0,
+        epoch: 0,
+    };
+
+    #[inline(always)]
+    pub(super) fn rehash(&self) -> Option<&Rehash> {
+        // SAFETY: null or the descriptor this map owns.
+        unsafe { self.rehash.as_ref() }
+    }
+
+    /// The table in which this hash lives, and whether that is the older one.
+    #[inline(always)]
+    pub(super) fn table_of(&self, hash: u64) -> (&Table, bool) {
+        match self.rehash() {
+            None => (&self.table, false),
+            Some(rehash) if hash < rehash.boundary => (&self.table, false),
+            Some(rehash) => (&rehash.old, true),
+        }
+    }
+
+    /// Marks a full slot as free again; its entry has been moved out or will be dropped.
+    ///
+    /// # Safety
+    /// `ctrl` is the control byte of a full slot of the table that `old` names.
+    #[inline(always)]
+    pub(super) unsafe fn erase(&mut self, ctrl: *mut u8, old: bool) {
+        // SAFETY: control bytes are aligned to the group width.
+        unsafe {
+            let group = Group::load(ctrl.sub(ctrl.addr() % WIDTH));
+            // A search ends in this group anyway, so nothing further on depends on the slot.
+            let ends_here = group.empty().any();
+            *ctrl = if ends_here { EMPTY } else { DELETED };
+            // Entries of the older table each have an `EMPTY` of the newer one set aside.
+            self.table.growth_left += u64::from(ends_here | old);
+        }
+        self.len -= 1;
+    }
+
+    /// Stamps units `from..to` of the current table as made now.
+    pub(super) fn stamp(&mut self, from: usize, to: usize) {
+        let head = UnitHead { layout: self.layout, epoch: self.epoch };
+        if head != UnitHead::default() {
+            for unit in from..to.min(self.table.units()) {
+                // SAFETY: below the number of units.
+                unsafe { self.table.unit_head(unit).write(head) };
+            }
+        }
+    }
+}
+
+impl<K, V> HashMap<K, V> {
+    pub(super) const fn from_raw(raw: Raw) -> Self {
+        Self { raw, entries: PhantomData }
+    }
+
+    /// Frees tables and descriptor; entries have been moved out or dropped. The map is empty then.
+    pub(super) fn free_tables(&mut self) {
+        let align = align_of::<Slot<K, V>>();
+        if let Some(mut rehash) = self.take_rehash() {
+            // SAFETY: made for slots of this type; the descriptor is gone.
+            unsafe { rehash.old.free(align) };
+        }
+        // SAFETY: as above.
+        unsafe { self.raw.table.free(align) };
+        self.raw.len = 0;
+    }
+
+    /// Takes an entry out of its slot.
+    ///
+    /// # Safety
+    /// `found` is a full slot of this map.
+    #[inline(always)]
+    pub(super) unsafe fn take(&mut self, found: Found<Slot<K, V>>) -> Slot<K, V> {
+        // SAFETY: the slot is full; after `erase` nobody reads it.
+        unsafe {
+            self.raw.erase(found.ctrl, found.old);
+            found.slot.read()
+        }
+    }
+}
+
+impl<K: StateKey, V> HashMap<K, V> {
+    #[inline(always)]
+    pub(super) fn hash_of<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> u64 {
+        let mut hasher = KeyHasher::new(self.raw.seed);
+        key.hash_into(&mut hasher);
+        hasher.finish()
+    }
+
+    #[inline(always)]
+    pub(super) fn find<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<&Slot<K, V>> {
+        if self.raw.len == 0 {
+            return None;
+        }
+        let hash = self.hash_of(key);
+        let (table, _) = self.raw.table_of(hash);
+        // SAFETY: a map with entries has tables, and they hold slots of this type.
+        unsafe {
+            let index = table.find(hash, |slot: &Slot<K, V>| key.eq_key(&slot.key))?;
+            Some(&*table.slot(index))
+        }
+    }
+
+    /// Like [`Self::find`], for a caller who is going to change the slot.
+    #[inline(always)]
+    pub(super) fn find_mut<Q: ?Sized + Lookup<K>>(
+        &mut self,
+        hash: u64,
+        key: &Q,
+    ) -> Option<Found<Slot<K, V>>> {
+        if self.raw.len == 0 {
+            return None;
+        }
+        let (table, old) = self.raw.table_of(hash);
+        // SAFETY: as in `find`.
+        unsafe {
+            let index = table.find(hash, |slot: &Slot<K, V>| key.eq_key(&slot.key))?;
+            Some(Found { ctrl: table.ctrl.add(index), slot: table.slot(index), old })
+        }
+    }
+
+    /// Puts an entry whose key is not in the map into a slot.
+    ///
+    /// [`Self::before_insert`] has made room.
+    #[inline(always)]
+    pub(super) fn insert_new(&mut self, hash: u64, key: K, value: V) -> Found<Slot<K, V>> {
+        debug_assert!(self.raw.table.growth_left > 0, "before_insert makes room");
+        let (table, old) = self.raw.table_of(hash);
+        // SAFETY: `before_insert` allocated the table.
+        let Some(index) = (unsafe { table.vacancy(hash) }) else {
+            self.rebuild_with_tail();
+            return self.insert_new(hash, key, value);
+        };
+        // SAFETY: the slot is vacant and inside the table.
+        unsafe {
+            let (ctrl, slot) = (table.ctrl.add(index), table.slot::<Slot<K, V>>(index));
+            self.raw.table.growth_left -= u64::from((*ctrl == EMPTY) | old);
+            *ctrl = tag(hash);
+            slot.write(Slot { key, value });
+            self.raw.len += 1;
+            Found { ctrl, slot, old }
+        }
+    }
+
+    /// Makes room for one entry and moves a pending rehash on. Must come before the key is hashed:
+    /// the first call draws the seed.
+    #[inline(always)]
+    pub(super) fn before_insert(&mut self) {
+        if self.raw.table.growth_left == 0 || !self.raw.rehash.is_null() {
+            self.before_insert_slow();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn before_insert_slow(&mut self) {
+        self.pay_rehash();
+        if self.raw.table.growth_left == 0 {
+            self.grow(1);
+        }
+    }
+
+    /// Moves a pending rehash on.
+    #[inline(always)]
+    pub(super) fn before_change(&mut self) {
+        if !self.raw.rehash.is_null() {
+            self.pay_rehash();
+        }
+    }
+
+    /// Starts to shrink a table that has become sparse.
+    #[inline(always)]
+    pub(super) fn after_remove(&mut self) {
+        let Raw { table, len, .. } = &self.raw;
+        // Fewer than one slot in eight is full; tables of up to four groups stay.
+        if len >> (61 - table.shift) == 0 && table.shift < 58 {
+            self.shrink();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn shrink(&mut self) {
+        if self.raw.rehash.is_null() {
+            self.move_to(self.raw.table.geometry().quarter());
+        }
+    }
+
+    /// Makes room for `additional` entries: starts a move to a larger table, or to one of the same
+    /// size when removed entries are what fills this one.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn grow(&mut self, additional: usize) {
+        self.finish_rehash();
+        let geometry = self.raw.table.geometry();
+        let full = if self.raw.table.is_allocated() { geometry.capacity() } else { 0 };
+        let needed = (self.raw.len as usize).checked_add(additional);
+        let needed = needed.expect("Hash table capacity overflow");
+        if needed <= full / 2 {
+            self.move_to(geometry);
+        } else {
+            self.move_to(Geometry::for_capacity(needed.max(full + 1)));
+        }
+    }
+
+    /// A first table of this geometry.
+    pub(super) fn allocate(&mut self, geometry: Geometry) {
+        if self.raw.table.algorithm == 0 && self.raw.seed == [0; 2] {
+            self.raw.seed = [heap::random(), heap::random()];
+        }
+        let mut table = Table::new::<Slot<K, V>>(geometry);
+        mem::swap(&mut self.raw.table, &mut table);
+        debug_assert!(!table.is_allocated(), "only a map without a table gets a first one");
+        self.raw.stamp(0, self.raw.table.units());
+    }
+}

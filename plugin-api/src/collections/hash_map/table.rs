@@ -1,0 +1,329 @@
+//! One table: slots, control bytes and unit heads in one block of state memory.
+//!
+//! ```text
+//!   low addresses                      ctrl (aligned to 16)
+//!   [ slot n-1 | ... | slot 1 | slot 0 ][ control bytes | 16 x EMPTY ][ unit heads ]
+//! ```
+//! The high bits of a hash choose the home group; a group that is full spills into the next one. So
+//! slots are in hash order, group by group, and after a group with an `EMPTY` slot comes nothing that
+//! belongs at or before it: a clean cut. There is no wrap-around; behind the last home group lies a
+//! tail for what spills there, and behind that a group that is always empty and ends every search.
+//! A table of one group has neither: it never holds more than 14 entries, so it keeps two `EMPTY`.
+
+use core::alloc::Layout;
+use core::ptr::{self, NonNull};
+
+use abi_stable::StableAbi;
+
+use super::group::{EMPTY, Group, WIDTH, tag};
+use super::unit::{UnitHead, heads_size, unit_count, unit_shift};
+use super::{ALGORITHM, FORMAT};
+use crate::heap;
+
+/// `shift` of a table with one group.
+const ONE_GROUP: u8 = 60;
+/// From this many bytes on the heap's zeroed pages cost nothing until touched.
+const LARGE: usize = 1 << 20;
+
+/// How many slots a table has and where a hash belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Geometry {
+    shift: u8,
+    spare: u8,
+}
+
+impl Geometry {
+    /// The smallest table for `capacity` entries.
+    ///
+    /// # Panics
+    /// When that many slots overflow the address space.
+    pub(super) fn for_capacity(capacity: usize) -> Self {
+        match capacity {
+            0..=4 => Self { shift: ONE_GROUP, spare: 4 },
+            5..=8 => Self { shift: ONE_GROUP, spare: 8 },
+            9..=14 => Self { shift: ONE_GROUP, spare: 14 },
+            15.. => {
+                assert!(capacity < 1 << 56, "Hash table capacity overflow");
+                let bits = capacity.div_ceil(14).next_power_of_two().trailing_zeros();
+                Self::of_bits(bits as u8)
+            }
+        }
+    }
+
+    /// 2^bits home groups, for `bits` above 0.
+    fn of_bits(bits: u8) -> Self {
+        let tail = match bits {
+            0..=2 => 0,
+            3..=5 => 1,
+            6..=7 => 2,
+            _ => 3,
+        };
+        Self { shift: ONE_GROUP - bits, spare: tail }
+    }
+
+    /// A quarter of the slots.
+    pub(super) fn quarter(self) -> Self {
+        match ONE_GROUP - self.shift {
+            0..=2 => Self { shift: ONE_GROUP, spare: 14 },
+            bits => Self::of_bits(bits - 2),
+        }
+    }
+
+    /// The same homes with a tail that holds `entries` whatever their hashes.
+    pub(super) fn with_tail_for(self, entries: usize) -> Self {
+        let bits = (ONE_GROUP - self.shift).max(1);
+        let groups = entries / WIDTH + 2;
+        Self { shift: ONE_GROUP - bits, spare: groups.next_power_of_two().trailing_zeros() as u8 }
+    }
+
+    pub(super) fn capacity(self) -> usize {
+        match self.shift {
+            ONE_GROUP => usize::from(self.spare),
+            _ => self.home_groups() * 14,
+        }
+    }
+
+    pub(super) fn home_groups(self) -> usize {
+        1 << (ONE_GROUP - self.shift)
+    }
+
+    /// Home groups and tail.
+    pub(super) fn groups(self) -> usize {
+        match self.shift {
+            ONE_GROUP => 1,
+            _ => self.home_groups() + (1 << self.spare),
+        }
+    }
+
+    /// Slots that have memory.
+    fn slots(self) -> usize {
+        match self.shift {
+            ONE_GROUP => usize::from(self.spare),
+            _ => self.groups() * WIDTH,
+        }
+    }
+
+    fn ctrl_size(self) -> usize {
+        (self.groups() + usize::from(self.shift != ONE_GROUP)) * WIDTH
+    }
+}
+
+/// The handle of a table: 24 bytes, half of them needed by every search.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, StableAbi)]
+pub(super) struct Table {
+    /// First control byte; slot 0 ends here. Null before the first allocation.
+    pub(super) ctrl: *mut u8,
+    /// `EMPTY` slots that may still be taken before the table counts as full.
+    pub(super) growth_left: u64,
+    /// `hash >> shift`, without its low four bits, is the home slot.
+    pub(super) shift: u8,
+    /// With one group the number of slots, otherwise log2 of the groups in the tail.
+    spare: u8,
+    /// [`FORMAT`] of the code that made the table; 0 before the first allocation.
+    pub(super) format: u8,
+    /// Id of the hash algorithm; 0 before the first allocation.
+    pub(super) algorithm: u8,
+    /// Bytes per slot.
+    pub(super) slot_size: u32,
+}
+
+impl Table {
+    pub(super) const NONE: Self = Self {
+        ctrl: ptr::null_mut(),
+        growth_left: 0,
+        shift: ONE_GROUP,
+        spare: 0,
+        format: 0,
+        algorithm: 0,
+        slot_size: 0,
+    };
+
+    /// An empty table for slots of type `T`. O(1) for large tables, whose memory comes zeroed.
+    ///
+    /// # Panics
+    /// When the size overflows `isize`.
+    pub(super) fn new<T>(geometry: Geometry) -> Self {
+        const { assert!(size_of::<T>() <= u32::MAX as usize, "a map's entry is too large") };
+        let mut table = Self {
+            growth_left: geometry.capacity() as u64,
+            shift: geometry.shift,
+            spare: geometry.spare,
+            format: FORMAT as u8,
+            algorithm: ALGORITHM as u8,
+            slot_size: size_of::<T>() as u32,
+            ..Self::NONE
+        };
+        let (layout, ctrl_at) = table.layout(align_of::<T>());
+        let block = if layout.size() >= LARGE {
+            heap::alloc_zeroed(layout)
+        } else {
+            let block = heap::alloc(layout);
+            // SAFETY: control bytes and heads are the last part of the block.
+            unsafe { block.add(ctrl_at).write_bytes(EMPTY, layout.size() - ctrl_at) };
+            block
+        };
+        // SAFETY: inside the block.
+        table.ctrl = unsafe { block.as_ptr().add(ctrl_at) };
+        table
+    }
+
+    pub(super) fn geometry(&self) -> Geometry {
+        Geometry { shift: self.shift, spare: self.spare }
+    }
+
+    /// The block's layout and the offset of the control bytes in it.
+    fn layout(&self, align: usize) -> (Layout, usize) {
+        let overflow = "Hash table capacity overflow";
+        let geometry = self.geometry();
+        let align = align.max(WIDTH);
+        let slots = geometry.slots().checked_mul(self.slot_size as usize).expect(overflow);
+        let ctrl_at = slots.checked_next_multiple_of(align).expect(overflow);
+        let heads = heads_size(self.units());
+        let size = ctrl_at.checked_add(geometry.ctrl_size() + heads).expect(overflow);
+        (Layout::from_size_align(size, align).expect(overflow), ctrl_at)
+    }
+
+    pub(super) fn is_allocated(&self) -> bool {
+        !self.ctrl.is_null()
+    }
+
+    /// Frees the block, not the entries. The table is unallocated afterwards.
+    ///
+    /// # Safety
+    /// `align` is that of the slots; entries have been moved out or dropped.
+    pub(super) unsafe fn free(&mut self, align: usize) {
+        if self.is_allocated() {
+            let (layout, ctrl_at) = self.layout(align);
+            // SAFETY: `new` made the block with this layout, which follows from the geometry.
+            unsafe { heap::free(NonNull::new_unchecked(self.ctrl.sub(ctrl_at)), layout) };
+        }
+        *self = Self::NONE;
+    }
+
+    /// Gives back the pages of the slots and control bytes in groups `from..to`.
+    ///
+    /// # Safety
+    /// `align` is that of the slots; nothing reads those groups again.
+    pub(super) unsafe fn discard(&self, align: usize, from: usize, to: usize) {
+        let (layout, ctrl_at) = self.layout(align);
+        let group_size = WIDTH * self.slot_size as usize;
+        // SAFETY: slots grow down from `ctrl`, control bytes up, so both ranges lie in the block;
+        // the caller reads neither again.
+        unsafe {
+            let block = NonNull::new_unchecked(self.ctrl.sub(ctrl_at));
+            let slots = (to - from) * group_size;
+            heap::discard(block, layout, ctrl_at - to * group_size, slots);
+            heap::discard(block, layout, ctrl_at + from * WIDTH, (to - from) * WIDTH);
+        }
+    }
+
+    /// Pointer to slot `index`.
+    ///
+    /// # Safety
+    /// The table is allocated and holds `T`; `index` is one of its slots.
+    #[inline(always)]
+    pub(super) unsafe fn slot<T>(&self, index: usize) -> *mut T {
+        // SAFETY: the caller's promise; slots grow down from `ctrl`.
+        unsafe { self.ctrl.cast::<T>().sub(index + 1) }
+    }
+
+    /// Pointer to slot `index`, by the table's own slot size: for tables whose entries are not
+    /// (or not yet) of the map's type.
+    ///
+    /// # Safety
+    /// As for [`Table::slot`].
+    #[inline(always)]
+    pub(super) unsafe fn raw_slot(&self, index: usize) -> *mut u8 {
+        // SAFETY: the caller's promise; slots grow down from `ctrl`.
+        unsafe { self.ctrl.sub((index + 1) * self.slot_size as usize) }
+    }
+
+    /// First slot of the group in which a search for `hash` starts.
+    #[inline(always)]
+    pub(super) fn home(&self, hash: u64) -> usize {
+        (hash >> self.shift) as usize & !(WIDTH - 1)
+    }
+
+    /// The lowest hash whose home is `group`; `None` behind the last home group.
+    pub(super) fn first_hash(&self, group: usize) -> Option<u64> {
+        (group < self.geometry().home_groups()).then(|| ((group * WIDTH) as u64) << self.shift)
+    }
+
+    /// The slot whose tag matches and which `eq` accepts.
+    ///
+    /// # Safety
+    /// The table is allocated and holds `T`.
+    #[inline(always)]
+    pub(super) unsafe fn find<T>(
+        &self,
+        hash: u64,
+        mut eq: impl FnMut(&T) -> bool,
+    ) -> Option<usize> {
+        let tag = tag(hash);
+        let mut at = self.home(hash);
+        loop {
+            // SAFETY: every search meets an `EMPTY` at the latest in the closing group (or the only
+            // one), so `at` stays inside the control bytes, which are aligned.
+            let group = unsafe { Group::load(self.ctrl.add(at)) };
+            for bit in group.tagged(tag) {
+                // SAFETY: a tagged slot is full and holds a `T`.
+                if eq(unsafe { &*self.slot::<T>(at + bit) }) {
+                    return Some(at + bit);
+                }
+            }
+            if group.empty().any() {
+                return None;
+            }
+            at += WIDTH;
+        }
+    }
+
+    /// The first slot an entry of this hash may take; `None` when its spill reaches the table's end.
+    ///
+    /// # Safety
+    /// The table is allocated.
+    #[inline(always)]
+    pub(super) unsafe fn vacancy(&self, hash: u64) -> Option<usize> {
+        let home = self.home(hash);
+        // SAFETY: a home is inside the control bytes.
+        let vacant = unsafe { Group::load(self.ctrl.add(home)) }.vacant();
+        if vacant.any() {
+            return Some(home + vacant.lowest());
+        }
+        // SAFETY: as above.
+        unsafe { self.vacancy_behind(home) }
+    }
+
+    /// # Safety
+    /// The table is allocated, `home` is a home.
+    #[inline(never)]
+    unsafe fn vacancy_behind(&self, home: usize) -> Option<usize> {
+        let end = self.geometry().groups() * WIDTH;
+        let mut groups = (home + WIDTH..end).step_by(WIDTH);
+        groups.find_map(|at| {
+            // SAFETY: below the end of the control bytes.
+            let vacant = unsafe { Group::load(self.ctrl.add(at)) }.vacant();
+            vacant.any().then(|| at + vacant.lowest())
+        })
+    }
+
+    /// Slots per unit.
+    pub(super) fn unit_slots(&self) -> usize {
+        1 << unit_shift(self.slot_size as usize)
+    }
+
+    /// Number of units.
+    pub(super) fn units(&self) -> usize {
+        unit_count(self.geometry().slots(), self.slot_size as usize)
+    }
+
+    /// The head of unit `index`.
+    ///
+    /// # Safety
+    /// The table is allocated and has that many units.
+    pub(super) unsafe fn unit_head(&self, index: usize) -> *mut UnitHead {
+        // SAFETY: the heads follow the control bytes, whose size is a multiple of 16.
+        unsafe { self.ctrl.add(self.geometry().ctrl_size()).cast::<UnitHead>().add(index) }
+    }
+}

@@ -1,0 +1,6 @@
+use hotshell_plugin_api::state;
+
+#[state]
+enum Never {}
+
+fn main() {}

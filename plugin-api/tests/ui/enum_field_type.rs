@@ -1,0 +1,9 @@
+use hotshell_plugin_api::state;
+
+#[state]
+enum Value {
+    Text(String),
+    List { items: Vec<u64> },
+}
+
+fn main() {}
