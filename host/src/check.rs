@@ -38,6 +38,8 @@ pub struct Verdict {
     pub against: Option<String>,
     /// How its state would be taken over; null when it was not compared.
     pub migration: Option<&'static str>,
+    /// What no load would refuse, but an admin may want to know.
+    pub warnings: Vec<String>,
     /// Whether there would be no way back.
     pub one_way: bool,
 }
@@ -66,6 +68,7 @@ impl Verdict {
             size: artifact.size,
             against: same.map(|serving| serving.title.clone()),
             migration: same.map(|_| "adopt"),
+            warnings: checked.warnings.clone(),
             one_way: false,
         })
     }
@@ -84,6 +87,7 @@ impl Verdict {
         if let (Some(against), Some(migration)) = (&self.against, self.migration) {
             lines.push(format!("  plan      {migration}, from {against}"));
         }
+        lines.extend(self.warnings.iter().map(|warning| format!("  warning   {warning}")));
         lines
     }
 }

@@ -88,9 +88,18 @@ pub fn status(status: &Status) -> Vec<String> {
         format!("{}, {retained}", plural(status.generations_resident as u64, "generation"))
     });
     row("started", format!("from {}", status.started_from.display()));
+    for (name, count) in &status.plugin_counters {
+        row("counter", format!("{name} {count}"));
+    }
     if let Some(running) = status.call_running_us.filter(|us| *us > 1e6) {
         let running = time::short_duration((running * 1e3) as u64);
-        row("STUCK?", format!("a call of the plugin has been running for {running}"));
+        row(
+            "STUCK?",
+            format!(
+                "{} of the plugin has been running for {running}",
+                status.call_kind.unwrap_or("a call")
+            ),
+        );
     }
     if let Some(work) = &status.busy {
         let title = format!("{} {}", work.verb, work.what);

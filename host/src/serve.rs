@@ -8,14 +8,13 @@ use std::cell::RefCell;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::admin::{self, Access, Claim};
 use crate::config::{Config, LogFormat, ServerConfig};
-use crate::control::{Control, Loads, Server};
+use crate::control::{Control, Job, Loads, Server};
 use crate::engine::{self, EngineConfig};
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
@@ -57,8 +56,7 @@ async fn host(config: Config) -> Result<ExitCode> {
     let gid = config.host.admin_group.as_deref().map(admin::group_id).transpose()?;
     let early = early_claim(&config, gid)?;
     let mut signals = signals::Signals::new()?;
-    let stage = stage::folder(config.host.stage_dir.as_deref())?;
-    let loads = Loads::from_loader(stage::loader(stage.path().to_owned())?);
+    let loads = Loads::from_loader(stage::loader(config.host.stage_dir.as_deref())?);
     let (ring, mut rung) = mpsc::unbounded_channel();
     let starting = start_all(&config.servers, &loads, &ring);
     let servers = tokio::select! {
@@ -120,8 +118,14 @@ async fn start_one(
     loads: &Loads,
     stop: mpsc::UnboundedSender<()>,
 ) -> Result<Server> {
-    let never = Arc::new(AtomicBool::new(false));
-    let fresh = loads.load(config.plugin.clone(), 1, never).await?;
+    let texts = Arc::new(config.config.clone());
+    let job = Job {
+        file: config.plugin.clone(),
+        generation: 1,
+        config: texts.clone(),
+        cancel: Arc::default(),
+    };
+    let fresh = loads.load(job).await?;
     let engine_config = EngineConfig {
         name: config.name.clone(),
         listen: config.listen,
@@ -134,6 +138,7 @@ async fn start_one(
         name: config.name.clone(),
         handle,
         limits: config.limits.clone(),
+        config: texts,
         started_from: config.plugin.clone(),
         registry: RefCell::new(Registry::start(&config.name, fresh)),
     })

@@ -121,7 +121,8 @@ impl Watcher {
 
     /// The version and digest of a file, if the server should switch to it.
     async fn wanted(&mut self, path: &Path) -> Option<(Version, String)> {
-        let checked = match self.control.check(path.to_owned()).await {
+        let server = self.control.server(Some(&self.server)).ok()?;
+        let checked = match self.control.check(path.to_owned(), Some(server)).await {
             Ok(checked) => checked,
             Err(refused) => {
                 self.note_refusal(path, &refused);
@@ -129,7 +130,6 @@ impl Watcher {
             }
         };
         let Checked { artifact, .. } = checked;
-        let server = self.control.server(Some(&self.server)).ok()?;
         let registry = server.registry.borrow();
         let active = &registry.active().artifact;
         if active.digest == artifact.digest || self.refused.contains(&artifact.digest) {

@@ -16,11 +16,9 @@ use crate::{paths, stage};
 /// # Errors
 /// The loader's refusals.
 pub fn check(file: &OsStr, output: Output) -> Result<ExitCode> {
-    let stage = stage::folder(None)?;
-    let loader = stage::loader(stage.path().to_owned())?;
+    let loader = stage::loader(None)?;
     let checked = loader.check(&paths::from_here(Path::new(file)))?;
-    let checked = Checked { artifact: checked.artifact, schema: checked.schema };
-    let verdict = Verdict::new(&checked, None)?;
+    let verdict = Verdict::new(&Checked::from(checked), None)?;
     let json = serde_json::to_vec(&verdict).expect("a verdict holds nothing JSON cannot hold");
     output.reply(if output.json { Reply::Bytes(json) } else { Reply::Lines(verdict.lines()) })?;
     Ok(ExitCode::SUCCESS)

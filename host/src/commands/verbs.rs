@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde_json::json;
 
 use super::{Answer, Answering, Options, Request, Text};
-use crate::control::{Asked, Checked, Control, Server};
+use crate::control::{Asked, Control, Server};
 use crate::error::{Code, Error};
 use crate::{check, render};
 
@@ -81,11 +81,11 @@ verb! {
     fn check(control, request) {
         let file = request.path(0).ok_or_else(missing)?;
         let Options { server, .. } = &request.options;
-        let checked: Checked = control.check(file).await?;
         let active = match (server, control.servers()) {
             (None, [_, _, ..]) => None,
             (name, _) => Some(control.server(name.as_deref())?),
         };
+        let checked = control.check(file, active).await?;
         let serving = active.map(|server| server.serving());
         let verdict = check::Verdict::new(&checked, serving.as_ref())?;
         Ok(Answer::new(Text::Lines(verdict.lines()), &verdict))

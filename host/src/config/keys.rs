@@ -204,7 +204,7 @@ pub const KEYS: &[Key] = &[
         name: "stage-dir",
         value: Some("DIR"),
         help: "Folder for private copies of plugins; must allow mapping code \
-               [default: a fresh one under $TMPDIR]",
+               [default: hotshell-UID-stage under $TMPDIR]",
         of: Of::Host(
             |host, text, base| path(text, base).map(|path| host.stage_dir = Some(path)),
             |host| host.stage_dir.as_deref().and_then(quote_path),

@@ -40,7 +40,7 @@ pub struct HostConfig {
     pub admin: Option<PathBuf>,
     /// The group that may use it.
     pub admin_group: Option<String>,
-    /// Folder for private copies of plugins; by default a fresh one under `$TMPDIR`.
+    /// Folder for private copies of plugins; by default one of this user under `$TMPDIR`.
     pub stage_dir: Option<PathBuf>,
     /// How log lines look.
     pub log_format: LogFormat,

@@ -3,8 +3,9 @@
 //! A thread per piece of work, ended with it: thread-locals that a plugin's constructors leave behind
 //! go with their thread, so they do not keep the image mapped.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -12,14 +13,30 @@ use tokio::sync::oneshot;
 
 use super::report::Checked;
 use crate::error::{Code, Error, Result};
-use crate::loader::{Image, Loader, Unmapping};
+use crate::loader::{Image, Loader, Target, Unmapping};
 use crate::registry::Fresh;
 
 /// How much lower than the engines' the priority of slow work is, as a nice value.
 const NICE: i32 = 10;
 
-type Load = dyn Fn(&Path, u64, &AtomicBool) -> Result<Fresh> + Send + Sync;
-type Check = dyn Fn(&Path) -> Result<Checked> + Send + Sync;
+/// Texts that a server's configuration holds for its plugin.
+pub type Texts = Arc<BTreeMap<String, String>>;
+
+/// A file on its way to a server.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The file.
+    pub file: PathBuf,
+    /// The number it gets as a generation; 0 when it is only looked at.
+    pub generation: u64,
+    /// The server's texts for its plugin.
+    pub config: Texts,
+    /// Rises when nobody wants it any more.
+    pub cancel: Arc<AtomicBool>,
+}
+
+type Load = dyn Fn(&Job) -> Result<Fresh> + Send + Sync;
+type Check = dyn Fn(&Job) -> Result<Checked> + Send + Sync;
 
 /// How artifacts become generations: the loader, or what a test puts in its place.
 #[derive(Clone)]
@@ -37,43 +54,52 @@ impl fmt::Debug for Loads {
 impl Loads {
     /// Loads with these two functions, which may block.
     pub fn new(
-        load: impl Fn(&Path, u64, &AtomicBool) -> Result<Fresh> + Send + Sync + 'static,
-        check: impl Fn(&Path) -> Result<Checked> + Send + Sync + 'static,
+        load: impl Fn(&Job) -> Result<Fresh> + Send + Sync + 'static,
+        check: impl Fn(&Job) -> Result<Checked> + Send + Sync + 'static,
     ) -> Self {
         Self { load: Arc::new(load), check: Arc::new(check) }
     }
 
     /// Loads with the loader.
+    ///
+    /// The control thread compares names and schemas by itself, so that another plugin is called
+    /// that, and not a schema that differs; hence no `against`.
     pub fn from_loader(loader: Loader) -> Self {
         let loader = Arc::new(loader);
         let checker = loader.clone();
-        let load = move |file: &Path, number, cancel: &AtomicBool| {
-            let loaded = loader.load(file, number, None, cancel)?;
+        let load = move |job: &Job| {
+            let loaded = loader.load_for(&job.file, &job.target(), &job.cancel)?;
             let (artifact, callable) = (loaded.artifact, loaded.callable);
             Ok(Fresh { artifact, callable, image: Some(loaded.image) })
         };
-        Self::new(load, move |file| {
-            let checked = checker.check(file)?;
-            Ok(Checked { artifact: checked.artifact, schema: checked.schema })
+        Self::new(load, move |job| {
+            let checked = checker.check_for(&job.file, &job.target())?;
+            Ok(Checked::from(checked))
         })
     }
 
-    /// Maps an artifact as generation `number`.
+    /// Maps an artifact as a generation.
     ///
     /// # Errors
     /// The loader's refusals.
-    pub async fn load(&self, file: PathBuf, number: u64, cancel: Arc<AtomicBool>) -> Result<Fresh> {
+    pub async fn load(&self, job: Job) -> Result<Fresh> {
         let load = self.load.clone();
-        at_low_priority("loader", move || load(&file, number, &cancel)).await?
+        at_low_priority("loader", move || load(&job)).await?
     }
 
     /// Looks at an artifact.
     ///
     /// # Errors
     /// The loader's refusals.
-    pub async fn check(&self, file: PathBuf) -> Result<Checked> {
+    pub async fn check(&self, job: Job) -> Result<Checked> {
         let check = self.check.clone();
-        at_low_priority("checker", move || check(&file)).await?
+        at_low_priority("checker", move || check(&job)).await?
+    }
+}
+
+impl Job {
+    fn target(&self) -> Target<'_> {
+        Target { generation: self.generation, against: None, config: Some(&self.config) }
     }
 }
 

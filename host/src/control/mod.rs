@@ -15,6 +15,7 @@ mod tests;
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -26,7 +27,7 @@ use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::registry::Registry;
 pub use gate::{Gate, Work};
-pub use loads::{Loads, at_low_priority};
+pub use loads::{Job, Loads, Texts};
 pub use report::{Checked, Discarded, Listed, Loaded, Status, Swapped};
 pub use swap::Asked;
 
@@ -39,6 +40,8 @@ pub struct Server {
     pub handle: EngineHandle,
     /// Its limits.
     pub limits: Limits,
+    /// Texts for its plugin.
+    pub config: Texts,
     /// The file it was started from.
     pub started_from: PathBuf,
     /// Its generations.
@@ -103,12 +106,14 @@ impl Control {
         }
     }
 
-    /// Looks at an artifact as a load would, up to mapping it.
+    /// Looks at an artifact as a load into a server would, up to mapping it.
     ///
     /// # Errors
     /// The loader's refusals.
-    pub async fn check(&self, file: PathBuf) -> Result<Checked> {
-        self.loads.check(file).await
+    pub async fn check(&self, file: PathBuf, server: Option<&Server>) -> Result<Checked> {
+        let config = server.map(|server| server.config.clone()).unwrap_or_default();
+        let job = Job { file, generation: 0, config, cancel: Arc::default() };
+        self.loads.check(job).await
     }
 
     /// All servers, in the order of the configuration.

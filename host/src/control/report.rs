@@ -1,5 +1,6 @@
 //! What verbs answer: one struct each, which is its JSON, and its lines for people.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde::Serialize;
 
 use super::gate::Work;
 use super::{Control, Server};
-use crate::engine::{Counters, Switched};
+use crate::engine::{CALL_KINDS, Counters, Switched};
 use crate::generation::Artifact;
 use crate::registry::{Generation, Status as Standing};
 use crate::time;
@@ -23,6 +24,15 @@ pub struct Checked {
     pub artifact: Artifact,
     /// The shape of its state.
     pub schema: Schema,
+    /// What no load would refuse, but an admin may want to know.
+    pub warnings: Vec<String>,
+}
+
+impl From<crate::loader::Checked> for Checked {
+    fn from(checked: crate::loader::Checked) -> Self {
+        let crate::loader::Checked { artifact, schema, warnings, .. } = checked;
+        Self { artifact, schema, warnings }
+    }
 }
 
 /// The answer of `load`.
@@ -139,6 +149,10 @@ pub struct Status {
     pub images_retained: usize,
     /// How long the running call of the plugin has taken so far; null between calls.
     pub call_running_us: Option<f64>,
+    /// Which function of the plugin runs; null between calls.
+    pub call_kind: Option<&'static str>,
+    /// Counters that the plugin named.
+    pub plugin_counters: BTreeMap<String, u64>,
     /// The load or use that is under way; null when there is none.
     pub busy: Option<Work>,
 }
@@ -325,6 +339,8 @@ impl Control {
             generations_resident: registry.resident(),
             images_retained: registry.retained(),
             call_running_us: running(counters),
+            call_kind: running(counters).map(|_| kind(counters)),
+            plugin_counters: counters.plugin().into_iter().collect(),
             busy: self.gate.work_on(&server.name),
         }
     }
@@ -332,9 +348,12 @@ impl Control {
 
 fn running(counters: &Counters) -> Option<f64> {
     let since = Counters::get(&counters.call_since_ns);
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    let now = (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64);
-    (since > 0).then(|| micros(now.saturating_sub(since)))
+    (since > 0).then(|| micros(crate::engine::monotonic_ns().saturating_sub(since)))
+}
+
+fn kind(counters: &Counters) -> &'static str {
+    let kind = usize::try_from(Counters::get(&counters.call_kind)).unwrap_or(usize::MAX);
+    CALL_KINDS.get(kind).unwrap_or(&"unknown")
 }
 
 fn listed(server: &Server) -> Vec<Listed> {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::gate::{LoadPass, SwitchPass, Work};
-use super::loads::unmap;
+use super::loads::{Job, unmap};
 use super::report::{Discarded, Loaded, Swapped};
 use super::{Control, Server};
 use crate::check::fits;
@@ -171,7 +171,8 @@ impl Control {
         file: PathBuf,
     ) -> Result<Fresh> {
         let number = server.registry.borrow().next_number();
-        let fresh = self.loads.load(file, number, pass.cancel.clone()).await;
+        let (config, cancel) = (server.config.clone(), pass.cancel.clone());
+        let fresh = self.loads.load(Job { file, generation: number, config, cancel }).await;
         // A load that was cancelled says so, whatever it came to by itself.
         let fresh = pass.go_on().and(fresh)?;
         let fit = same_plugin(&server.registry.borrow(), &fresh.artifact, asked.options)
