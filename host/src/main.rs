@@ -1,12 +1,12 @@
-//! The `hotshell` binary.
+//! The one binary: a server shell, its command line, and the child that vets plugins.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut args = std::env::args_os().skip(1);
-    // Before anything else: the vet child must have run nothing but this.
-    if args.next().is_some_and(|verb| verb == "__vet") {
-        return ExitCode::from(hotshell::loader::vet_main(args));
+    let mut words = std::env::args_os();
+    // The vet child comes first: it runs a plugin's code and should carry nothing else.
+    if words.nth(1).is_some_and(|verb| verb == "__vet") {
+        return ExitCode::from(hotshell::loader::vet_main(words));
     }
-    ExitCode::from(2)
+    hotshell::cli::main(std::env::args_os())
 }
