@@ -374,6 +374,7 @@ fn a_blocked_client_that_leaves_is_forgotten() {
     drop(waiting);
     host.until("it is gone", |c| Counters::get(&c.clients) == 0);
     assert_eq!(host.command(&["waiting"]).unwrap(), b"0\n");
+    assert_eq!(host.engine.counters.plugin(), [("disconnects".to_owned(), 1)]);
 }
 
 #[test]

@@ -11,11 +11,13 @@ pub mod buffer;
 pub mod collections;
 pub mod ctx;
 pub mod export;
+pub mod framing;
 pub mod heap;
 pub mod note;
 pub mod plugin;
 pub mod schema;
 pub mod state;
+pub mod testing;
 
 /// Makes a struct or enum a type of server state.
 ///
@@ -135,6 +137,6 @@ pub use abi_stable;
 pub mod prelude {
     pub use crate::buffer::Out;
     pub use crate::ctx::{ClientId, CommandCtx, Ctx, InitCtx, Level, ServerCtx, Shell};
-    pub use crate::export_plugin;
     pub use crate::plugin::{Flow, Plugin, Refusal};
+    pub use crate::{export_plugin, framing, state};
 }

@@ -50,7 +50,11 @@ impl Server {
         // SAFETY: the client lives until its connection removes it, which is not now; between two
         // calls of the plugin nobody else refers to it or to `call`.
         unsafe {
-            while !(*client_ptr).closing && !(*client_ptr).blocked {
+            loop {
+                // The calls below change these.
+                if (*client_ptr).closing || (*client_ptr).blocked {
+                    break;
+                }
                 let rest = &unread[fed.consumed..];
                 if rest.is_empty() || (rest.len() as u64) < (*client_ptr).need {
                     break;

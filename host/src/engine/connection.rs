@@ -138,7 +138,7 @@ impl Connection {
         // SAFETY: as in `client`. The plugin reads the input while the shell leaves it alone.
         let unread = unsafe {
             let input = &raw const (*client.as_ptr()).input;
-            &(&(*input).as_slice())[(*client.as_ptr()).input_start..]
+            &(*input).as_slice()[(*client.as_ptr()).input_start..]
         };
         let fed = self.server.feed(client, unread);
         let client = self.client();

@@ -33,8 +33,6 @@ pub(super) struct Server {
     pub tick: Notify,
     /// Wakes everybody who waits for the last client to leave.
     pub emptied: Notify,
-    /// Set once the server takes no more clients.
-    pub stopping: Cell<bool>,
 }
 
 /// What only the engine's own code touches, between calls or from a service.
@@ -61,6 +59,8 @@ pub(super) struct Core {
     /// Sockets by slot. Not precious.
     pub sockets: Vec<Option<Rc<Socket>>>,
     pub free_slots: Vec<u32>,
+    /// The plugin's own counters changed since they were published.
+    pub plugin_counters_changed: bool,
 }
 
 impl Server {
@@ -89,7 +89,6 @@ impl Server {
             flush: Notify::new(),
             tick: Notify::new(),
             emptied: Notify::new(),
-            stopping: Cell::new(false),
         }
     }
 
@@ -111,6 +110,11 @@ impl Server {
         out.bytes_out.store(tally.bytes_out, Relaxed);
         out.state_bytes.store(bytes, Relaxed);
         out.state_bytes_peak.store(tally.state_bytes_peak, Relaxed);
+        if std::mem::take(&mut core.plugin_counters_changed) {
+            let named = core.state.plugin_counters.iter();
+            let named = named.map(|counter| (counter.name.as_str().to_owned(), counter.value));
+            out.publish_plugin(named.collect());
+        }
     }
 }
 

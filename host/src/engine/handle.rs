@@ -1,7 +1,7 @@
 //! How the rest of the host talks to an engine: commands through a channel, counters through memory.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -58,6 +58,8 @@ pub struct Counters {
     pub bytes_out: AtomicU64,
     pub closed_slow: AtomicU64,
     pub closed_unread: AtomicU64,
+    /// Counters that the plugin named, in the order of their first use.
+    plugin: Mutex<Vec<(String, u64)>>,
     /// Monotonic nanoseconds at which the running call began; 0 between calls.
     pub call_since_ns: AtomicU64,
     /// Which function of the table the running call is in: an index into [`CALL_KINDS`].
@@ -73,6 +75,15 @@ impl Counters {
     #[inline]
     pub fn add(counter: &AtomicU64, by: u64) {
         counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+    }
+
+    /// Counters that the plugin named, in the order of their first use.
+    pub fn plugin(&self) -> Vec<(String, u64)> {
+        self.plugin.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn publish_plugin(&self, named: Vec<(String, u64)>) {
+        *self.plugin.lock().unwrap_or_else(PoisonError::into_inner) = named;
     }
 
     /// Notes that a call of `kind` begins, for the watchdog.

@@ -60,8 +60,10 @@ pub fn start(config: EngineConfig, first: Callable) -> Result<EngineHandle> {
     let started_ms = handle.started_ms;
     let (ready, outcome) = std::sync::mpsc::sync_channel(1);
     let name = format!("engine-{}", config.name);
-    let run =
-        move || tasks::run(config, first, listener, listen, started_ms, counters, inbox, ready);
+    let run = move || {
+        let _guard = AbortOnPanic;
+        tasks::run(config, first, listener, listen, started_ms, counters, inbox, ready);
+    };
     std::thread::Builder::new().name(name).spawn(run).map_err(|error| {
         Error::new(
             Code::Start,
@@ -88,7 +90,9 @@ struct AbortOnPanic;
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            tracing::error!("engine: the host panicked; aborting, so that a supervisor restarts it");
+            tracing::error!(
+                "engine: the host panicked; aborting, so that a supervisor restarts it"
+            );
             std::process::abort();
         }
     }

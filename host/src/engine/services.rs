@@ -261,6 +261,7 @@ unsafe extern "C" fn config(
 unsafe extern "C" fn count(at: *mut c_void, name: *const u8, len: usize, by: u64) {
     // SAFETY: called from inside a call of this server, with a name that is valid for the call.
     let (core, name) = unsafe { (&mut *server(at).core.borrow_mut(), slice(name, len)) };
+    core.plugin_counters_changed = true;
     let counters = &mut core.state.plugin_counters;
     if let Some(found) = counters.iter_mut().find(|counter| counter.name.as_bytes() == name) {
         found.value = found.value.wrapping_add(by);

@@ -23,6 +23,8 @@ use crate::error::Result;
 use crate::generation::Callable;
 use crate::limits::STOP_PATIENCE;
 
+/// How long a connection is silent before the kernel asks the peer.
+const KEEPALIVE: Duration = Duration::from_secs(300);
 /// How long to wait when the process has no file descriptor left for a client.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
@@ -87,6 +89,7 @@ fn core(
         dirty: Vec::new(),
         sockets: Vec::new(),
         free_slots: Vec::new(),
+        plugin_counters_changed: false,
     }
 }
 
@@ -143,6 +146,9 @@ fn welcome(
 ) {
     // Replies are written whole, so waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
+    // A peer that vanished without a word is noticed after some minutes.
+    let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
+    let _ = rustix::net::sockopt::set_tcp_keepidle(&stream, KEEPALIVE);
     let now = unix_ms();
     let (read, socket) = {
         let core = &mut *server.core.borrow_mut();
@@ -259,7 +265,6 @@ async fn tick(server: Rc<Server>) {
 
 /// Answers what has arrived, lets the plugin say goodbye, sends what is unsent, closes everybody.
 async fn stop(server: &Rc<Server>) {
-    server.stopping.set(true);
     // One turn for everything that is readable now: connections read before this task runs again.
     tokio::task::yield_now().await;
     tokio::time::sleep(Duration::from_millis(1)).await;
