@@ -28,8 +28,6 @@ pub struct Host {
 /// The answer of `use` and `swap`.
 #[derive(Debug, Clone, Copy)]
 pub struct Switched {
-    /// The generation that serves now.
-    pub generation: u64,
     /// From the last return of the old code until the new code may be called, microseconds.
     pub pause_us: f64,
     /// The whole verb as the host saw it, microseconds.
@@ -97,11 +95,7 @@ impl Host {
 
 impl Switched {
     fn read(answer: &Value) -> Result<Self> {
-        Ok(Self {
-            generation: number(answer, "generation")? as u64,
-            pause_us: number(answer, "pause_us")?,
-            total_us: number(answer, "total_us")?,
-        })
+        Ok(Self { pause_us: number(answer, "pause_us")?, total_us: number(answer, "total_us")? })
     }
 }
 

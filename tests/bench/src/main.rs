@@ -4,14 +4,21 @@
 mod admin;
 mod artifacts;
 mod bars;
+mod boundary;
 mod clock;
+mod collections;
 mod host;
+mod load;
+mod median;
+mod peer;
 mod process;
 mod random;
 mod rehearse;
 mod report;
 mod resp;
+mod soak;
 mod swap;
+mod throughput;
 mod traffic;
 
 use std::process::ExitCode;
@@ -43,6 +50,16 @@ struct Cli {
 enum What {
     /// Swaps under traffic: the stop, what clients notice, whether anything is lost
     Swap(swap::SwapArgs),
+    /// Many swaps under light traffic: whether memory stays flat
+    Soak(soak::SoakArgs),
+    /// `load` stage by stage, and `use`
+    Load(load::LoadArgs),
+    /// Requests per second and CPU time per request against a peer, with redis-benchmark
+    Throughput(throughput::ThroughputArgs),
+    /// Instructions per request of a loaded plugin against the same one linked statically
+    Boundary(boundary::BoundaryArgs),
+    /// The collections of server state against hashbrown's and std's
+    Collections(collections::CollectionsArgs),
     /// The traffic of `swap` against any RESP server, without swaps
     Rehearse(rehearse::RehearseArgs),
 }
@@ -63,6 +80,11 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<bool> {
     let report = match &cli.what {
         What::Swap(args) => swap::run(args),
+        What::Soak(args) => soak::run(args),
+        What::Load(args) => load::run(args),
+        What::Throughput(args) => throughput::run(args),
+        What::Boundary(args) => boundary::run(args),
+        What::Collections(args) => collections::run(args),
         What::Rehearse(args) => rehearse::run(args),
     }?;
     if cli.json {

@@ -103,11 +103,6 @@ impl Tally {
             self.examples.push(text);
         }
     }
-
-    /// Whether nothing was lost or wrong.
-    pub fn is_clean(&self) -> bool {
-        self.wrong + self.doubled + self.missing + self.lost_connections == 0
-    }
 }
 
 #[cfg(test)]
