@@ -51,7 +51,8 @@ fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]], request: &[u8
                  RESET are allowed in this context"
             )
         } else {
-            "ERR only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT allowed in this context".to_owned()
+            "ERR only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT allowed in this context"
+                .to_owned()
         };
         return refuse(cx, Some(row), &text);
     }
