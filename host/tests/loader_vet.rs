@@ -1,5 +1,5 @@
-//! Goal: whatever a plugin does when it first runs, it does it in a child, and the one who asked hears
-//! what and where. Method: `misbehave`, loaded with one behaviour each.
+//! Goal: whatever a plugin does when it first runs, it does it in a child, and the one who asked
+//! hears what and where. Method: `misbehave`, loaded with one behaviour each.
 
 mod loader_support;
 

@@ -14,11 +14,12 @@
 //! A request that panicked is answered `error <message>\n`. The state is the number of requests
 //! answered, the session the number of this client's.
 //!
-//! With `answer-otherwise` the answer is `<word> otherwise\n`: the same plugin, recognisably other code.
+//! With `answer-otherwise` the answer is `<word> otherwise\n`: the same plugin, recognisably other
+//! code.
 //!
-//! Behaviours: see [`patched::ALL`]. One per copy. Those named `ctor-*` act when the image is mapped,
-//! those named after a function in that function, `tls-destructor` and `thread` in `tick` (`thread`
-//! starts one that parks until the process ends).
+//! Behaviours: see [`patched::ALL`]. One per copy. Those named `ctor-*` act when the image is
+//! mapped, those named after a function in that function, `tls-destructor` and `thread` in `tick`
+//! (`thread` starts one that parks until the process ends).
 
 pub mod patched;
 
