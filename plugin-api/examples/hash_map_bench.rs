@@ -118,12 +118,12 @@ fn bench<K: Key>(case: &str, n: usize, rounds: usize, filter: &str) {
     }
     let fill_ours = || {
         let mut map = HashMap::<K, u64>::new();
-        keys.iter().for_each(|key| drop(map.insert(*key, 1)));
+        keys.iter().for_each(|key| _ = map.insert(*key, 1));
         map
     };
     let fill_peer = || {
         let mut map = Peer::<K>::new();
-        keys.iter().for_each(|key| drop(map.insert(*key, 1)));
+        keys.iter().for_each(|key| _ = map.insert(*key, 1));
         map
     };
     let run = |what: &str, times: &mut dyn FnMut() -> (Duration, Duration)| {
@@ -187,11 +187,11 @@ fn bench<K: Key>(case: &str, n: usize, rounds: usize, filter: &str) {
             rounds,
             || {
                 let mut map = HashMap::<K, u64>::with_capacity(n);
-                time(|| keys.iter().for_each(|key| drop(map.insert(*key, 1))))
+                time(|| keys.iter().for_each(|key| _ = map.insert(*key, 1)))
             },
             || {
                 let mut map = Peer::<K>::with_capacity(n);
-                time(|| keys.iter().for_each(|key| drop(map.insert(*key, 1))))
+                time(|| keys.iter().for_each(|key| _ = map.insert(*key, 1)))
             },
         )
     });
@@ -201,11 +201,11 @@ fn bench<K: Key>(case: &str, n: usize, rounds: usize, filter: &str) {
             || {
                 let mut map = fill_ours();
                 while map.work(1 << 20) {}
-                time(|| order.iter().for_each(|key| drop(map.remove(key))))
+                time(|| order.iter().for_each(|key| _ = map.remove(key)))
             },
             || {
                 let mut map = fill_peer();
-                time(|| order.iter().for_each(|key| drop(map.remove(key))))
+                time(|| order.iter().for_each(|key| _ = map.remove(key)))
             },
         )
     });
@@ -226,6 +226,11 @@ fn worst(n: u64, mut insert: impl FnMut(u64)) -> (Duration, usize) {
 }
 
 fn main() {
+    if std::env::args().count() > 50 {
+        let mut a = HashMap::new();
+        let b = Peer::new();
+        black_box((probe_get(&a, &1), probe_get_peer(&b, &1), probe_remove(&mut a, &1)));
+    }
     let mut args = std::env::args().skip(1);
     let rounds = args.next().and_then(|n| n.parse().ok()).unwrap_or(7);
     let filter = args.next().unwrap_or_default();
@@ -236,12 +241,28 @@ fn main() {
     bench::<u64>("10M u64", 10_000_000, (rounds / 2).max(3), &filter);
     if "worst insert".contains(&filter) {
         let mut map = HashMap::<u64, u64>::new();
-        let ours = worst(10_000_000, |key| drop(map.insert(key, 1)));
+        let ours = worst(10_000_000, |key| _ = map.insert(key, 1));
         drop(map);
         let mut map = Peer::<u64>::new();
-        let peer = worst(10_000_000, |key| drop(map.insert(key, 1)));
+        let peer = worst(10_000_000, |key| _ = map.insert(key, 1));
         for (who, (worst, slow)) in [("ours", ours), ("peer", peer)] {
             println!("worst insert on the way to 10M, {who}: {worst:?}; above 100 us: {slow}");
         }
     }
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn probe_get(map: &HashMap<u64, u64>, key: &u64) -> Option<u64> {
+    map.get(key).copied()
+}
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn probe_get_peer(map: &Peer<u64>, key: &u64) -> Option<u64> {
+    map.get(key).copied()
+}
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn probe_remove(map: &mut HashMap<u64, u64>, key: &u64) -> Option<u64> {
+    map.remove(key)
 }
