@@ -226,11 +226,6 @@ fn worst(n: u64, mut insert: impl FnMut(u64)) -> (Duration, usize) {
 }
 
 fn main() {
-    if std::env::args().count() > 50 {
-        let mut a = HashMap::new();
-        let b = Peer::new();
-        black_box((probe_get(&a, &1), probe_get_peer(&b, &1), probe_remove(&mut a, &1)));
-    }
     let mut args = std::env::args().skip(1);
     let rounds = args.next().and_then(|n| n.parse().ok()).unwrap_or(7);
     let filter = args.next().unwrap_or_default();
@@ -249,20 +244,4 @@ fn main() {
             println!("worst insert on the way to 10M, {who}: {worst:?}; above 100 us: {slow}");
         }
     }
-}
-
-#[unsafe(no_mangle)]
-#[inline(never)]
-fn probe_get(map: &HashMap<u64, u64>, key: &u64) -> Option<u64> {
-    map.get(key).copied()
-}
-#[unsafe(no_mangle)]
-#[inline(never)]
-fn probe_get_peer(map: &Peer<u64>, key: &u64) -> Option<u64> {
-    map.get(key).copied()
-}
-#[unsafe(no_mangle)]
-#[inline(never)]
-fn probe_remove(map: &mut HashMap<u64, u64>, key: &u64) -> Option<u64> {
-    map.remove(key)
 }

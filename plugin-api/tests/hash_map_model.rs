@@ -56,8 +56,8 @@ fn phase(
         assert_eq!(map.len(), model.len());
         match random.below(4000) {
             0 => map.reserve(random.below(30_000) as usize),
-            1..=2 => whole(map, model),
-            _ if map.is_moving() && random.below(50) == 0 => {
+            1 => whole(map, model),
+            _ if map.is_moving() && random.below(400) == 0 => {
                 mid_move += 1;
                 whole(map, model);
             }
@@ -80,7 +80,7 @@ fn whole(map: &mut HashMap<u64, u64>, model: &Model<u64, u64>) {
 fn random_operations_agree_with_std() {
     let leaks = Leaks::start();
     let mut mid_move = 0;
-    for seed in 1..=counting_heap::rounds(12) {
+    for seed in 1..=counting_heap::rounds(8) {
         println!("seed {seed}");
         let mut random = Random(seed);
         let (mut map, mut model) = (HashMap::new(), Model::new());

@@ -164,7 +164,11 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// Removes `key` and answers its value. O(1).
     #[inline]
     pub fn remove<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<V> {
-        self.remove_entry(key).map(|(_, value)| value)
+        let found = self.find_mut(key)?;
+        // SAFETY: the slot is full.
+        let slot = unsafe { self.take(found) };
+        self.after_remove();
+        Some(slot.value)
     }
 
     /// Removes `key` and answers the stored key and the value. O(1).

@@ -248,8 +248,9 @@ impl<K: StateKey, V> HashMap<K, V> {
         self.before_insert();
         let hash = self.hash_of(&key);
         let (table, old) = self.raw.table_of(hash);
-        // SAFETY: `before_insert` allocated the table; a full slot holds an entry.
+        // SAFETY: `before_insert` allocated the table.
         match unsafe { Self::search(table, old, hash, &key) } {
+            // SAFETY: a full slot holds an entry.
             Ok(found) => Some(mem::replace(unsafe { &mut (*found.slot).value }, value)),
             Err(_) => {
                 self.insert_new(hash, key, value);
@@ -335,7 +336,7 @@ impl<K: StateKey, V> HashMap<K, V> {
     #[inline(never)]
     fn shrink(&mut self) {
         if self.raw.is_steady() {
-            self.move_to(self.raw.table.geometry().quarter());
+            self.move_to(self.raw.table.geometry().eighth());
         }
     }
 

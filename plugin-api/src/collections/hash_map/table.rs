@@ -61,11 +61,11 @@ impl Geometry {
         Self { shift: ONE_GROUP - bits, spare: tail }
     }
 
-    /// A quarter of the slots.
-    pub(super) fn quarter(self) -> Self {
+    /// An eighth of the slots: what a table with one full slot in sixteen shrinks to.
+    pub(super) fn eighth(self) -> Self {
         match ONE_GROUP - self.shift {
-            0..=2 => Self { shift: ONE_GROUP, spare: 14 },
-            bits => Self::of_bits(bits - 2),
+            0..=3 => Self { shift: ONE_GROUP, spare: 14 },
+            bits => Self::of_bits(bits - 3),
         }
     }
 
