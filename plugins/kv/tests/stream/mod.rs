@@ -40,7 +40,7 @@ impl Random {
 const REQUESTS: &str = "\
 get K;get K;set K V;set K V;set K V ex T;set K V px M;set K V nx;set K V xx;set K V get;\
 set K V keepttl;set K V exat A;set K V pxat P;set K V O O;set K V O T O;getset K V;setnx K V;\
-setex K T V;psetex K M V;setex K N V;mget K K K;mset K V K V;msetnx K V K V;append K V;strlen K;\
+setex K T V;psetex K M V;setex K J V;mget K K K;mset K V K V;msetnx K V K V;append K V;strlen K;\
 getrange K N N;substr K N N;setrange K N V;incr K;decr K;incrby K I;decrby K I;incrbyfloat K F;\
 getdel K;getex K;getex K ex T;getex K persist;getex K O T;\
 lpush K V;lpush K V V;rpush K V V V;lpushx K V;rpushx K V V;lpop K;rpop K;lpop K N;rpop K N;llen K;\
@@ -48,9 +48,9 @@ lrange K N N;lrange K 0 -1;lindex K N;lset K N V;ltrim K N N;rpoplpush K K;lmove
 blpop K K 0;brpop K 0;blpop K N;brpop K W;\
 del K;del K K;unlink K K;exists K K K;touch K K;type K;rename K K;renamenx K K;copy K K;copy K K O;\
 copy K K db N replace;move K N;dbsize;flushdb;flushall O;select N;object encoding K;\
-object refcount K;object O K;\
+object O K;\
 expire K T;pexpire K M;expireat K A;pexpireat K P;expire K T O;expire K T O O;pexpire K J;expire K I;\
-ttl K;pttl K;expiretime K;pexpiretime K;persist K;expire K N;\
+ttl K;pttl K;expiretime K;pexpiretime K;persist K;expire K J;\
 multi;multi;exec;exec;discard;watch K;watch K K;unwatch;\
 subscribe C;unsubscribe C;psubscribe c*;punsubscribe c*;publish C V;publish C V;pubsub numsub C C;\
 pubsub numpat;pubsub O;pubsub channels x;\
