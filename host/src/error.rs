@@ -62,6 +62,8 @@ pub enum Code {
     Unreachable,
     /// The swap was undone in probation.
     RolledBack,
+    /// The peer may not use this admin socket, or one connection too many.
+    Denied,
     /// The configuration is wrong.
     Config,
     /// The host could not start: address, file, permission.
@@ -101,6 +103,7 @@ impl Code {
             Self::Timeout => "TIMEOUT",
             Self::Unreachable => "UNREACHABLE",
             Self::RolledBack => "ROLLEDBACK",
+            Self::Denied => "DENIED",
             Self::Config => "CONFIG",
             Self::Start => "START",
             Self::Internal => "INTERNAL",
@@ -108,7 +111,7 @@ impl Code {
     }
 
     /// All codes, for docs and for reading one back from text.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Usage,
         Self::RelativePath,
         Self::File,
@@ -136,6 +139,7 @@ impl Code {
         Self::Timeout,
         Self::Unreachable,
         Self::RolledBack,
+        Self::Denied,
         Self::Config,
         Self::Start,
         Self::Internal,
@@ -150,7 +154,7 @@ impl Code {
     /// unknown, 6 rolled back.
     pub const fn exit_code(self) -> u8 {
         match self {
-            Self::Usage | Self::RelativePath => 2,
+            Self::Usage | Self::RelativePath | Self::Config => 2,
             Self::Unreachable => 3,
             Self::Busy => 4,
             Self::Timeout => 5,

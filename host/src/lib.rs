@@ -6,8 +6,27 @@ compile_error!(
     "hotshell runs on Linux with glibc only: it relies on dlopen, /proc and epoll there"
 );
 
+pub mod admin;
+pub mod check;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod control;
 pub mod engine;
 pub mod error;
 pub mod generation;
 pub mod heap;
 pub mod limits;
+pub mod loader;
+pub mod logging;
+pub mod paths;
+pub mod registry;
+pub mod render;
+pub mod serve;
+pub mod signals;
+pub mod stage;
+#[cfg(test)]
+mod testing;
+pub mod text;
+pub mod time;
+pub mod watch;

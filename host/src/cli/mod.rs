@@ -1,0 +1,100 @@
+//! The command line: `hotshell serve`, and every verb of the admin socket.
+
+mod args;
+mod client;
+mod discover;
+mod local;
+mod output;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+
+use crate::commands::{self, Verb};
+use crate::error::{Code, Error, Result};
+use output::Output;
+pub use output::print;
+
+/// Runs the command line and answers the exit code: 0 done, 1 refused, 2 usage, 3 host unreachable,
+/// 4 busy, 5 outcome unknown, 6 rolled back.
+pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
+    let words: Vec<OsString> = words.collect();
+    let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    let output = Output { json };
+    match run(words, output) {
+        Ok(code) => code,
+        Err(error) => output.failure(&error),
+    }
+}
+
+fn run(words: Vec<OsString>, output: Output) -> Result<ExitCode> {
+    let matches = match args::command().try_get_matches_from(words) {
+        Ok(matches) => matches,
+        Err(error) => return not_understood(&error),
+    };
+    let (name, matches) = matches.subcommand().expect("clap lets nothing else through");
+    if name == "serve" {
+        return serve(matches);
+    }
+    let verb = commands::find(name)?;
+    verb_of_host(verb, matches, output)
+}
+
+fn serve(matches: &ArgMatches) -> Result<ExitCode> {
+    let config = crate::config::Config::read(args::flags(matches))?;
+    if matches.get_flag("check-config") {
+        if let Some(group) = &config.host.admin_group {
+            crate::admin::group_id(group)?;
+        }
+        output::print(&config.to_toml());
+        return Ok(ExitCode::SUCCESS);
+    }
+    crate::serve::serve(config)
+}
+
+fn verb_of_host(verb: &Verb, matches: &ArgMatches, output: Output) -> Result<ExitCode> {
+    let admin = matches.get_one::<OsString>("admin");
+    if verb.name == "check" && admin.is_none() && matches.get_one::<OsString>("server").is_none() {
+        let file = matches.get_one::<OsString>("FILE").expect("clap has checked it");
+        return local::check(file, output);
+    }
+    let (words, limit) = args::words(verb, matches)?;
+    let path = discover::socket(admin.map(std::path::Path::new))?;
+    let mut client = client::Client::connect(&path)?;
+    let reply = client.ask(verb.name, &words, limit)?;
+    output.reply(reply)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What clap refused: its own text for people, except where we know better.
+fn not_understood(error: &clap::Error) -> Result<ExitCode> {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        output::print(&error.to_string());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        output::complain(&error.to_string());
+        return Ok(ExitCode::from(2));
+    }
+    if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) {
+        return Err(commands::find(name).err().unwrap_or_else(|| usage(error)));
+    }
+    Err(usage(error))
+}
+
+fn usage(error: &clap::Error) -> Error {
+    let text = error.to_string();
+    let what = text.lines().next().unwrap_or("").trim_start_matches("error: ");
+    let rest = || text.lines().skip(1).map(str::trim);
+    let mut indented = rest().take_while(|line| !line.starts_with("Usage:"));
+    let detail = indented.find(|line| !line.is_empty() && !line.starts_with("For more"));
+    let usage = rest().find_map(|line| line.strip_prefix("Usage: "));
+    let hint = usage.map_or("see `hotshell --help`".to_owned(), |usage| format!("usage: {usage}"));
+    Error::new(Code::Usage, what, detail.unwrap_or(""), hint)
+}
+
+#[cfg(test)]
+#[path = "cli_tests.rs"]
+mod tests;

@@ -1,0 +1,73 @@
+//! What the command line prints. Whoever reads it may have gone (`hotshell list | head`): that is no
+//! failure of the verb.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::client::Reply;
+use crate::error::{Error, Result};
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    /// One JSON value, on standard output, also for failures.
+    pub json: bool,
+}
+
+impl Output {
+    /// Prints an answer.
+    ///
+    /// # Errors
+    /// The reply, when it is a refusal.
+    pub fn reply(self, reply: Reply) -> Result<()> {
+        match reply {
+            Reply::Line(line) => print(&line),
+            Reply::Lines(lines) => print(&lines.join("\n")),
+            Reply::Bytes(bytes) => print_bytes(&bytes),
+            Reply::Refused(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Prints a failure, and answers its exit code.
+    pub fn failure(self, error: &Error) -> ExitCode {
+        if self.json {
+            print(&json!({ "error": error }).to_string());
+        } else {
+            complain(&three_lines(error));
+        }
+        ExitCode::from(error.code.exit_code())
+    }
+}
+
+/// The three parts of an error, a line each, aligned.
+pub fn three_lines(error: &Error) -> String {
+    let mut text = format!("error: {} [{}]", error.message, error.code.text());
+    for (name, part) in [("why", &error.detail), ("next", &error.hint)] {
+        if !part.is_empty() {
+            text.push_str(&format!("\n{name:>5}: {part}"));
+        }
+    }
+    text
+}
+
+/// Prints a text with a line end to standard output.
+pub fn print(text: &str) {
+    print_bytes(text.as_bytes());
+}
+
+/// Prints a text with a line end to standard error.
+pub fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
+}
+
+fn print_bytes(bytes: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(bytes);
+    if !bytes.ends_with(b"\n") {
+        let _ = out.write_all(b"\n");
+    }
+    let _ = out.flush();
+}

@@ -1,0 +1,129 @@
+//! The verbs of the table: each reads its request, asks the control thread, and words the answer.
+
+use std::rc::Rc;
+
+use serde_json::json;
+
+use super::{Answer, Answering, Options, Request, Text};
+use crate::control::{Asked, Control, Server};
+use crate::error::{Code, Error};
+use crate::{check, render};
+
+/// Makes a verb of the table out of an async function.
+macro_rules! verb {
+    ($(#[doc = $doc:literal] fn $name:ident($control:ident, $request:ident) $body:block)*) => {$(
+        #[doc = $doc]
+        pub fn $name($control: Rc<Control>, $request: Request) -> Answering {
+            Box::pin(async move { $body })
+        }
+    )*};
+}
+
+verb! {
+    #[doc = "`swap FILE`"]
+    fn swap(control, request) {
+        let file = request.path(0).ok_or_else(missing)?;
+        let done = control.swap(&request.asked(), file).await?;
+        Ok(Answer::new(Text::Line(done.line()), &done))
+    }
+
+    #[doc = "`reload [FILE]`"]
+    fn reload(control, request) {
+        let own = |server: &Server| server.registry.borrow().active().artifact.path.clone();
+        let file = match request.path(0) {
+            Some(file) => file,
+            None => own(control.server(request.options.server.as_deref())?),
+        };
+        let done = control.swap(&request.asked(), file).await?;
+        Ok(Answer::new(Text::Line(done.line()), &done))
+    }
+
+    #[doc = "`load FILE`"]
+    fn load(control, request) {
+        let file = request.path(0).ok_or_else(missing)?;
+        let done = control.load(&request.asked(), file).await?;
+        Ok(Answer::new(Text::Line(done.line()), &done))
+    }
+
+    #[doc = "`use GEN|NAME@VERSION`"]
+    fn use_generation(control, request) {
+        let target = request.text(0).ok_or_else(missing)?;
+        let done = control.use_generation(&request.asked(), &target).await?;
+        Ok(Answer::new(Text::Line(done.line()), &done))
+    }
+
+    #[doc = "`rollback`"]
+    fn rollback(control, request) {
+        let done = control.rollback(&request.asked()).await?;
+        Ok(Answer::new(Text::Line(done.line()), &done))
+    }
+
+    #[doc = "`discard GEN|NAME@VERSION`"]
+    fn discard(control, request) {
+        let target = request.text(0).ok_or_else(missing)?;
+        let done = control.discard(&request.asked(), &target).await?;
+        Ok(Answer::new(Text::Line(done.line()), &done))
+    }
+
+    #[doc = "`list`"]
+    fn list(control, request) {
+        let rows = control.list(request.options.server.as_deref())?;
+        Ok(Answer::new(Text::Lines(render::list(&rows)), &rows))
+    }
+
+    #[doc = "`status`"]
+    fn status(control, request) {
+        let status = control.status(request.options.server.as_deref())?;
+        Ok(Answer::new(Text::Lines(render::status(&status)), &status))
+    }
+
+    #[doc = "`check FILE`"]
+    fn check(control, request) {
+        let file = request.path(0).ok_or_else(missing)?;
+        let Options { server, .. } = &request.options;
+        let active = match (server, control.servers()) {
+            (None, [_, _, ..]) => None,
+            (name, _) => Some(control.server(name.as_deref())?),
+        };
+        let checked = control.check(file, active).await?;
+        let serving = active.map(|server| server.serving());
+        let verdict = check::Verdict::new(&checked, serving.as_ref())?;
+        Ok(Answer::new(Text::Lines(verdict.lines()), &verdict))
+    }
+
+    #[doc = "`command ARG...`"]
+    fn command(control, request) {
+        let server = control.server(request.options.server.as_deref())?;
+        let answer = server.handle.plugin_command(request.args).await?;
+        let json = json!({ "answer": String::from_utf8_lossy(&answer) });
+        Ok(Answer::new(Text::Raw(answer), &json))
+    }
+
+    #[doc = "`shutdown`"]
+    fn shutdown(control, _request) {
+        control.ask_stop();
+        Ok(Answer::new(Text::Line("stopping".to_owned()), &json!({ "stopping": true })))
+    }
+
+    #[doc = "`ping`"]
+    fn ping(_control, _request) {
+        Ok(Answer::new(Text::Line("PONG".to_owned()), &json!({ "pong": true })))
+    }
+
+    #[doc = "`help [VERB]`"]
+    fn help(_control, request) {
+        let lines = super::help::help(request.text(0).as_deref())?;
+        let json = json!({ "help": lines });
+        Ok(Answer::new(Text::Lines(lines), &json))
+    }
+}
+
+fn missing() -> Error {
+    Error::new(Code::Internal, "an argument is missing", "", "report this: arity is checked before")
+}
+
+impl Request {
+    fn asked(&self) -> Asked<'_> {
+        Asked { verb: self.verb.name, asker: &self.asker, options: &self.options }
+    }
+}

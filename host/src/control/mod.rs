@@ -1,0 +1,173 @@
+//! The control thread: owns the registries of all servers and does what admins ask.
+//!
+//! One OS thread, one current-thread runtime, no locks: whatever changes a list runs here. Slow work
+//! (loading, unmapping) goes to threads of its own and comes back here to be recorded. The engines
+//! are asked through their handles, and `list` and `status` answer from the registry and from
+//! published counters, so they answer while an engine is stuck or a load runs.
+
+mod gate;
+mod loads;
+mod report;
+mod swap;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::check::Serving;
+use crate::commands::{Answer, Request};
+use crate::engine::EngineHandle;
+use crate::error::{Code, Error, Result};
+use crate::limits::Limits;
+use crate::registry::Registry;
+pub use gate::{Gate, Work};
+pub use loads::{Job, Loads, Texts};
+pub use report::{Checked, Discarded, Listed, Loaded, Status, Swapped};
+pub use swap::Asked;
+
+/// One server, as the control thread knows it.
+#[derive(Debug)]
+pub struct Server {
+    /// Its name.
+    pub name: String,
+    /// Its engine.
+    pub handle: EngineHandle,
+    /// Its limits.
+    pub limits: Limits,
+    /// Texts for its plugin.
+    pub config: Texts,
+    /// The file it was started from.
+    pub started_from: PathBuf,
+    /// Its generations.
+    pub registry: RefCell<Registry>,
+}
+
+impl Server {
+    /// What serves now, for comparing an artifact with it.
+    pub fn serving(&self) -> Serving {
+        let registry = self.registry.borrow();
+        let active = registry.active();
+        let callable = registry.callable(active.number).expect("the active generation is warm");
+        Serving {
+            title: active.title(),
+            plugin: active.artifact.plugin.clone(),
+            schema: callable.schema,
+        }
+    }
+}
+
+/// The host: its servers and what may be done to them. Control thread only.
+#[derive(Debug)]
+pub struct Control {
+    servers: Vec<Server>,
+    gate: Gate,
+    loads: Loads,
+    started: Timestamp,
+    stop: mpsc::UnboundedSender<()>,
+}
+
+impl Control {
+    /// A host with these servers; `stop` rings when an admin asks for `shutdown`.
+    pub fn new(servers: Vec<Server>, loads: Loads, stop: mpsc::UnboundedSender<()>) -> Rc<Self> {
+        let gate = Gate::default();
+        Rc::new(Self { servers, gate, loads, started: Timestamp::now(), stop })
+    }
+
+    /// Does what was asked and answers. The one way in: for the admin socket, the watcher and signals.
+    ///
+    /// The work runs as a task of its own: an asker that goes away cancels nothing.
+    ///
+    /// # Errors
+    /// Whatever the verb refuses; `TIMEOUT` when the request's own time limit passes first, and then
+    /// the work goes on.
+    pub async fn execute(self: &Rc<Self>, request: Request) -> Result<Answer> {
+        let (limit, verb) = (request.options.timeout, request.verb.name);
+        let (answer, hear) = oneshot::channel();
+        tokio::task::spawn_local(run(self.clone(), request, answer));
+        let gone = |_| {
+            let hint = "this is a defect of hotshell; look at the host's log and report it";
+            Error::new(Code::Internal, format!("`{verb}` ended without an answer"), "", hint)
+        };
+        let Some(limit) = limit else { return hear.await.map_err(gone)? };
+        match tokio::time::timeout(limit, hear).await {
+            Ok(heard) => heard.map_err(gone)?,
+            Err(_) => Err(Error::new(
+                Code::Timeout,
+                format!("`{verb}` is not done after {limit:?}"),
+                "it goes on in the host, its outcome is not known yet",
+                "`status` shows whether it is still under way, `list` what became of it",
+            )),
+        }
+    }
+
+    /// Looks at an artifact as a load into a server would, up to mapping it.
+    ///
+    /// # Errors
+    /// The loader's refusals.
+    pub async fn check(&self, file: PathBuf, server: Option<&Server>) -> Result<Checked> {
+        let config = server.map(|server| server.config.clone()).unwrap_or_default();
+        let job = Job { file, generation: 0, config, cancel: Arc::default() };
+        self.loads.check(job).await
+    }
+
+    /// All servers, in the order of the configuration.
+    pub fn servers(&self) -> &[Server] {
+        &self.servers
+    }
+
+    /// Work that is under way may end, new clients of the control thread hear of the end.
+    pub fn cancel_loads(&self, by: &str) {
+        self.gate.cancel_all(by);
+    }
+
+    /// Asks for a graceful stop of the whole host.
+    pub fn ask_stop(&self) {
+        // Fails only when the stop is under way already.
+        let _ = self.stop.send(());
+    }
+
+    /// The server with this name, or the only one.
+    ///
+    /// # Errors
+    /// `SERVER`, with the names there are.
+    pub fn server(&self, name: Option<&str>) -> Result<&Server> {
+        let names: Vec<&str> = self.servers.iter().map(|s| s.name.as_str()).collect();
+        let there = format!("this host runs {}", names.join(", "));
+        match name {
+            Some(name) => self.servers.iter().find(|s| s.name == name).ok_or_else(|| {
+                let message = format!("there is no server '{name}'");
+                Error::new(Code::Server, message, there, "pass one of these names to --server")
+            }),
+            None if self.servers.len() == 1 => Ok(&self.servers[0]),
+            None => Err(Error::new(
+                Code::Server,
+                "the server must be named",
+                there,
+                "pass one of these names to --server",
+            )),
+        }
+    }
+}
+
+async fn run(control: Rc<Control>, request: Request, answer: oneshot::Sender<Result<Answer>>) {
+    let (verb, asker) = (request.verb, request.asker.clone());
+    let outcome = (verb.run)(control, request).await;
+    match &outcome {
+        Ok(done) if verb.changes => {
+            tracing::info!(verb = verb.name, by = asker, "{}", done.first_line());
+        }
+        Ok(_) => tracing::debug!(verb = verb.name, by = asker, "answered"),
+        Err(error) if verb.changes => {
+            tracing::warn!(verb = verb.name, by = asker, code = error.code.text(), "{error}");
+        }
+        Err(error) => tracing::debug!(verb = verb.name, by = asker, "{error}"),
+    }
+    // Nobody listens any more when the asker went away or its time limit passed.
+    let _ = answer.send(outcome);
+}

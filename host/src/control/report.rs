@@ -1,0 +1,385 @@
+//! What verbs answer: one struct each, which is its JSON, and its lines for people.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hotshell_plugin_api::schema::Schema;
+use serde::Serialize;
+
+use super::gate::Work;
+use super::{Control, Server};
+use crate::engine::{CALL_KINDS, Counters, Switched};
+use crate::generation::Artifact;
+use crate::registry::{Generation, Status as Standing};
+use crate::time;
+
+/// The plan by which state is taken over. By name and by function are to come.
+const ADOPT: &str = "adopt";
+
+/// What `check` found out about a file.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// What it says of itself.
+    pub artifact: Artifact,
+    /// The shape of its state.
+    pub schema: Schema,
+    /// What no load would refuse, but an admin may want to know.
+    pub warnings: Vec<String>,
+}
+
+impl From<crate::loader::Checked> for Checked {
+    fn from(checked: crate::loader::Checked) -> Self {
+        let crate::loader::Checked { artifact, schema, warnings, .. } = checked;
+        Self { artifact, schema, warnings }
+    }
+}
+
+/// The answer of `load`.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the names are the outside contract")]
+pub struct Loaded {
+    pub server: String,
+    pub generation: u64,
+    pub plugin: String,
+    pub version: String,
+    pub schema: u32,
+    pub digest: String,
+    pub path: PathBuf,
+    pub total_us: f64,
+}
+
+/// The answer of `use`, `swap`, `reload` and `rollback`.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the names are the outside contract")]
+pub struct Swapped {
+    pub server: String,
+    /// Null in the plan of a `swap`: the generation would be a new one.
+    pub generation: Option<u64>,
+    pub plugin: String,
+    pub version: String,
+    pub from_generation: u64,
+    pub from_version: Option<String>,
+    pub migration: &'static str,
+    /// Null in a plan.
+    pub pause_us: Option<f64>,
+    pub total_us: f64,
+    pub dry_run: bool,
+    /// Entries that the new schema cannot hold.
+    pub set_aside: u64,
+    /// Generations that were discarded to make room.
+    pub discarded: Vec<u64>,
+}
+
+/// The answer of `discard`.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the names are the outside contract")]
+pub struct Discarded {
+    pub server: String,
+    pub generation: u64,
+    pub mapped: bool,
+    /// `unmapped` or `retained: <reason>`.
+    pub outcome: String,
+    #[serde(skip)]
+    title: String,
+}
+
+/// One row of `list`.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the names are the outside contract")]
+pub struct Listed {
+    pub server: String,
+    pub generation: u64,
+    pub plugin: String,
+    pub version: String,
+    pub status: &'static str,
+    pub temperature: &'static str,
+    pub schema: u32,
+    pub digest: String,
+    pub path: PathBuf,
+    pub loaded_at: String,
+    /// Loaded at the next start.
+    pub permanent: bool,
+    /// Null outside probation.
+    pub probation: Option<String>,
+    /// Where `rollback` leads.
+    pub rollback_target: bool,
+    pub sessions: u64,
+    /// Percent of the clients that it serves.
+    pub weight: u32,
+    pub mapped: bool,
+    /// Why the image of a discarded generation is still mapped.
+    pub retained: Option<String>,
+}
+
+/// The answer of `status`.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the names are the outside contract")]
+pub struct Status {
+    pub server: String,
+    pub listen: String,
+    pub pid: u32,
+    pub host_version: &'static str,
+    pub started_at: String,
+    pub uptime_s: u64,
+    pub plugin: String,
+    pub version: String,
+    pub generation: u64,
+    pub schema: u32,
+    pub started_from: PathBuf,
+    pub clients: u64,
+    pub connections: u64,
+    pub rejected: u64,
+    pub calls: u64,
+    pub failed: u64,
+    pub panics: u64,
+    pub swaps: u64,
+    /// Null before the first swap.
+    pub swap_pause_us_last: Option<f64>,
+    /// Null before the first swap.
+    pub swap_pause_us_max: Option<f64>,
+    pub state_bytes: u64,
+    pub state_bytes_peak: u64,
+    pub set_aside: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    pub closed_slow: u64,
+    pub closed_unread: u64,
+    pub generations_resident: usize,
+    pub images_retained: usize,
+    /// How long the running call of the plugin has taken so far; null between calls.
+    pub call_running_us: Option<f64>,
+    /// Which function of the plugin runs; null between calls.
+    pub call_kind: Option<&'static str>,
+    /// Counters that the plugin named.
+    pub plugin_counters: BTreeMap<String, u64>,
+    /// The load or use that is under way; null when there is none.
+    pub busy: Option<Work>,
+}
+
+/// Nanoseconds in the microseconds of the outside contract.
+fn micros(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e3
+}
+
+fn total(elapsed: Duration) -> f64 {
+    micros(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
+}
+
+impl Loaded {
+    pub(super) fn new(server: &Server, generation: &Generation, elapsed: Duration) -> Self {
+        let artifact = &generation.artifact;
+        Self {
+            server: server.name.clone(),
+            generation: generation.number,
+            plugin: artifact.plugin.clone(),
+            version: artifact.version.clone(),
+            schema: artifact.schema,
+            digest: artifact.digest.clone(),
+            path: artifact.path.clone(),
+            total_us: total(elapsed),
+        }
+    }
+
+    /// `kv 2.0.0 (generation 2) is available, total 41 ms`.
+    pub fn line(&self) -> String {
+        let total = time::short_duration((self.total_us * 1e3) as u64);
+        let (plugin, version, number) = (&self.plugin, &self.version, self.generation);
+        format!("{plugin} {version} (generation {number}) is available, total {total}")
+    }
+}
+
+impl Swapped {
+    fn new(server: &Server, artifact: &Artifact, switched: &Switched, elapsed: Duration) -> Self {
+        let registry = server.registry.borrow();
+        let from = registry.get(switched.from).ok();
+        Self {
+            server: server.name.clone(),
+            generation: None,
+            plugin: artifact.plugin.clone(),
+            version: artifact.version.clone(),
+            from_generation: switched.from,
+            from_version: from.map(|g| g.artifact.version.clone()),
+            migration: ADOPT,
+            pause_us: None,
+            total_us: total(elapsed),
+            dry_run: true,
+            set_aside: 0,
+            discarded: Vec::new(),
+        }
+    }
+
+    pub(super) fn plan(
+        server: &Server,
+        generation: Option<u64>,
+        artifact: &Artifact,
+        elapsed: Duration,
+    ) -> Self {
+        let from = server.registry.borrow().active().number;
+        let switched = Switched { pause_ns: 0, from };
+        Self { generation, ..Self::new(server, artifact, &switched, elapsed) }
+    }
+
+    pub(super) fn done(
+        server: &Server,
+        number: u64,
+        artifact: &Artifact,
+        switched: &Switched,
+        elapsed: Duration,
+    ) -> Self {
+        let generation = Some(number);
+        let pause_us = Some(micros(switched.pause_ns));
+        let plan = Self::new(server, artifact, switched, elapsed);
+        Self { generation, pause_us, dry_run: false, ..plan }
+    }
+
+    /// `kv 1.0.0 -> 2.0.0 (generation 2), adopt, stop 3.2 us, total 41 ms`.
+    pub fn line(&self) -> String {
+        let (plugin, to, migration) = (&self.plugin, &self.version, self.migration);
+        let from = self.from_version.as_deref().unwrap_or("?");
+        if self.generation == Some(self.from_generation) {
+            return format!(
+                "{plugin} {to} (generation {}) is active already",
+                self.from_generation
+            );
+        }
+        let Some(pause_us) = self.pause_us else {
+            let number = self
+                .generation
+                .map_or("a new generation".to_owned(), |n| format!("generation {n}"));
+            return format!(
+                "would be {plugin} {from} -> {to} ({number}), {migration}, {} entries set aside",
+                self.set_aside
+            );
+        };
+        let number = self.generation.unwrap_or_default();
+        let stop = time::short_duration((pause_us * 1e3) as u64);
+        let total = time::short_duration((self.total_us * 1e3) as u64);
+        let mut line = format!(
+            "{plugin} {from} -> {to} (generation {number}), {migration}, stop {stop}, total {total}"
+        );
+        for number in &self.discarded {
+            line.push_str(&format!(", discarded generation {number}"));
+        }
+        line
+    }
+}
+
+impl Discarded {
+    pub(super) fn new(
+        server: &Server,
+        generation: u64,
+        title: String,
+        retained: Option<String>,
+    ) -> Self {
+        let mapped = retained.is_some();
+        let outcome =
+            retained.map_or("unmapped".to_owned(), |reason| format!("retained: {reason}"));
+        Self { server: server.name.clone(), generation, mapped, outcome, title }
+    }
+
+    /// `kv 1.0.0 (generation 1) is discarded, unmapped`.
+    pub fn line(&self) -> String {
+        format!("{} is discarded, {}", self.title, self.outcome)
+    }
+}
+
+impl Control {
+    /// Every generation of every server, or of one.
+    pub fn list(&self, only: Option<&str>) -> crate::error::Result<Vec<Listed>> {
+        if only.is_some() {
+            return Ok(listed(self.server(only)?));
+        }
+        Ok(self.servers.iter().flat_map(listed).collect())
+    }
+
+    /// How a server does.
+    ///
+    /// # Errors
+    /// `SERVER`.
+    pub fn status(&self, name: Option<&str>) -> crate::error::Result<Status> {
+        let server = self.server(name)?;
+        Ok(self.status_of(server))
+    }
+
+    fn status_of(&self, server: &Server) -> Status {
+        let registry = server.registry.borrow();
+        let (active, counters) = (registry.active(), &*server.handle.counters);
+        let swaps = Counters::get(&counters.swaps);
+        let after_swap = |pause| (swaps > 0).then(|| micros(Counters::get(pause)));
+        let uptime = jiff::Timestamp::now().duration_since(self.started).as_secs();
+        Status {
+            server: server.name.clone(),
+            listen: server.handle.listen.to_string(),
+            pid: std::process::id(),
+            host_version: env!("CARGO_PKG_VERSION"),
+            started_at: time::text(self.started),
+            uptime_s: u64::try_from(uptime).unwrap_or(0),
+            plugin: active.artifact.plugin.clone(),
+            version: active.artifact.version.clone(),
+            generation: active.number,
+            schema: active.artifact.schema,
+            started_from: server.started_from.clone(),
+            clients: Counters::get(&counters.clients),
+            connections: Counters::get(&counters.connections),
+            rejected: Counters::get(&counters.rejected),
+            calls: Counters::get(&counters.calls),
+            failed: Counters::get(&counters.failed),
+            panics: Counters::get(&counters.panics),
+            swaps,
+            swap_pause_us_last: after_swap(&counters.swap_pause_ns_last),
+            swap_pause_us_max: after_swap(&counters.swap_pause_ns_max),
+            state_bytes: Counters::get(&counters.state_bytes),
+            state_bytes_peak: Counters::get(&counters.state_bytes_peak),
+            set_aside: 0,
+            bytes_in: Counters::get(&counters.bytes_in),
+            bytes_out: Counters::get(&counters.bytes_out),
+            closed_slow: Counters::get(&counters.closed_slow),
+            closed_unread: Counters::get(&counters.closed_unread),
+            generations_resident: registry.resident(),
+            images_retained: registry.retained(),
+            call_running_us: running(counters),
+            call_kind: running(counters).map(|_| kind(counters)),
+            plugin_counters: counters.plugin().into_iter().collect(),
+            busy: self.gate.work_on(&server.name),
+        }
+    }
+}
+
+fn running(counters: &Counters) -> Option<f64> {
+    let since = Counters::get(&counters.call_since_ns);
+    (since > 0).then(|| micros(crate::engine::monotonic_ns().saturating_sub(since)))
+}
+
+fn kind(counters: &Counters) -> &'static str {
+    let kind = usize::try_from(Counters::get(&counters.call_kind)).unwrap_or(usize::MAX);
+    CALL_KINDS.get(kind).unwrap_or(&"unknown")
+}
+
+fn listed(server: &Server) -> Vec<Listed> {
+    let registry = server.registry.borrow();
+    let way_back = registry.rollback_target();
+    let row = |g: &Generation| {
+        let active = g.status == Standing::Active;
+        Listed {
+            server: server.name.clone(),
+            generation: g.number,
+            plugin: g.artifact.plugin.clone(),
+            version: g.artifact.version.clone(),
+            status: g.status.text(),
+            temperature: g.temperature(),
+            schema: g.artifact.schema,
+            digest: g.artifact.digest.clone(),
+            path: g.artifact.path.clone(),
+            loaded_at: time::text(g.loaded_at),
+            permanent: active,
+            probation: None,
+            rollback_target: way_back == Some(g.number),
+            sessions: if active { Counters::get(&server.handle.counters.clients) } else { 0 },
+            weight: if active { 100 } else { 0 },
+            mapped: g.is_mapped(),
+            retained: g.retained.clone(),
+        }
+    };
+    registry.all().iter().map(row).collect()
+}

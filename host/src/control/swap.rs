@@ -1,0 +1,315 @@
+//! The verbs that change a server: load, use, swap, rollback, discard.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::gate::{LoadPass, SwitchPass, Work};
+use super::loads::{Job, unmap};
+use super::report::{Discarded, Loaded, Swapped};
+use super::{Control, Server};
+use crate::check::fits;
+use crate::commands::Options;
+use crate::engine::{Switch, Switched};
+use crate::error::{Code, Error, Result};
+use crate::generation::{Artifact, Callable};
+use crate::registry::{Fresh, Registry};
+
+/// Who asks for what, for the gate and for the checks before a switch.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The verb.
+    pub verb: &'static str,
+    /// Who asked.
+    pub asker: &'a str,
+    /// With which options.
+    pub options: &'a Options,
+}
+
+impl Asked<'_> {
+    fn work(&self, server: &Server, what: impl Into<String>) -> Work {
+        let (what, by) = (what.into(), self.asker.to_owned());
+        Work { verb: self.verb, what, server: server.name.clone(), by, since: Timestamp::now() }
+    }
+}
+
+impl Control {
+    /// Loads an artifact as a new, available generation. Changes nothing for clients.
+    ///
+    /// # Errors
+    /// `BUSY`, `TOOMANY`, the loader's refusals, `OTHERPLUGIN`, `SCHEMA`, `CANCELLED`.
+    pub async fn load(&self, asked: &Asked<'_>, file: PathBuf) -> Result<Loaded> {
+        let begun = Instant::now();
+        let server = self.server(asked.options.server.as_deref())?;
+        expect_active(server, asked)?;
+        let pass = self.gate.load(asked.work(server, file.display().to_string()))?;
+        self.room_for_load(server)?;
+        let fresh = self.load_fresh(server, asked, &pass, file).await?;
+        if let Err(cancelled) = pass.go_on() {
+            unmap(fresh.image).await;
+            return Err(cancelled);
+        }
+        let mut registry = server.registry.borrow_mut();
+        let number = registry.insert(fresh);
+        Ok(Loaded::new(server, registry.get(number)?, begun.elapsed()))
+    }
+
+    /// Loads an artifact and switches to it; or, dry, only says what would happen.
+    ///
+    /// # Errors
+    /// Those of [`Control::load`] and of [`Control::use_generation`]; nothing changed then.
+    pub async fn swap(&self, asked: &Asked<'_>, file: PathBuf) -> Result<Swapped> {
+        let begun = Instant::now();
+        let server = self.server(asked.options.server.as_deref())?;
+        expect_active(server, asked)?;
+        let pass = self.gate.load(asked.work(server, file.display().to_string()))?;
+        self.room_for_retained(server)?;
+        let fresh = self.load_fresh(server, asked, &pass, file).await?;
+        let switched = self.switch_to_fresh(server, asked, pass, &fresh).await;
+        let (switched, pass) = match switched {
+            Ok(switched) if !asked.options.dry_run => switched,
+            Ok(_) => {
+                let plan = Swapped::plan(server, None, &fresh.artifact, begun.elapsed());
+                unmap(fresh.image).await;
+                return Ok(plan);
+            }
+            Err(refused) => {
+                unmap(fresh.image).await;
+                return Err(refused);
+            }
+        };
+        let (number, artifact) = (fresh.callable.generation, fresh.artifact.clone());
+        {
+            let mut registry = server.registry.borrow_mut();
+            let inserted = registry.insert(fresh);
+            assert_eq!(inserted, number, "the gate lets no other load take the number");
+            registry.activate(number);
+        }
+        drop(pass);
+        let mut done = Swapped::done(server, number, &artifact, &switched, begun.elapsed());
+        done.discarded = self.make_room(server).await;
+        Ok(done)
+    }
+
+    /// Switches to an available generation. The active one is no error: nothing is done then.
+    ///
+    /// # Errors
+    /// `BUSY`, `MOVED`, `NOGENERATION`, `AMBIGUOUS`, `DISCARDED`, `OTHERPLUGIN`, and the engine's
+    /// refusals; nothing changed then.
+    pub async fn use_generation(&self, asked: &Asked<'_>, target: &str) -> Result<Swapped> {
+        let begun = Instant::now();
+        let server = self.server(asked.options.server.as_deref())?;
+        expect_active(server, asked)?;
+        let number = resolve(server, target)?;
+        let (callable, artifact) = {
+            let registry = server.registry.borrow();
+            let callable = registry.callable(number)?;
+            let artifact = registry.get(number)?.artifact.clone();
+            if registry.active().number == number {
+                let nothing = Switched { pause_ns: 0, from: number };
+                return Ok(Swapped::done(server, number, &artifact, &nothing, begun.elapsed()));
+            }
+            same_plugin(&registry, &artifact, asked.options)?;
+            (callable, artifact)
+        };
+        let _pass = self.gate.switch(asked.work(server, number.to_string()))?;
+        let switched = switch(server, asked, callable).await?;
+        if asked.options.dry_run {
+            return Ok(Swapped::plan(server, Some(number), &artifact, begun.elapsed()));
+        }
+        server.registry.borrow_mut().activate(number);
+        Ok(Swapped::done(server, number, &artifact, &switched, begun.elapsed()))
+    }
+
+    /// Switches backwards along the use history. Never waits for a load: cancels it.
+    ///
+    /// # Errors
+    /// `NOROLLBACK`, `BUSY`, `MOVED`, and the engine's refusals; nothing changed then.
+    pub async fn rollback(&self, asked: &Asked<'_>) -> Result<Swapped> {
+        let begun = Instant::now();
+        let server = self.server(asked.options.server.as_deref())?;
+        expect_active(server, asked)?;
+        let (number, callable, artifact) = {
+            let registry = server.registry.borrow();
+            let number = registry.rollback_target().ok_or_else(|| registry.no_rollback())?;
+            (number, registry.callable(number)?, registry.get(number)?.artifact.clone())
+        };
+        let work = asked.work(server, String::new());
+        let _pass = match asked.options.dry_run {
+            true => self.gate.switch(work)?,
+            false => self.gate.roll_back(work)?,
+        };
+        let switched = switch(server, asked, callable).await?;
+        if asked.options.dry_run {
+            return Ok(Swapped::plan(server, Some(number), &artifact, begun.elapsed()));
+        }
+        server.registry.borrow_mut().roll_back();
+        Ok(Swapped::done(server, number, &artifact, &switched, begun.elapsed()))
+    }
+
+    /// Gives a generation up: retires it, unmaps its image, and tells what became of the image.
+    ///
+    /// # Errors
+    /// `BUSY`, `NOGENERATION`, `AMBIGUOUS`, `DISCARDED`, `ACTIVE`.
+    pub async fn discard(&self, asked: &Asked<'_>, target: &str) -> Result<Discarded> {
+        let server = self.server(asked.options.server.as_deref())?;
+        expect_active(server, asked)?;
+        let number = resolve(server, target)?;
+        server.registry.borrow().may_discard(number)?;
+        let pass = self.gate.switch(asked.work(server, number.to_string()))?;
+        let done = retire(server, number).await;
+        drop(pass);
+        done
+    }
+
+    async fn load_fresh(
+        &self,
+        server: &Server,
+        asked: &Asked<'_>,
+        pass: &LoadPass,
+        file: PathBuf,
+    ) -> Result<Fresh> {
+        let number = server.registry.borrow().next_number();
+        let (config, cancel) = (server.config.clone(), pass.cancel.clone());
+        let fresh = self.loads.load(Job { file, generation: number, config, cancel }).await;
+        // A load that was cancelled says so, whatever it came to by itself.
+        let fresh = pass.go_on().and(fresh)?;
+        let fit = same_plugin(&server.registry.borrow(), &fresh.artifact, asked.options)
+            .and_then(|()| fits(&server.serving(), &fresh.artifact, &fresh.callable.schema));
+        if let Err(refused) = fit {
+            unmap(fresh.image).await;
+            return Err(refused);
+        }
+        Ok(fresh)
+    }
+
+    async fn switch_to_fresh(
+        &self,
+        server: &Server,
+        asked: &Asked<'_>,
+        pass: LoadPass,
+        fresh: &Fresh,
+    ) -> Result<(Switched, SwitchPass)> {
+        let pass = pass.into_switch()?;
+        let switched = switch(server, asked, fresh.callable.clone()).await?;
+        Ok((switched, pass))
+    }
+
+    /// Discards generations that are over the limit, oldest first.
+    async fn make_room(&self, server: &Server) -> Vec<u64> {
+        let mut discarded = Vec::new();
+        loop {
+            let victim = {
+                let registry = server.registry.borrow();
+                let over = registry.resident() > server.limits.max_resident;
+                over.then(|| registry.expendable()).flatten()
+            };
+            let Some(number) = victim else { return discarded };
+            match retire(server, number).await {
+                Ok(gone) => {
+                    tracing::info!(verb = "discard", server = server.name, "{}", gone.line())
+                }
+                Err(_) => return discarded,
+            }
+            discarded.push(number);
+        }
+    }
+
+    fn room_for_load(&self, server: &Server) -> Result<()> {
+        self.room_for_retained(server)?;
+        let (resident, most) = (server.registry.borrow().resident(), server.limits.max_resident);
+        if resident < most {
+            return Ok(());
+        }
+        let message = format!("server '{}' has no room for another generation", server.name);
+        let detail = format!("{resident} are resident, max-resident is {most}");
+        let hint = "`discard` one that is not needed; `swap` makes room by itself";
+        Err(Error::new(Code::TooMany, message, detail, hint))
+    }
+
+    fn room_for_retained(&self, server: &Server) -> Result<()> {
+        let retained = self.servers.iter().map(|s| s.registry.borrow().retained()).sum::<usize>();
+        let most = server.limits.max_retained;
+        if retained < most {
+            return Ok(());
+        }
+        let message = "this host has no room for another image";
+        let detail = format!(
+            "{retained} images of discarded generations could not be unmapped, max-retained is {most}"
+        );
+        let hint = "restart the host, or raise max-retained; `list` tells why each stayed";
+        Err(Error::new(Code::TooMany, message, detail, hint))
+    }
+}
+
+async fn switch(server: &Server, asked: &Asked<'_>, to: Callable) -> Result<Switched> {
+    expect_active(server, asked)?;
+    server.handle.switch(Switch { to, dry_run: asked.options.dry_run }).await
+}
+
+async fn retire(server: &Server, number: u64) -> Result<Discarded> {
+    let image = server.registry.borrow_mut().discard(number)?;
+    let retained = unmap(image).await;
+    let mut registry = server.registry.borrow_mut();
+    let title = registry.get(number)?.title();
+    registry.unmapped(number, retained.clone());
+    Ok(Discarded::new(server, number, title, retained))
+}
+
+/// The number behind `GEN` or `NAME@VERSION`.
+fn resolve(server: &Server, target: &str) -> Result<u64> {
+    let registry = server.registry.borrow();
+    if let Ok(number) = target.parse() {
+        return registry.get(number).map(|g| g.number);
+    }
+    let Some((name, version)) = target.split_once('@') else {
+        let message = format!("'{target}' names no generation");
+        let detail = "a generation is named by its number or as NAME@VERSION";
+        return Err(Error::new(Code::Usage, message, detail, "`list` shows both"));
+    };
+    let fits = |a: &Artifact| a.plugin == name && a.version == version;
+    let all: Vec<_> = registry.all().iter().filter(|g| fits(&g.artifact)).collect();
+    let warm: Vec<_> = all.iter().filter(|g| g.temperature() == "warm").collect();
+    match (warm.as_slice(), all.last()) {
+        ([one], _) => Ok(one.number),
+        ([], Some(gone)) => Ok(gone.number),
+        ([], None) => {
+            let message = format!("server '{}' has no generation of {target}", server.name);
+            let mut there: Vec<String> = registry.all().iter().map(|g| g.title()).collect();
+            there.dedup();
+            let detail = format!("it has {}", there.join(", "));
+            Err(Error::new(Code::NoGeneration, message, detail, "`list` shows all of them"))
+        }
+        (several, _) => {
+            let titles: Vec<String> = several.iter().map(|g| g.number.to_string()).collect();
+            let detail = format!("generations {} are {target}", titles.join(", "));
+            let message = format!("'{target}' is ambiguous");
+            Err(Error::new(Code::Ambiguous, message, detail, "name one by its number"))
+        }
+    }
+}
+
+fn expect_active(server: &Server, asked: &Asked<'_>) -> Result<()> {
+    let Some(expected) = asked.options.if_active else { return Ok(()) };
+    let registry = server.registry.borrow();
+    let active = registry.active();
+    if active.number == expected {
+        return Ok(());
+    }
+    let message = format!("generation {expected} of server '{}' is not active", server.name);
+    let detail = format!("{} is", active.title());
+    Err(Error::new(Code::Moved, message, detail, "look at `list` and decide again"))
+}
+
+fn same_plugin(registry: &Registry, artifact: &Artifact, options: &Options) -> Result<()> {
+    let active = registry.active();
+    if artifact.plugin == active.artifact.plugin || options.replace_plugin {
+        return Ok(());
+    }
+    let message = format!("'{}' is another plugin", artifact.path.display());
+    let (name, serving) = (&artifact.plugin, &active.artifact.plugin);
+    let detail = format!("it holds plugin '{name}', and '{serving}' serves");
+    let hint = "check the path; --replace-plugin if another plugin is what you want";
+    Err(Error::new(Code::OtherPlugin, message, detail, hint))
+}

@@ -1,0 +1,252 @@
+//! Goal: what an admin can ask for, end to end inside the process: table, gate, registry, reports.
+//! Method: real control, with loads that make things up and engines that answer through a channel.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Condvar, Mutex};
+
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::{LocalSet, spawn_local};
+
+use super::*;
+use crate::engine::Command;
+use crate::registry::Fresh;
+use crate::testing::{answer, engine, fresh};
+
+/// Holds every load of a file named `slow` until it is opened.
+#[derive(Default)]
+struct Door {
+    open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Door {
+    fn pass(&self, job: &Job) -> Result<()> {
+        let mut open = self.open.lock().expect("no panics");
+        while job.file.ends_with("slow") && !*open && !job.cancel.load(Ordering::Relaxed) {
+            let patience = std::time::Duration::from_millis(5);
+            open = self.opened.wait_timeout(open, patience).expect("no panics").0;
+        }
+        Ok(())
+    }
+}
+
+/// `/kv/2.0.0` holds kv 2.0.0; `/kv/9.0.0` has another schema; `/bad/...` is refused.
+fn make_up(job: &Job) -> Result<Fresh> {
+    let name = job.file.parent().and_then(Path::file_name).unwrap_or_default();
+    let version = job.file.file_name().unwrap_or_default().to_string_lossy();
+    if name == "bad" {
+        return Err(Error::new(Code::Elf, "not an ELF", "", ""));
+    }
+    let schema = if version == "9.0.0" { 9 } else { 1 };
+    Ok(fresh(job.generation, &name.to_string_lossy(), &version, schema))
+}
+
+fn host(names: &[&str]) -> (Rc<Control>, Vec<UnboundedReceiver<Command>>, Arc<Door>) {
+    let mut heard = Vec::new();
+    let mut server = |name: &&str| {
+        let (handle, commands) = engine(name);
+        heard.push(commands);
+        let first = fresh(1, "kv", "1.0.0", 1);
+        Server {
+            name: (*name).to_owned(),
+            handle,
+            limits: Limits { max_resident: 3, ..Limits::default() },
+            config: Texts::default(),
+            started_from: first.artifact.path.clone(),
+            registry: RefCell::new(Registry::start(name, first)),
+        }
+    };
+    let servers = names.iter().map(&mut server).collect();
+    let door = Arc::new(Door::default());
+    let at_door = door.clone();
+    let load = move |job: &Job| at_door.pass(job).and_then(|()| make_up(job));
+    let check = |job: &Job| {
+        let Fresh { artifact, callable, .. } = make_up(job)?;
+        let schema = (*callable.schema).clone();
+        Ok(Checked { artifact, schema, warnings: Vec::new() })
+    };
+    let (stop, _) = mpsc::unbounded_channel();
+    (Control::new(servers, Loads::new(load, check), stop), heard, door)
+}
+
+async fn ask(control: &Rc<Control>, line: &str) -> Result<Answer> {
+    let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+    control.execute(Request::parse(&words, "admin pid 7")?).await
+}
+
+async fn json(control: &Rc<Control>, line: &str) -> Value {
+    let answer = ask(control, line).await.expect(line);
+    serde_json::from_str(&answer.json).expect("it is JSON")
+}
+
+async fn refused(control: &Rc<Control>, line: &str) -> Code {
+    ask(control, line).await.expect_err(line).code
+}
+
+/// Runs a test on a control thread with one server, `main`, whose engine answers.
+fn with_main<F: Future<Output = ()>>(test: impl FnOnce(Rc<Control>, Arc<Door>) -> F) {
+    let (control, heard, door) = host(&["main"]);
+    run_local(async {
+        for commands in heard {
+            spawn_local(answer(commands));
+        }
+        test(control, door).await;
+    });
+}
+
+fn run_local(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    LocalSet::new().block_on(&runtime.expect("a runtime"), test);
+}
+
+#[test]
+fn a_swap_and_a_rollback_answer_with_the_agreed_shape() {
+    with_main(|control, _| async move {
+        let swapped = json(&control, "swap /kv/2.0.0").await;
+        assert_eq!(swapped["server"], "main");
+        assert_eq!(swapped["generation"], 2);
+        assert_eq!(swapped["version"], "2.0.0");
+        assert_eq!(swapped["from_generation"], 1);
+        assert_eq!(swapped["migration"], "adopt");
+        assert_eq!(swapped["pause_us"], 3.21);
+        assert!(swapped["total_us"].as_f64().is_some_and(|us| us > 0.0));
+        let line = ask(&control, "rollback").await.expect("a way back").first_line().to_owned();
+        assert!(line.starts_with("kv 2.0.0 -> 1.0.0 (generation 1), adopt, stop 3.2 us, total "));
+        assert_eq!(refused(&control, "rollback").await, Code::NoRollback);
+        let already = ask(&control, "use 1").await.expect("no error");
+        assert_eq!(already.first_line(), "kv 1.0.0 (generation 1) is active already");
+    });
+}
+
+#[test]
+fn list_and_status_have_the_agreed_fields() {
+    with_main(|control, _| async move {
+        json(&control, "swap /kv/2.0.0").await;
+        let list = json(&control, "list").await;
+        let [first, second] = list.as_array().expect("an array").as_slice() else { panic!() };
+        let fields = "server generation plugin version status temperature schema digest path \
+                      loaded_at permanent probation rollback_target sessions weight mapped";
+        for field in fields.split_whitespace() {
+            assert!(first.get(field).is_some() && second.get(field).is_some(), "{field}");
+        }
+        assert_eq!((&first["status"], &second["status"]), (&"available".into(), &"active".into()));
+        assert_eq!(first["rollback_target"], true);
+        assert_eq!(second["permanent"], true);
+        let status = json(&control, "status").await;
+        let fields = "pid uptime_s clients calls panics swaps swap_pause_us_max state_bytes \
+                      set_aside generations_resident started_from";
+        for field in fields.split_whitespace() {
+            assert!(status.get(field).is_some(), "{field}");
+        }
+        assert_eq!(status["generations_resident"], 2);
+    });
+}
+
+#[test]
+fn a_refused_load_or_swap_changes_nothing_and_takes_no_number() {
+    with_main(|control, _| async move {
+        let before = json(&control, "list").await;
+        for (line, code) in [
+            ("swap /bad/1.0.0", Code::Elf),
+            ("load /bad/1.0.0", Code::Elf),
+            ("swap /kv/9.0.0", Code::Schema),
+            ("load /kv/9.0.0", Code::Schema),
+            ("swap /counter/1.0.0", Code::OtherPlugin),
+            ("swap /counter/9.0.0 --replace-plugin", Code::Schema),
+            ("swap /kv/2.0.0 --if-active 7", Code::Moved),
+            ("use 2", Code::NoGeneration),
+            ("use kv@3.0.0", Code::NoGeneration),
+            ("use nonsense", Code::Usage),
+            ("discard 1", Code::Active),
+            ("swap /kv/2.0.0 --server other", Code::Server),
+            ("check /kv/9.0.0", Code::Schema),
+        ] {
+            assert_eq!(refused(&control, line).await, code, "{line}");
+        }
+        let plan = json(&control, "swap /kv/2.0.0 --dry-run").await;
+        assert_eq!((&plan["dry_run"], &plan["pause_us"]), (&true.into(), &Value::Null));
+        assert_eq!(json(&control, "list").await, before);
+        assert_eq!(json(&control, "load /kv/2.0.0").await["generation"], 2);
+    });
+}
+
+#[test]
+fn generations_are_named_by_version_when_that_is_clear() {
+    with_main(|control, _| async move {
+        json(&control, "load /kv/2.0.0").await;
+        assert_eq!(json(&control, "use kv@2.0.0").await["generation"], 2);
+        json(&control, "load /kv/2.0.0").await;
+        let error = ask(&control, "use kv@2.0.0").await.expect_err("two of them");
+        assert_eq!(error.detail, "generations 2, 3 are kv@2.0.0");
+        json(&control, "discard 3").await;
+        json(&control, "use kv@1.0.0").await;
+        json(&control, "discard kv@2.0.0").await;
+        assert_eq!(refused(&control, "use kv@2.0.0").await, Code::Discarded);
+        assert_eq!(refused(&control, "rollback").await, Code::NoRollback);
+    });
+}
+
+#[test]
+fn swap_makes_room_by_itself_and_load_does_not() {
+    with_main(|control, _| async move {
+        json(&control, "swap /kv/2.0.0").await;
+        json(&control, "swap /kv/3.0.0").await;
+        assert_eq!(refused(&control, "load /kv/4.0.0").await, Code::TooMany);
+        let swapped = json(&control, "swap /kv/4.0.0").await;
+        assert_eq!(swapped["discarded"], Value::from(vec![1]));
+        assert_eq!(json(&control, "rollback").await["generation"], 3);
+        assert_eq!(json(&control, "rollback").await["generation"], 2);
+    });
+}
+
+#[test]
+fn a_load_makes_others_busy_until_a_rollback_cancels_it() {
+    with_main(|control, _| async move {
+        json(&control, "swap /kv/2.0.0").await;
+        let slow = control.clone();
+        let slow = spawn_local(async move { ask(&slow, "swap /kv/slow").await });
+        while control.gate.work_on("main").is_none() {
+            tokio::task::yield_now().await;
+        }
+        let error = ask(&control, "use 1").await.expect_err("busy");
+        assert_eq!(error.code.exit_code(), 4);
+        assert!(error.detail.contains("`swap /kv/slow`") && error.detail.contains("admin pid 7"));
+        assert_eq!(json(&control, "status").await["busy"]["verb"], "swap");
+        assert_eq!(json(&control, "rollback").await["generation"], 1);
+        let cancelled = slow.await.expect("no panic").expect_err("cancelled");
+        assert_eq!(cancelled.code, Code::Cancelled);
+        assert_eq!(json(&control, "list").await.as_array().map(Vec::len), Some(2));
+    });
+}
+
+#[test]
+fn an_asker_that_goes_away_or_runs_out_of_time_cancels_nothing() {
+    with_main(|control, door| async move {
+        assert_eq!(refused(&control, "swap /kv/slow --timeout 1ms").await, Code::Timeout);
+        *door.open.lock().expect("no panics") = true;
+        door.opened.notify_all();
+        while control.gate.work_on("main").is_some() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(json(&control, "status").await["generation"], 2);
+    });
+}
+
+#[test]
+fn a_stuck_engine_keeps_nobody_from_looking_or_from_other_servers() {
+    let (control, mut heard, _) = host(&["stuck", "fine"]);
+    run_local(async move {
+        spawn_local(answer(heard.pop().expect("two engines")));
+        let asked = ask(&control, "swap /kv/2.0.0 --server stuck --timeout 20ms");
+        assert_eq!(asked.await.expect_err("stuck").code, Code::Timeout);
+        let status = json(&control, "status --server stuck").await;
+        assert_eq!((&status["busy"]["verb"], &status["generation"]), (&"swap".into(), &1.into()));
+        assert_eq!(refused(&control, "rollback --server stuck").await, Code::NoRollback);
+        assert_eq!(refused(&control, "use 1").await, Code::Server);
+        assert_eq!(json(&control, "swap /kv/2.0.0 --server fine").await["generation"], 2);
+        assert_eq!(json(&control, "list").await.as_array().map(Vec::len), Some(3));
+        drop(heard);
+    });
+}

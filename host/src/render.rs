@@ -1,0 +1,148 @@
+//! Tables for people, at most 100 columns wide and without colour.
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+
+use crate::control::{Listed, Status};
+use crate::time;
+
+/// The lines of `list`.
+pub fn list(rows: &[Listed]) -> Vec<String> {
+    let several = rows.iter().any(|row| row.server != rows[0].server);
+    let mut header =
+        vec!["GEN", "PLUGIN", "VERSION", "STATUS", "TEMP", "SCHEMA", "DIGEST", "LOADED"];
+    header.push("NOTES");
+    if several {
+        header.insert(0, "SERVER");
+    }
+    let mut table = table();
+    table.set_header(header);
+    for row in rows {
+        let loaded = row.loaded_at.get(..19).unwrap_or(&row.loaded_at).replace('T', " ");
+        let mut cells = vec![
+            row.generation.to_string(),
+            row.plugin.clone(),
+            row.version.clone(),
+            row.status.to_owned(),
+            row.temperature.to_owned(),
+            row.schema.to_string(),
+            short_digest(&row.digest),
+            loaded,
+            notes(row),
+        ];
+        if several {
+            cells.insert(0, row.server.clone());
+        }
+        table.add_row(cells);
+    }
+    for name in [usize::from(several), usize::from(several) + 5] {
+        if let Some(column) = table.column_mut(name) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    lines(&table)
+}
+
+fn notes(row: &Listed) -> String {
+    let mut notes = Vec::new();
+    if row.status == "active" {
+        notes.push(plural(row.sessions, "client"));
+    }
+    if row.rollback_target {
+        notes.push("way back".to_owned());
+    }
+    if row.retained.is_some() {
+        notes.push("image retained".to_owned());
+    }
+    notes.join(", ")
+}
+
+/// The lines of `status`.
+pub fn status(status: &Status) -> Vec<String> {
+    let Status { plugin, version, generation, schema, .. } = status;
+    let mut table = table();
+    let mut row = |name: &str, value: String| {
+        table.add_row([name.to_owned(), value]);
+    };
+    row("server", format!("{} on {}", status.server, status.listen));
+    row("plugin", format!("{plugin} {version} (generation {generation}), schema {schema}"));
+    row("up", format!("{}, pid {}", time::uptime(status.uptime_s), status.pid));
+    row("clients", {
+        let (all, rejected) = (status.connections, status.rejected);
+        format!("{} now, {all} since the start, {rejected} turned away", status.clients)
+    });
+    row("calls", format!("{}, {} failed", status.calls, status.failed));
+    row("panics", status.panics.to_string());
+    row("swaps", swaps(status));
+    row("state", {
+        let peak = bytes(status.state_bytes_peak);
+        format!("{}, peak {peak}, {} set aside", bytes(status.state_bytes), status.set_aside)
+    });
+    row("traffic", format!("{} in, {} out", bytes(status.bytes_in), bytes(status.bytes_out)));
+    row("closed", {
+        let (slow, unread) = (status.closed_slow, status.closed_unread);
+        format!("{slow} too slow to read, {unread} with a request too long")
+    });
+    row("resident", {
+        let retained = plural(status.images_retained as u64, "retained image");
+        format!("{}, {retained}", plural(status.generations_resident as u64, "generation"))
+    });
+    row("started", format!("from {}", status.started_from.display()));
+    for (name, count) in &status.plugin_counters {
+        row("counter", format!("{name} {count}"));
+    }
+    if let Some(running) = status.call_running_us.filter(|us| *us > 1e6) {
+        let running = time::short_duration((running * 1e3) as u64);
+        row(
+            "STUCK?",
+            format!(
+                "{} of the plugin has been running for {running}",
+                status.call_kind.unwrap_or("a call")
+            ),
+        );
+    }
+    if let Some(work) = &status.busy {
+        let title = format!("{} {}", work.verb, work.what);
+        let since = time::short(work.since);
+        row("busy", format!("`{}` by {} since {since}", title.trim_end(), work.by));
+    }
+    lines(&table)
+}
+
+fn swaps(status: &Status) -> String {
+    let stop = |us: Option<f64>| us.map(|us| time::short_duration((us * 1e3) as u64));
+    match (stop(status.swap_pause_us_last), stop(status.swap_pause_us_max)) {
+        (Some(last), Some(most)) => format!("{}, last stop {last}, longest {most}", status.swaps),
+        _ => status.swaps.to_string(),
+    }
+}
+
+fn table() -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+fn lines(table: &Table) -> Vec<String> {
+    let trim = |line: String| line.trim_end().strip_prefix(' ').unwrap_or(&line).to_owned();
+    table.lines().map(trim).map(|line| line.trim_end().to_owned()).collect()
+}
+
+fn short_digest(digest: &str) -> String {
+    digest.strip_prefix("sha256:").unwrap_or(digest).chars().take(10).collect()
+}
+
+fn plural(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Bytes in a unit that suits them.
+pub fn bytes(n: u64) -> String {
+    let value = n as f64;
+    match n {
+        0..1_024 => format!("{n} B"),
+        1_024..1_048_576 => format!("{:.1} KiB", value / 1_024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", value / 1_048_576.0),
+        _ => format!("{:.2} GiB", value / 1_073_741_824.0),
+    }
+}

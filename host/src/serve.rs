@@ -1,0 +1,185 @@
+//! `serve`: brings a host up in one order, and down in another.
+//!
+//! Up: configuration, admin socket (a live one is refused before anything is loaded), signals, loader,
+//! and per server its plugin and its engine. Down: loads are cancelled, engines stop gracefully, the
+//! socket goes.
+
+use std::cell::RefCell;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use crate::admin::{self, Access, Claim};
+use crate::config::{Config, LogFormat, ServerConfig};
+use crate::control::{Control, Job, Loads, Server};
+use crate::engine::{self, EngineConfig};
+use crate::error::{Code, Error, Result};
+use crate::generation::Artifact;
+use crate::registry::Registry;
+use crate::{logging, signals, stage, watch};
+
+/// Runs the configured servers until they are asked to stop.
+///
+/// The calling thread only waits; the host lives on the control thread.
+///
+/// # Errors
+/// `START` and the loader's refusals: then nothing serves.
+pub fn serve(config: Config) -> Result<ExitCode> {
+    logging::start(&config.host);
+    let failed = |why: String| {
+        Error::new(
+            Code::Internal,
+            "the control thread failed",
+            why,
+            "look at the log and report it",
+        )
+    };
+    let thread = std::thread::Builder::new().name("control".to_owned());
+    let control = thread.spawn(move || on_control_thread(config));
+    let control = control.map_err(|error| failed(error.to_string()))?;
+    control.join().map_err(|_| failed("it panicked".to_owned()))?
+}
+
+fn on_control_thread(config: Config) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        let hint = "raise the limits of open files and threads";
+        Error::new(Code::Start, "cannot start the control thread", error.to_string(), hint)
+    })?;
+    LocalSet::new().block_on(&runtime, host(config))
+}
+
+async fn host(config: Config) -> Result<ExitCode> {
+    let gid = config.host.admin_group.as_deref().map(admin::group_id).transpose()?;
+    let early = early_claim(&config, gid)?;
+    let mut signals = signals::Signals::new()?;
+    let loads = Loads::from_loader(stage::loader(config.host.stage_dir.as_deref())?);
+    let (ring, mut rung) = mpsc::unbounded_channel();
+    let starting = start_all(&config.servers, &loads, &ring);
+    let servers = tokio::select! {
+        servers = starting => servers?,
+        () = signals.stop() => return Ok(ExitCode::SUCCESS),
+    };
+    let mut claim = match early {
+        Some(claim) => claim,
+        None => Claim::new(&admin::path::default_path(servers[0].handle.listen.port()), gid)?,
+    };
+    let control = Control::new(servers, loads, ring);
+    let access = Access { uid: rustix::process::geteuid().as_raw(), gid };
+    let accepting = admin::accept(claim.listener()?, access, control.clone());
+    tokio::task::spawn_local(accepting);
+    for server in &config.servers {
+        announce(&control, server, &claim, config.host.log_format);
+        if server.watch {
+            watch::start(control.clone(), &server.name, &server.plugin)?;
+        }
+    }
+    loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                signals::Asked::Reload => signals::reload(&control),
+                signals::Asked::Stop => break,
+            },
+            _ = rung.recv() => break,
+        }
+    }
+    stop(&control, &mut signals).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The claim on the admin socket, before anything is loaded. Without a configured path and with a port
+/// that the system chooses, its name is not known yet, and nobody else can have that port either.
+fn early_claim(config: &Config, gid: Option<u32>) -> Result<Option<Claim>> {
+    let port = config.servers[0].listen.port();
+    match &config.host.admin {
+        Some(path) => Claim::new(path, gid).map(Some),
+        None if port == 0 => Ok(None),
+        None => Claim::new(&admin::path::default_path(port), gid).map(Some),
+    }
+}
+
+async fn start_all(
+    configs: &[ServerConfig],
+    loads: &Loads,
+    ring: &mpsc::UnboundedSender<()>,
+) -> Result<Vec<Server>> {
+    let mut servers = Vec::new();
+    for config in configs {
+        servers.push(start_one(config, loads, ring.clone()).await?);
+    }
+    Ok(servers)
+}
+
+async fn start_one(
+    config: &ServerConfig,
+    loads: &Loads,
+    stop: mpsc::UnboundedSender<()>,
+) -> Result<Server> {
+    let texts = Arc::new(config.config.clone());
+    let job = Job {
+        file: config.plugin.clone(),
+        generation: 1,
+        config: texts.clone(),
+        cancel: Arc::default(),
+    };
+    let fresh = loads.load(job).await?;
+    let engine_config = EngineConfig {
+        name: config.name.clone(),
+        listen: config.listen,
+        limits: config.limits.clone(),
+        plugin: config.config.clone(),
+        stop,
+    };
+    let handle = engine::start(engine_config, fresh.callable.clone())?;
+    Ok(Server {
+        name: config.name.clone(),
+        handle,
+        limits: config.limits.clone(),
+        config: texts,
+        started_from: config.plugin.clone(),
+        registry: RefCell::new(Registry::start(&config.name, fresh)),
+    })
+}
+
+/// Says that a server is ready: to scripts on standard output, and to the log.
+fn announce(control: &Control, config: &ServerConfig, claim: &Claim, format: LogFormat) {
+    let server = control.server(Some(&config.name)).expect("every configured server was started");
+    let registry = server.registry.borrow();
+    let Artifact { plugin, version, .. } = &registry.active().artifact;
+    let (name, listen, admin) = (&server.name, server.handle.listen, claim.path.display());
+    let line = format!(
+        "{name} listening on {listen}, plugin {plugin} {version} (generation 1), admin {admin}"
+    );
+    crate::cli::print(&format!("serve: {line}"));
+    if format == LogFormat::Json {
+        tracing::info!(verb = "serve", server = name, %listen, plugin, version, "{line}");
+    }
+}
+
+/// Stops all engines at once, and waits for them; a second signal ends the process on the spot.
+async fn stop(control: &Rc<Control>, signals: &mut signals::Signals) {
+    tracing::info!(verb = "stop", "stopping");
+    control.cancel_loads("the host's stop");
+    let stopping: Vec<_> = control
+        .servers()
+        .iter()
+        .map(|server| server.handle.clone())
+        .map(|handle| tokio::task::spawn_local(async move { handle.stop().await }))
+        .collect();
+    let all = async {
+        for task in stopping {
+            // An engine that is gone already is stopped, too.
+            let _ = task.await;
+        }
+    };
+    tokio::select! {
+        () = all => tracing::info!(verb = "stop", "stopped"),
+        () = signals.stop() => {
+            tracing::warn!(verb = "stop", "asked twice: ending at once");
+            std::process::exit(1);
+        }
+    }
+}

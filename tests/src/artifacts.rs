@@ -1,0 +1,45 @@
+//! Built plugins, for tests.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The plugins that tests load.
+const PACKAGES: [&str; 2] = ["misbehave", "wrong-layout"];
+
+/// The `.so` of a package, built with the profile of the running test.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn plugin(package: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let dir = BUILT.get_or_init(build);
+    let file = dir.join(format!("lib{}.so", package.replace('-', "_")));
+    assert!(file.exists(), "{} is not built: add it to PACKAGES", file.display());
+    file
+}
+
+/// Builds the plugins into the target directory of this test; answers where they are.
+fn build() -> PathBuf {
+    let dir = profile_dir();
+    let profile = match dir.file_name().and_then(|n| n.to_str()) {
+        Some("debug") => "dev",
+        Some(name) => name,
+        None => panic!("{} does not name a profile", dir.display()),
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--profile", profile]);
+    cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+    cargo.arg("--target-dir").arg(dir.parent().expect("a target directory"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    let status = cargo.status().expect("cargo runs");
+    assert!(status.success(), "the plugins cannot be built: {status}");
+    dir
+}
+
+/// `target/debug` for the test `target/debug/deps/x-0123`.
+fn profile_dir() -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let dir = test.parent().filter(|dir| dir.ends_with("deps")).and_then(Path::parent);
+    dir.expect("tests run from the target directory").to_owned()
+}
