@@ -13,13 +13,15 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
-/// Runs both sides `rounds` times, in changing order; the medians of the times they answer, seconds.
+/// Runs both sides `rounds` times, in changing order, after one run of each that does not count; the
+/// medians of the times they answer, seconds.
 pub fn by_turns(
     rounds: usize,
     mut ours: impl FnMut() -> Duration,
     mut peer: impl FnMut() -> Duration,
 ) -> (f64, f64) {
     let (mut a, mut b) = (Vec::new(), Vec::new());
+    let _ = (ours(), peer());
     for round in 0..rounds {
         if round % 2 == 0 {
             a.push(ours().as_secs_f64());

@@ -77,6 +77,10 @@ pub enum Mode {
 struct Answers {
     pause_us: Vec<f64>,
     total_us: Vec<f64>,
+    /// After [`SETTLED_SWAPS`] swaps of this mode.
+    rss_settled_kib: Option<u64>,
+    /// After all of them.
+    rss_end_kib: Option<u64>,
 }
 
 /// A swap run under way.
@@ -86,15 +90,12 @@ struct Run {
     random: Random,
     every_ns: u64,
     answers: [Answers; MODES.len()],
-    rss_settled_kib: Option<u64>,
 }
 
 /// What a run found, beside the traffic's outcome.
 struct Found {
     started: Started,
     answers: [Answers; MODES.len()],
-    rss_settled_kib: Option<u64>,
-    rss_kib: u64,
     engine_busy: f64,
     status: Value,
     keys_wrong: u64,
@@ -146,7 +147,6 @@ fn measure(args: &SwapArgs, cast: &Cast) -> Result<Found> {
         random: Random::new(!args.seed),
         every_ns: args.every_ms * MILLISECOND,
         answers: Default::default(),
-        rss_settled_kib: None,
     };
     let (cpu_s, begin_ns) = (run.host.process.cpu_s()?, now_ns());
     run.steady();
@@ -155,21 +155,11 @@ fn measure(args: &SwapArgs, cast: &Cast) -> Result<Found> {
     run.steady();
     let elapsed_s = (now_ns() - begin_ns) as f64 / SECOND as f64;
     let engine_busy = (run.host.process.cpu_s()? - cpu_s) / elapsed_s;
-    let Run { mut host, traffic, answers, rss_settled_kib, .. } = run;
+    let Run { mut host, traffic, answers, .. } = run;
     let outcome = traffic.stop()?;
     let status = host.status()?;
-    let rss_kib = host.process.rss_kib()?;
     let keys_wrong = verify_filled(host.address, args.keys)?;
-    Ok(Found {
-        started,
-        answers,
-        rss_settled_kib,
-        rss_kib,
-        engine_busy,
-        status,
-        keys_wrong,
-        outcome,
-    })
+    Ok(Found { started, answers, engine_busy, status, keys_wrong, outcome })
 }
 
 impl Run {
@@ -203,12 +193,14 @@ impl Run {
         let half = self.every_ns / 2;
         pass(half + self.random.below(2 * half.max(1)));
         let switched = self.traffic.control().swap(mode, || swap(&mut self.host))?;
-        self.answers[mode].pause_us.push(switched.pause_us);
-        self.answers[mode].total_us.push(switched.total_us);
-        let swaps: usize = self.answers.iter().map(|answers| answers.pause_us.len()).sum();
-        if swaps == SETTLED_SWAPS {
-            self.rss_settled_kib = Some(self.host.process.rss_kib()?);
+        let answers = &mut self.answers[mode];
+        answers.pause_us.push(switched.pause_us);
+        answers.total_us.push(switched.total_us);
+        let rss_kib = Some(self.host.process.rss_kib()?);
+        if answers.pause_us.len() == SETTLED_SWAPS {
+            answers.rss_settled_kib = rss_kib;
         }
+        answers.rss_end_kib = rss_kib;
         Ok(())
     }
 
@@ -341,17 +333,21 @@ fn verdicts(found: &Found) -> Table {
 
 fn memory(found: &Found) -> Table {
     let mut table = Table::new(
-        "memory and images",
-        ["RSS after 10 swaps (KiB)", "RSS at the end (KiB)", "resident", "retained", "panics"],
+        "memory of the host (KiB), and images at the end",
+        ["mode", "RSS after 10 swaps", "RSS after all", "resident", "retained", "panics"],
     );
     let status = |name: &str| found.status[name].clone();
-    table.row([
-        json!(found.rss_settled_kib),
-        json!(found.rss_kib),
-        status("generations_resident"),
-        status("images_retained"),
-        status("panics"),
-    ]);
+    for (mode, answers) in MODES.iter().zip(&found.answers).filter(|(_, a)| a.rss_end_kib.is_some())
+    {
+        table.row([
+            json!(mode),
+            json!(answers.rss_settled_kib),
+            json!(answers.rss_end_kib),
+            status("generations_resident"),
+            status("images_retained"),
+            status("panics"),
+        ]);
+    }
     table
 }
 
@@ -384,8 +380,10 @@ fn judge_times(report: &mut Report, found: &Found) {
         let ratio = around.p99 / steady.p99;
         report.judge("warm: client p99 around / steady", bars::CLIENT_P99_RATIO, ratio);
     }
-    if let Some(settled) = found.rss_settled_kib {
-        let ratio = found.rss_kib as f64 / settled as f64;
-        report.judge("RSS at the end / after 10 swaps", bars::RSS_RATIO, ratio);
+    for (mode, answers) in MODES.iter().zip(&found.answers) {
+        if let (Some(settled), Some(end)) = (answers.rss_settled_kib, answers.rss_end_kib) {
+            let ratio = end as f64 / settled as f64;
+            report.judge(format!("{mode}: RSS after all / after 10 swaps"), bars::RSS_RATIO, ratio);
+        }
     }
 }

@@ -2,22 +2,19 @@
 
 use std::alloc::Layout;
 use std::ptr::NonNull;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::{Result, ensure};
-use hotshell::generation::Callable;
-use hotshell::loader::{Image, Loader, LoaderConfig, vet_host_table};
+use hotshell::loader::vet_host_table;
 use hotshell_plugin_api::abi::{
     Buffer, Call, HostTable, NO_WAKE, NOT_BEGUN, OUTCOME_DONE, Outcome, PluginTable,
 };
 use hotshell_plugin_api::plugin::Plugin;
-use hotshell_plugin_api::schema::Schema;
 use hotshell_plugin_api::{export, heap};
 
-use crate::artifacts;
+use super::loaded::Loaded;
 
 /// The plugin that is measured.
-type Kv = kv_v1::Kv;
+pub type Kv = kv_v1::Kv;
 
 /// Its functions as the compiler sees them: calls through a constant are direct.
 const STATIC: PluginTable = export::table::<Kv>();
@@ -30,34 +27,10 @@ pub struct Driver {
     _message: Box<Buffer>,
 }
 
-/// A plugin that was loaded from its `.so`.
-#[derive(Debug)]
-pub struct Loaded {
-    /// Its functions.
-    pub callable: Callable,
-    /// Keeps the code mapped.
-    _image: Image,
-}
-
 /// The services of a host without clients, with the real heap.
-fn host_table() -> &'static HostTable {
+pub fn host_table() -> &'static HostTable {
     let table = HostTable { heap: &hotshell::heap::HEAP, ..*vet_host_table() };
     Box::leak(Box::new(table))
-}
-
-/// Loads the plugin as a host does.
-pub fn load() -> Result<Loaded> {
-    let folder = tempfile::tempdir()?;
-    let mut config = LoaderConfig::new(folder.path());
-    config.vet_program = artifacts::hotshell()?;
-    let loader = Loader::new(config, host_table())?;
-    let loaded = loader.load(&artifacts::kv_v1()?, 1, None, &AtomicBool::new(false))?;
-    let linked = Schema::of::<<Kv as Plugin>::State, <Kv as Plugin>::Session>();
-    ensure!(
-        loaded.callable.schema.fingerprint == linked.fingerprint,
-        "the .so has another state than the plugin that is linked statically; build both anew"
-    );
-    Ok(Loaded { callable: loaded.callable, _image: loaded.image })
 }
 
 impl Driver {
@@ -72,7 +45,7 @@ impl Driver {
 
     /// A state and a client of a plugin that was loaded.
     pub fn loaded(plugin: &Loaded) -> Result<Self> {
-        Self::new(&plugin.callable.table)
+        Self::new(&plugin.table)
     }
 
     fn new(table: &PluginTable) -> Result<Self> {
@@ -121,7 +94,7 @@ impl Driver {
     /// Executes `count` requests, going round, through the plugin's table.
     #[inline(never)]
     pub fn run_loaded(&mut self, plugin: &Loaded, requests: &[Vec<u8>], count: u64) -> u64 {
-        let data = plugin.callable.table.data;
+        let data = plugin.table.data;
         // SAFETY: the state was made by this very plugin, whose image is mapped; the call is valid.
         self.run(requests, count, |call| unsafe { data(call) })
     }

@@ -4,6 +4,7 @@
 //! that the start, the load and the first touch of the keys cancel.
 
 mod driver;
+mod loaded;
 
 use std::process::{Command, Stdio};
 
@@ -11,11 +12,13 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use crate::artifacts;
 use crate::bars;
 use crate::median::{by_turns, time};
 use crate::report::{Report, Table};
 use crate::resp::request;
 use driver::Driver;
+use loaded::Loaded;
 
 /// Options of `boundary`.
 #[derive(Debug, Args)]
@@ -82,10 +85,10 @@ pub fn run(args: &BoundaryArgs) -> Result<Report> {
         ],
     );
     for test in TESTS {
+        let (linked_ns, loaded_ns) = nanoseconds(test, args.rounds)?;
         let linked = instructions(Side::Static, test, args.requests)?;
         let loaded = instructions(Side::Loaded, test, args.requests)?;
         let ratio = loaded / linked;
-        let (linked_ns, loaded_ns) = nanoseconds(test, args.rounds)?;
         table.row([
             json!(test.name()),
             json!(linked),
@@ -141,7 +144,7 @@ fn run_side(side: Side, test: Test, count: u64) -> Result<()> {
             driver.run_linked(&requests, count);
         }
         Side::Loaded => {
-            let plugin = driver::load()?;
+            let plugin = Loaded::map(&artifacts::kv_v1()?)?;
             let mut driver = Driver::loaded(&plugin)?;
             driver.run_loaded(&plugin, &preparation, prepared);
             driver.run_loaded(&plugin, &requests, count);
@@ -181,7 +184,7 @@ fn collected(side: Side, test: Test, requests: u64) -> Result<u64> {
 /// Time of one request, linked and loaded, nanoseconds.
 fn nanoseconds(test: Test, rounds: usize) -> Result<(f64, f64)> {
     let (preparation, requests) = (test.preparation(), test.requests());
-    let plugin = driver::load()?;
+    let plugin = Loaded::load()?;
     let (mut linked, mut loaded) = (Driver::linked()?, Driver::loaded(&plugin)?);
     linked.run_linked(&preparation, preparation.len() as u64);
     loaded.run_loaded(&plugin, &preparation, preparation.len() as u64);

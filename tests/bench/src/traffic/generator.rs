@@ -229,6 +229,9 @@ impl Generator {
         let now = now_ns();
         for id in 0..self.clients.len() {
             let slow = self.clients[id].role.is_slow();
+            if !self.clients[id].connection.alive {
+                continue;
+            }
             if !slow && self.clients[id].role.is_timed() {
                 self.acting_ns = now;
                 self.act(id, now);
@@ -280,6 +283,9 @@ impl Generator {
 
     fn request(&mut self, id: usize, due_ns: u64) {
         let Client { connection, own, .. } = &mut self.clients[id];
+        if !connection.alive {
+            return;
+        }
         let reply = own.any(connection.outbox(), &mut self.random, self.keys);
         connection.expect(reply, due_ns);
         self.mark(id);
