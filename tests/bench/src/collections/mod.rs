@@ -30,6 +30,8 @@ pub struct CollectionsArgs {
     filter: String,
 }
 
+/// Whether memory comes in pages of 2 MiB, which large tables are much faster with.
+const HUGE_PAGES: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 /// Trees and sequences stop here: more tells nothing new and takes minutes.
 const MOST_ORDERED: usize = 1_000_000;
 /// Keys of 16 bytes stop here, for the memory they take.
@@ -52,6 +54,12 @@ pub fn run(args: &CollectionsArgs) -> Result<Report> {
          std's BTreeMap, VecDeque and Vec",
         args.rounds
     ));
+    if let Ok(mode) = std::fs::read_to_string(HUGE_PAGES) {
+        bench.report.note(format!(
+            "transparent huge pages: {}; mimalloc asks for them, MIMALLOC_ALLOW_THP=0 forbids it",
+            mode.trim()
+        ));
+    }
     for &entries in &args.entries {
         bench.rounds = if entries > 5_000_000 { args.rounds.div_ceil(2) } else { args.rounds };
         map::compare::<u64>(&mut bench, "HashMap u64", entries);
