@@ -12,6 +12,7 @@ mod report;
 mod swap;
 #[cfg(test)]
 mod tests;
+pub mod watchdog;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
