@@ -164,10 +164,13 @@ fn quoted<'a>(quote: u8, mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [
 }
 
 /// Writes replies in the version of the protocol that the client asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Writer {
     /// After `HELLO 3`.
     pub resp3: bool,
+    /// After `HELLO 3 SETNAME hotshell`: errors are blobs of three lines. Not for everybody who speaks
+    /// RESP3, since hiredis, and redis-cli with it, does not know blob errors.
+    pub blob_errors: bool,
 }
 
 impl Writer {
@@ -190,10 +193,10 @@ impl Writer {
         }
     }
 
-    /// Appends an error: one line, or a blob of three lines after `HELLO 3`.
+    /// Appends an error: one line, or a blob of three lines for those who asked for it.
     pub fn error(self, error: &Error, out: &mut Vec<u8>) {
         let code = error.code.text();
-        if self.resp3 {
+        if self.blob_errors {
             let [message, detail, hint] =
                 [&error.message, &error.detail, &error.hint].map(|part| one_line(part));
             sized(b'!', format!("{code} {message}\n{detail}\n{hint}").as_bytes(), out);

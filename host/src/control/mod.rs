@@ -157,13 +157,14 @@ impl Control {
 
 async fn run(control: Rc<Control>, request: Request, answer: oneshot::Sender<Result<Answer>>) {
     let (verb, asker) = (request.verb, request.asker.clone());
+    let changes = verb.changes && !request.options.dry_run;
     let outcome = (verb.run)(control, request).await;
     match &outcome {
-        Ok(done) if verb.changes => {
+        Ok(done) if changes => {
             tracing::info!(verb = verb.name, by = asker, "{}", done.first_line());
         }
         Ok(_) => tracing::debug!(verb = verb.name, by = asker, "answered"),
-        Err(error) if verb.changes => {
+        Err(error) if changes => {
             tracing::warn!(verb = verb.name, by = asker, code = error.code.text(), "{error}");
         }
         Err(error) => tracing::debug!(verb = verb.name, by = asker, "{error}"),
