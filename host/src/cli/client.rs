@@ -48,7 +48,7 @@ impl Client {
         stream.set_read_timeout(Some(HELLO_PATIENCE)).map_err(unreachable)?;
         let mut client = Self { path: path.to_owned(), stream: BufReader::new(stream) };
         // A host that turns us away has closed already; what it said can still be read.
-        let hello = [b"HELLO", b"3", b"SETNAME".as_slice(), admin::OWN_NAME].map(<[u8]>::to_vec);
+        let hello = [b"HELLO".as_slice(), b"3", b"SETNAME", admin::OWN_NAME].map(<[u8]>::to_vec);
         let _ = client.send(&hello);
         match read_reply(&mut client.stream).map_err(unreachable)? {
             Reply::Refused(error) => Err(error),
