@@ -141,6 +141,9 @@ async fn start_one(
         config: texts,
         started_from: config.plugin.clone(),
         registry: RefCell::new(Registry::start(&config.name, fresh)),
+        rules: config.rules.clone(),
+        probation: RefCell::new(None),
+        judged: RefCell::new(None),
     })
 }
 

@@ -1,5 +1,5 @@
-//! Goal: a load always answers the bytes that lie at the path, what happens to that file later touches
-//! nothing, and what `dlclose` did is looked up. Method: `misbehave`, called directly.
+//! Goal: a load always answers the bytes that lie at the path, what happens to that file later
+//! touches nothing, and what `dlclose` did is looked up. Method: `misbehave`, called directly.
 
 mod loader_support;
 
@@ -82,6 +82,29 @@ fn an_artifact_tells_what_it_is() {
     let name = loaded.image.staged_path().file_name().expect("a name").to_string_lossy();
     assert!(name.contains(&about.digest["sha256:".len()..][..12]), "{name}");
     assert!(name.ends_with("-misbehave-1.0.0.so"), "{name}");
+    loaded.image.unmap();
+}
+
+#[test]
+fn every_page_is_there_before_the_first_call() {
+    let bench = bench();
+    let loaded = bench.load(&bench.file("plugin.so", &misbehave("none"))).expect("a load");
+    let smaps = fs::read_to_string("/proc/self/smaps").expect("smaps");
+    let path = loaded.image.staged_path().display().to_string();
+    let mut ours = false;
+    let (mut size_kb, mut rss_kb) = (0, 0);
+    for line in smaps.lines() {
+        let mut words = line.split_whitespace();
+        let (name, value) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+        match name {
+            "Size:" if ours => size_kb += value.parse::<u64>().expect("kB"),
+            "Rss:" if ours => rss_kb += value.parse::<u64>().expect("kB"),
+            _ if !name.ends_with(':') => ours = line.ends_with(&path),
+            _ => {}
+        }
+    }
+    assert!(size_kb > 100, "the image was found");
+    assert_eq!(rss_kb, size_kb);
     loaded.image.unmap();
 }
 

@@ -17,6 +17,7 @@ pub mod note;
 pub mod plugin;
 pub mod schema;
 pub mod state;
+pub mod testing;
 
 /// Makes a struct or enum a type of server state.
 ///

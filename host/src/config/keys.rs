@@ -2,10 +2,12 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{HostConfig, LogFormat, ServerConfig};
 use crate::limits::Limits;
 use crate::paths::absolute;
+use crate::time::parse_duration;
 
 /// A key of the configuration.
 #[derive(Debug)]
@@ -134,6 +136,24 @@ fn parse_bytes(text: &str) -> Result<usize, String> {
         .ok_or_else(wrong)?;
     let number: usize = digits.trim().replace('_', "").parse().map_err(|_| wrong())?;
     number.checked_mul(unit).filter(|&n| n > 0).ok_or_else(wrong)
+}
+
+fn parse_number(text: &str) -> Result<u64, String> {
+    text.replace('_', "").parse().map_err(|_| "it must be a number".to_owned())
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0);
+    number.ok_or_else(|| "it must be a number, zero or more".to_owned())
+}
+
+/// A duration, or a bare zero.
+fn parse_span(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(Duration::ZERO) } else { parse_duration(text) }
+}
+
+fn show_duration(time: Duration) -> Option<String> {
+    Some(quote(&format!("{}ms", time.as_millis())))
 }
 
 /// All keys, in the order of the help.
@@ -277,5 +297,60 @@ pub const KEYS: &[Key] = &[
         value: Some("N"),
         help: "Most images that may stay mapped after their generation was discarded",
         of: Of::Count(|limits| &mut limits.max_retained, 1),
+    },
+    Key {
+        name: "probation",
+        value: Some("DUR"),
+        help: "How long a new generation is watched, and undone if it breaks a rule \
+               [default: 30s]; 0 switches it off",
+        of: Of::Server(
+            |server, text, _| parse_span(text).map(|time| server.rules.time = time),
+            |server| show_duration(server.rules.time),
+        ),
+    },
+    Key {
+        name: "probation-max",
+        value: Some("DUR"),
+        help: "How long at most, when calls are too few to tell [default: 300s]",
+        of: Of::Server(
+            |server, text, _| parse_span(text).map(|time| server.rules.max_time = time),
+            |server| show_duration(server.rules.max_time),
+        ),
+    },
+    Key {
+        name: "probation-min-calls",
+        value: Some("N"),
+        help: "Calls below which shares and durations say nothing [default: 100]",
+        of: Of::Server(
+            |server, text, _| parse_number(text).map(|n| server.rules.min_calls = n),
+            |server| Some(server.rules.min_calls.to_string()),
+        ),
+    },
+    Key {
+        name: "probation-max-panics",
+        value: Some("N"),
+        help: "Most calls of a generation on probation that may panic [default: 2]",
+        of: Of::Server(
+            |server, text, _| parse_number(text).map(|n| server.rules.max_panics = n),
+            |server| Some(server.rules.max_panics.to_string()),
+        ),
+    },
+    Key {
+        name: "probation-max-failed",
+        value: Some("PERCENT"),
+        help: "Most replies that the plugin may mark as failed [default: 5]",
+        of: Of::Server(
+            |server, text, _| parse_share(text).map(|n| server.rules.max_failed_percent = n),
+            |server| Some(server.rules.max_failed_percent.to_string()),
+        ),
+    },
+    Key {
+        name: "probation-max-slowdown",
+        value: Some("FACTOR"),
+        help: "How many times as long as before 99 of 100 calls may take [default: 8]",
+        of: Of::Server(
+            |server, text, _| parse_share(text).map(|n| server.rules.max_slowdown = n),
+            |server| Some(server.rules.max_slowdown.to_string()),
+        ),
     },
 ];

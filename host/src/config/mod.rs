@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
+use crate::probation::Rules;
 pub use keys::{KEYS, Key};
 
 /// Name of a server that nobody named.
@@ -49,7 +50,7 @@ pub struct HostConfig {
 }
 
 /// What belongs to one server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ServerConfig {
     /// Its name.
     pub name: String,
@@ -61,12 +62,14 @@ pub struct ServerConfig {
     pub watch: bool,
     /// Its limits.
     pub limits: Limits,
+    /// How new generations are judged.
+    pub rules: Rules,
     /// Texts for the plugin.
     pub config: BTreeMap<String, String>,
 }
 
 /// The whole configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// What belongs to the host.
     pub host: HostConfig,
@@ -131,7 +134,8 @@ impl ServerConfig {
         let listen = DEFAULT_LISTEN.parse().expect("it is an address");
         let (plugin, limits) = (PathBuf::new(), Limits::default());
         let config = BTreeMap::new();
-        Self { name: name.to_owned(), plugin, listen, watch: false, limits, config }
+        let rules = Rules::default();
+        Self { name: name.to_owned(), plugin, listen, watch: false, limits, rules, config }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod gate;
 mod loads;
+mod probation;
 mod report;
 mod swap;
 #[cfg(test)]
@@ -25,9 +26,11 @@ use crate::commands::{Answer, Request};
 use crate::engine::EngineHandle;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
+use crate::probation::Rules;
 use crate::registry::Registry;
 pub use gate::{Gate, Work};
 pub use loads::{Job, Loads, Texts};
+pub use probation::{Judged, Running, Watched};
 pub use report::{Checked, Discarded, Listed, Loaded, Status, Swapped};
 pub use swap::Asked;
 
@@ -46,6 +49,12 @@ pub struct Server {
     pub started_from: PathBuf,
     /// Its generations.
     pub registry: RefCell<Registry>,
+    /// How new generations are judged.
+    pub rules: Rules,
+    /// The generation that is being judged.
+    pub probation: RefCell<Option<Running>>,
+    /// The last verdict.
+    pub judged: RefCell<Option<Judged>>,
 }
 
 impl Server {

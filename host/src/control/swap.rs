@@ -1,6 +1,7 @@
 //! The verbs that change a server: load, use, swap, rollback, discard.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -59,7 +60,7 @@ impl Control {
     ///
     /// # Errors
     /// Those of [`Control::load`] and of [`Control::use_generation`]; nothing changed then.
-    pub async fn swap(&self, asked: &Asked<'_>, file: PathBuf) -> Result<Swapped> {
+    pub async fn swap(self: &Rc<Self>, asked: &Asked<'_>, file: PathBuf) -> Result<Swapped> {
         let begun = Instant::now();
         let server = self.server(asked.options.server.as_deref())?;
         expect_active(server, asked)?;
@@ -87,9 +88,10 @@ impl Control {
             registry.activate(number);
         }
         drop(pass);
+        self.begin_probation(server, number);
         let mut done = Swapped::done(server, number, &artifact, &switched, begun.elapsed());
         done.discarded = self.make_room(server).await;
-        Ok(done)
+        self.with_verdict(server, asked, done).await
     }
 
     /// Switches to an available generation. The active one is no error: nothing is done then.
@@ -97,7 +99,11 @@ impl Control {
     /// # Errors
     /// `BUSY`, `MOVED`, `NOGENERATION`, `AMBIGUOUS`, `DISCARDED`, `OTHERPLUGIN`, and the engine's
     /// refusals; nothing changed then.
-    pub async fn use_generation(&self, asked: &Asked<'_>, target: &str) -> Result<Swapped> {
+    pub async fn use_generation(
+        self: &Rc<Self>,
+        asked: &Asked<'_>,
+        target: &str,
+    ) -> Result<Swapped> {
         let begun = Instant::now();
         let server = self.server(asked.options.server.as_deref())?;
         expect_active(server, asked)?;
@@ -113,13 +119,31 @@ impl Control {
             same_plugin(&registry, &artifact, asked.options)?;
             (callable, artifact)
         };
-        let _pass = self.gate.switch(asked.work(server, number.to_string()))?;
+        let pass = self.gate.switch(asked.work(server, number.to_string()))?;
         let switched = switch(server, asked, callable).await?;
         if asked.options.dry_run {
             return Ok(Swapped::plan(server, Some(number), &artifact, begun.elapsed()));
         }
         server.registry.borrow_mut().activate(number);
-        Ok(Swapped::done(server, number, &artifact, &switched, begun.elapsed()))
+        drop(pass);
+        self.begin_probation(server, number);
+        let done = Swapped::done(server, number, &artifact, &switched, begun.elapsed());
+        self.with_verdict(server, asked, done).await
+    }
+
+    /// Waits for probation's verdict, if that was asked for.
+    async fn with_verdict(
+        &self,
+        server: &Server,
+        asked: &Asked<'_>,
+        mut done: Swapped,
+    ) -> Result<Swapped> {
+        if asked.options.wait
+            && let Some(number) = done.generation
+        {
+            done.probation = self.verdict(server, number).await?;
+        }
+        Ok(done)
     }
 
     /// Switches backwards along the use history. Never waits for a load: cancels it.
@@ -145,6 +169,7 @@ impl Control {
             return Ok(Swapped::plan(server, Some(number), &artifact, begun.elapsed()));
         }
         server.registry.borrow_mut().roll_back();
+        server.end_probation();
         Ok(Swapped::done(server, number, &artifact, &switched, begun.elapsed()))
     }
 

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -56,6 +57,9 @@ fn host(names: &[&str]) -> (Rc<Control>, Vec<UnboundedReceiver<Command>>, Arc<Do
             config: Texts::default(),
             started_from: first.artifact.path.clone(),
             registry: RefCell::new(Registry::start(name, first)),
+            rules: Rules { time: Duration::ZERO, ..Rules::default() },
+            probation: RefCell::new(None),
+            judged: RefCell::new(None),
         }
     };
     let servers = names.iter().map(&mut server).collect();

@@ -107,6 +107,7 @@ async fn serve(
         match command {
             // Whoever asked may be gone; the switch stands all the same.
             Command::Use(switch, answer) => _ = answer.send(server.switch(switch)),
+            Command::SelfTest(answer) => _ = answer.send(server.self_test()),
             Command::Plugin(args, answer) => _ = answer.send(server.plugin_command(&args)),
             Command::Stop(answer) => {
                 accept.abort();

@@ -1,7 +1,7 @@
 //! The loader: from a path to an image that an engine may call.
 //!
-//! Runs on any thread but an engine's. A load that fails leaves nothing behind: no mapping, no file,
-//! no process, no descriptor.
+//! Runs on any thread but an engine's. A load that fails leaves nothing behind: no mapping, no
+//! file, no process, no descriptor.
 
 #[cfg(test)]
 #[path = "../../../tests/src/artifacts.rs"]
@@ -178,8 +178,8 @@ impl Loader {
         self.load_for(path, &Target { generation, against, ..Target::default() }, cancel)
     }
 
-    /// Loads a file as a generation. `cancel` is looked at between the stages and while the vet child
-    /// runs.
+    /// Loads a file as a generation. `cancel` is looked at between the stages and while the vet
+    /// child runs.
     ///
     /// # Errors
     /// Each stage has its codes; after any error nothing is left of the load.
@@ -313,4 +313,29 @@ fn timed<T>(into: &mut Duration, stage: impl FnOnce() -> T) -> T {
 /// The error of every refusal: what, with the path; why; next step.
 fn refuse(path: &Path, code: Code, detail: impl Into<String>, hint: impl Into<String>) -> Error {
     Error::new(code, format!("cannot load '{}'", path.display()), detail, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the vet child lets pass hardly ever fails here, so the schema is made to differ.
+    #[test]
+    fn a_load_that_fails_after_mapping_leaves_nothing() {
+        let dir = tempfile::TempDir::new().expect("a directory");
+        let config = LoaderConfig::new(dir.path());
+        let loader = Loader::new(config, vet_host_table()).expect("a loader");
+        let fetched = fetch::fetch(&artifacts::plugin("misbehave")).expect("a plugin");
+        let inspected = inspect::inspect(&fetched).expect("a good plugin");
+        let staged = loader.stage.put(&fetched, &inspected.artifact, 1).expect("a copy");
+        let image = Image::map(staged, &inspected).unwrap_or_else(|r| panic!("{}", r.detail));
+        let vetted = Vetted { schema: Schema::of::<bool, ()>(), unmapped: true };
+        let Err(reason) = loader.shake(&image, &inspected, &vetted) else { panic!("it differs") };
+        assert!(reason.detail.contains("another one than in the vet child"), "{}", reason.detail);
+        let error = undo(image, reason).about(&fetched.path);
+        assert_eq!(error.code, Code::NotAPlugin);
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("maps");
+        assert!(!maps.contains(&dir.path().display().to_string()), "nothing stays mapped");
+        assert_eq!(std::fs::read_dir(dir.path()).expect("the stage").count(), 0, "no file stays");
+    }
 }

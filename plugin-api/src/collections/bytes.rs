@@ -21,6 +21,7 @@ use crate::heap;
 use crate::schema::{Kind, SchemaBuilder, TypeDef, mix};
 use crate::state::StateType;
 
+mod edit;
 mod traits;
 
 pub use traits::{Drain, IntoIter};
@@ -152,6 +153,14 @@ impl Bytes {
         self.tail = tail;
     }
 
+    /// # Safety
+    /// As [`Bytes::set_len`], of `more` bytes than now.
+    #[inline(always)]
+    unsafe fn add_len(&mut self, more: usize) {
+        // Either form's length is where the addition cannot carry out of it.
+        self.tail += (more as u64) << if self.on_heap() { 0 } else { 56 };
+    }
+
     fn block(capacity: usize) -> Layout {
         let fits = capacity <= isize::MAX as usize - 2 * FRONT;
         assert!(fits, "capacity overflow");
@@ -232,7 +241,12 @@ impl Bytes {
     /// Appends one byte. O(1) amortized.
     #[inline]
     pub fn push(&mut self, byte: u8) {
-        self.extend_from_slice(&[byte]);
+        self.reserve(1);
+        // SAFETY: `reserve` made the room.
+        unsafe {
+            self.as_mut_ptr().add(self.len()).write(byte);
+            self.add_len(1);
+        }
     }
 
     /// Removes the last byte and returns it. O(1).
@@ -252,7 +266,7 @@ impl Bytes {
         // borrowed exclusively.
         unsafe {
             ptr::copy_nonoverlapping(other.as_ptr(), self.as_mut_ptr().add(len), other.len());
-            self.set_len(len + other.len());
+            self.add_len(other.len());
         }
     }
 
@@ -269,101 +283,6 @@ impl Bytes {
     #[inline]
     pub fn clear(&mut self) {
         self.truncate(0);
-    }
-
-    /// Sets the length to `len`; new bytes are `value`. O(new bytes) amortized.
-    pub fn resize(&mut self, len: usize, value: u8) {
-        let old = self.len();
-        if len > old {
-            self.reserve(len - old);
-            // SAFETY: `reserve` made room for `len` bytes; those up to `len` are written first.
-            unsafe {
-                ptr::write_bytes(self.as_mut_ptr().add(old), value, len - old);
-                self.set_len(len);
-            }
-        } else {
-            self.truncate(len);
-        }
-    }
-
-    /// Inserts `byte` before position `index`. O(n).
-    ///
-    /// # Panics
-    /// When `index` is over the length.
-    pub fn insert(&mut self, index: usize, byte: u8) {
-        self.insert_slice(index, &[byte]);
-    }
-
-    /// Inserts `other` before position `index`. O(n + len of `other`).
-    ///
-    /// # Panics
-    /// When `index` is over the length.
-    pub fn insert_slice(&mut self, index: usize, other: &[u8]) {
-        let (len, more) = (self.len(), other.len());
-        assert!(index <= len, "insertion index (is {index}) should be <= len (is {len})");
-        self.reserve(more);
-        // SAFETY: there is room for `len + more` bytes; the gap of `more` bytes at `index` is filled
-        // from `other`, which cannot be part of `self`.
-        unsafe {
-            let at = self.as_mut_ptr().add(index);
-            ptr::copy(at, at.add(more), len - index);
-            ptr::copy_nonoverlapping(other.as_ptr(), at, more);
-            self.set_len(len + more);
-        }
-    }
-
-    /// Removes the byte at `index` and returns it. O(n).
-    ///
-    /// # Panics
-    /// When `index` is not below the length.
-    pub fn remove(&mut self, index: usize) -> u8 {
-        let len = self.len();
-        assert!(index < len, "removal index (is {index}) should be < len (is {len})");
-        let byte = self[index];
-        self.remove_range(index, index + 1);
-        byte
-    }
-
-    /// Removes `start..end`, which is inside. O(n).
-    fn remove_range(&mut self, start: usize, end: usize) {
-        let len = self.len();
-        self.copy_within(end..len, start);
-        self.truncate(len - (end - start));
-    }
-
-    /// Removes a range and iterates over the removed bytes. The rest moves up when the iterator goes.
-    /// O(n).
-    ///
-    /// # Panics
-    /// When the range is not inside the string.
-    pub fn drain(&mut self, range: impl RangeBounds<usize>) -> Drain<'_> {
-        let (start, end) = bounds(&range, self.len());
-        Drain { bytes: self, start, end, front: start, back: end }
-    }
-
-    /// Removes the bytes from `at` on and returns them. O(len of the result).
-    ///
-    /// # Panics
-    /// When `at` is over the length.
-    pub fn split_off(&mut self, at: usize) -> Self {
-        let len = self.len();
-        assert!(at <= len, "`at` split index (is {at}) should be <= len (is {len})");
-        let tail = Self::from(&self[at..]);
-        self.truncate(at);
-        tail
-    }
-
-    /// Keeps the bytes for which `keep` answers true. O(n).
-    pub fn retain(&mut self, mut keep: impl FnMut(&u8) -> bool) {
-        let mut kept = 0;
-        for i in 0..self.len() {
-            let byte = self[i];
-            if keep(&byte) {
-                self[kept] = byte;
-                kept += 1;
-            }
-        }
-        self.truncate(kept);
     }
 }
 

@@ -1,1 +1,33 @@
-//! Placeholder.
+//! A Redis-compatible server as a hotshell plugin: the code that all versions share.
+//!
+//! A version is an [`Edition`]: a command table of one Redis level. All editions have one state schema,
+//! so a swap between them is an adoption, whatever the clients are in the middle of.
+//!
+//! The way of a request: [`plugin`] takes it off the input with [`resp`] or [`inline`](mod@inline), finds its row in
+//! the [`table`], and [`dispatch`] runs it, queues it (MULTI) or refuses it; then clients that wait
+//! for what it pushed are served ([`blocking`]). A command is a function over [`cx::Cx`]; the
+//! commands are in [`commands`], one small family per file.
+
+pub mod blocking;
+pub mod commands;
+pub mod cx;
+pub mod deadlines;
+pub mod dispatch;
+pub mod errors;
+pub mod extended;
+pub mod flags;
+pub mod glob;
+pub mod inline;
+pub mod keyspace;
+pub mod number;
+pub mod plugin;
+pub mod pubsub;
+pub mod reply;
+pub mod resp;
+pub mod services;
+pub mod state;
+pub mod table;
+pub mod value;
+
+pub use plugin::{Edition, Kv};
+pub use table::{Level, Table};

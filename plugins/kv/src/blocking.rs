@@ -1,0 +1,115 @@
+//! Clients that wait for elements: who waits for what, who is served, who gives up.
+//!
+//! A waiting client is in three places, which this module keeps together: its session
+//! ([`Waiting`]), the queue of each key ([`crate::state::Db::waiting`]), and the deadlines.
+
+use hotshell_plugin_api::collections::{Box, Bytes, Option};
+use hotshell_plugin_api::ctx::ClientId;
+
+use crate::cx::{After, Cx};
+use crate::reply::{NULL_ARRAY, Reply};
+use crate::services::Services;
+use crate::state::{Session, State, Waiting};
+use crate::value::Value;
+
+/// The end of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The left end.
+    Head = 0,
+    /// The right end.
+    Tail = 1,
+}
+
+/// Lets the client of `cx` wait for elements of `keys`; `until_ms` 0 waits for ever.
+pub fn wait(cx: &mut Cx<'_>, keys: &[&[u8]], end: End, until_ms: u64) {
+    let db = cx.session.db;
+    let mut waiting = Waiting { db, end: end as u8, until_ms, ..Waiting::default() };
+    for &key in keys {
+        if waiting.keys.iter().any(|known| known == key) {
+            continue;
+        }
+        let key = Bytes::from(key);
+        let queue = cx.state.db(db).waiting.entry(key.clone()).or_default();
+        queue.push_back(cx.client);
+        waiting.keys.push(key);
+    }
+    cx.session.waiting = Option::Some(Box::new(waiting));
+    if until_ms > 0 {
+        cx.state.deadlines.add(until_ms, cx.client);
+        cx.shell.wake_at(until_ms);
+    }
+    cx.after = After::Block;
+}
+
+/// Removes all traces of a client's waiting.
+pub fn forget(state: &mut State, client: ClientId, session: &mut Session) {
+    let Some(waiting) = session.waiting.take() else { return };
+    if waiting.until_ms > 0 {
+        state.deadlines.remove(waiting.until_ms, client);
+    }
+    let queues = &mut state.db(waiting.db).waiting;
+    for key in &waiting.keys {
+        if let Some(queue) = queues.get_mut(key) {
+            queue.retain(|&id| id != client);
+            if queue.is_empty() {
+                queues.remove(key);
+            }
+        }
+    }
+}
+
+/// Serves clients that wait for keys which got elements, first come first served.
+#[cold]
+pub fn serve(state: &mut State, shell: &mut dyn Services) {
+    while let Some(ready) = state.ready.pop_front() {
+        while serve_one(state, shell, ready.db, &ready.key) {}
+    }
+}
+
+/// Gives one element to the first client in the queue of a key. False when there is no element, or
+/// nobody waits.
+fn serve_one(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) -> bool {
+    let space = state.db(db);
+    let Some(&client) = space.waiting.get(key).and_then(|queue| queue.front()) else {
+        return false;
+    };
+    let Some(Value::List(_, list)) = space.keys.get_mut(key) else { return false };
+    let Some(session) = shell.session_of(client) else {
+        // Invariant: a client in a queue has a session; one that has none cannot be served.
+        space.waiting.get_mut(key).map(|queue| queue.pop_front());
+        return true;
+    };
+    let tail = session.waiting.as_std().is_some_and(|w| w.end == End::Tail as u8);
+    let element = if tail { list.items.pop_back() } else { list.items.pop_front() };
+    let Some(element) = element else { return false };
+    if list.items.is_empty() {
+        space.remove(key);
+    }
+    forget(state, client, session);
+    if let Some(mut out) = shell.out_of(client) {
+        out.array(2);
+        out.bulk(key);
+        out.bulk(&element);
+    }
+    shell.resume(client);
+    true
+}
+
+/// Sends those whose time is over on their way, and asks for the next wake-up.
+pub fn time_out(state: &mut State, shell: &mut dyn Services, now: u64) {
+    while let Some(first) = state.deadlines.first() {
+        if first.at_ms > now {
+            shell.wake_at(first.at_ms);
+            return;
+        }
+        state.deadlines.remove(first.at_ms, first.client);
+        if let Some(session) = shell.session_of(first.client) {
+            forget(state, first.client, session);
+        }
+        if let Some(mut out) = shell.out_of(first.client) {
+            out.put(NULL_ARRAY);
+        }
+        shell.resume(first.client);
+    }
+}

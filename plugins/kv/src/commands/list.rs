@@ -1,0 +1,101 @@
+//! Lists by index: LLEN, LRANGE, LINDEX, LSET, LTRIM.
+
+use hotshell_plugin_api::collections::Bytes;
+
+use crate::cx::{Cx, Outcome, int};
+use crate::errors;
+use crate::flags::{Flags, READ, READ_FAST, WRITE};
+use crate::reply::Reply;
+use crate::table::{ONE_KEY, rows, v};
+use crate::value::Value;
+
+rows! { List:
+    "llen", 2, READ_FAST, ONE_KEY, v(1, 0), llen,
+        "O(1)", "Returns the length of a list.";
+    "lrange", 4, READ, ONE_KEY, v(1, 0), lrange,
+        "O(S+N) where S is the distance of start offset from HEAD for small lists, from nearest end for large ones, and N is the number of elements in the range.",
+        "Returns a range of elements from a list.";
+    "lindex", 3, READ, ONE_KEY, v(1, 0), lindex,
+        "O(N) where N is the number of elements to traverse to get to the element at index.",
+        "Returns an element from a list by its index.";
+    "lset", 4, WRITE, ONE_KEY, v(1, 0), lset,
+        "O(N) where N is the length of the list.",
+        "Sets the value of an element in a list by its index.";
+    "ltrim", 4, Flags::WRITE, ONE_KEY, v(1, 0), ltrim,
+        "O(N) where N is the number of elements to be removed by the operation.",
+        "Removes elements from both ends a list. Deletes the list if all elements were trimmed.";
+}
+
+fn llen(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let len = cx.list(args[1])?.map_or(0, |list| list.items.len());
+    cx.out.int(len as i64);
+    Ok(())
+}
+
+/// The elements at `start ..= end`, both from the end when negative; empty when there are none.
+fn list_range(len: usize, start: i64, end: i64) -> core::ops::Range<usize> {
+    let len = len as i64;
+    let from_end = |n: i64| if n < 0 { n.saturating_add(len) } else { n };
+    let (start, end) = (from_end(start).max(0), from_end(end).min(len - 1));
+    if start > end { 0..0 } else { start as usize..end as usize + 1 }
+}
+
+fn lrange(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let (start, end) = (int(args[2])?, int(args[3])?);
+    cx.refresh(args[1]);
+    match cx.state.dbs[cx.session.db as usize].keys.get(args[1]) {
+        None => cx.out.array(0),
+        Some(Value::List(_, list)) => {
+            let range = list_range(list.items.len(), start, end);
+            cx.out.array(range.len());
+            list.items.range(range).for_each(|element| cx.out.bulk(element));
+        }
+        Some(_) => return Err(errors::WRONG_TYPE),
+    }
+    Ok(())
+}
+
+/// The place that an index means, from the end when negative; `None` outside the list.
+fn index(len: usize, n: i64) -> Option<usize> {
+    let n = if n < 0 { n.checked_add(len as i64)? } else { n };
+    usize::try_from(n).ok().filter(|&n| n < len)
+}
+
+fn lindex(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.refresh(args[1]);
+    match cx.state.dbs[cx.session.db as usize].keys.get(args[1]) {
+        None => cx.out.null(),
+        Some(Value::List(_, list)) => {
+            let at = index(list.items.len(), int(args[2])?);
+            let element = at.and_then(|at| list.items.get(at));
+            cx.out.bulk_or_null(element.map(|element| &element[..]));
+        }
+        Some(_) => return Err(errors::WRONG_TYPE),
+    }
+    Ok(())
+}
+
+fn lset(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let list = cx.list(args[1])?.ok_or(errors::NO_SUCH_KEY)?;
+    let at = index(list.items.len(), int(args[2])?);
+    let element = at.and_then(|at| list.items.get_mut(at)).ok_or("ERR index out of range")?;
+    *element = Bytes::from(args[3]);
+    cx.touch(args[1]);
+    cx.out.ok();
+    Ok(())
+}
+
+fn ltrim(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let (start, end) = (int(args[2])?, int(args[3])?);
+    if let Some(list) = cx.list(args[1])? {
+        let range = list_range(list.items.len(), start, end);
+        list.items.truncate(range.end);
+        drop(list.items.drain(..range.start));
+        if list.items.is_empty() {
+            cx.db().remove(args[1]);
+        }
+        cx.touch(args[1]);
+    }
+    cx.out.ok();
+    Ok(())
+}

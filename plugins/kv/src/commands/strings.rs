@@ -1,0 +1,124 @@
+//! GET and its relatives: whole strings, one or many.
+
+use super::set::{end, expire_at, options, reply_string};
+use crate::cx::{Cx, Outcome};
+use crate::errors;
+use crate::flags::{READ_FAST, REMOVE_FAST, WRITE, WRITE_FAST};
+use crate::number::Digits;
+use crate::reply::Reply;
+use crate::table::{ALL_KEYS, ONE_KEY, rows, v};
+use crate::value::Value;
+
+rows! { String:
+    "get", 2, READ_FAST, ONE_KEY, v(1, 0), get,
+        "O(1)", "Returns the string value of a key.";
+    "getdel", 2, REMOVE_FAST, ONE_KEY, v(6, 2), getdel,
+        "O(1)", "Returns the string value of a key after deleting the key.";
+    "getex", -2, REMOVE_FAST, ONE_KEY, v(6, 2), getex,
+        "O(1)", "Returns the string value of a key after setting its expiration time.";
+    "mget", -2, READ_FAST, ALL_KEYS, v(1, 0), mget,
+        "O(N) where N is the number of keys to retrieve.",
+        "Atomically returns the string values of one or more keys.";
+    "mset", -3, WRITE, (1, -1, 2), v(1, 0), mset,
+        "O(N) where N is the number of keys to set.",
+        "Atomically creates or modifies the string values of one or more keys.";
+    "msetnx", -3, WRITE, (1, -1, 2), v(1, 0), msetnx,
+        "O(N) where N is the number of keys to set.",
+        "Atomically modifies the string values of one or more keys only when all keys don't exist.";
+    "append", 3, WRITE_FAST, ONE_KEY, v(2, 0), super::range::append,
+        "O(1)", "Appends a string to the value of a key. Creates the key if it doesn't exist.";
+    "strlen", 2, READ_FAST, ONE_KEY, v(2, 2), super::range::strlen,
+        "O(1)", "Returns the length of a string value.";
+}
+
+fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.refresh(args[1]);
+    match cx.state.dbs[cx.session.db as usize].keys.get(args[1]) {
+        Some(Value::Str(_, bytes)) => {
+            cx.out.bulk(bytes);
+            cx.state.stats.hits += 1;
+        }
+        Some(Value::Int(_, n)) => {
+            cx.out.bulk_int(*n);
+            cx.state.stats.hits += 1;
+        }
+        Some(_) => return Err(errors::WRONG_TYPE),
+        None => {
+            cx.out.null();
+            cx.state.stats.misses += 1;
+        }
+    }
+    Ok(())
+}
+
+fn getdel(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    reply_string(cx, args[1])?;
+    cx.delete(args[1]);
+    Ok(())
+}
+
+fn getex(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let key = args[1];
+    let options = options(cx, &args[2..], true)?;
+    let Some(value) = cx.get(key) else {
+        cx.out.null();
+        return Ok(());
+    };
+    if !matches!(value, Value::Int(..) | Value::Str(..)) {
+        return Err(errors::WRONG_TYPE);
+    }
+    let at = match end(cx, &options, "getex") {
+        Ok(at) => at,
+        Err(text) => return text.map_or(Ok(()), Err),
+    };
+    reply_string(cx, key)?;
+    if let Some(at) = at {
+        expire_at(cx, key, at);
+        cx.touch(key);
+    } else if options.persist && cx.db().persist(key) {
+        cx.touch(key);
+    }
+    Ok(())
+}
+
+fn mget(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.out.array(args.len() - 1);
+    let mut digits = Digits::new();
+    for &key in &args[1..] {
+        cx.refresh(key);
+        let value = cx.state.db(cx.session.db).keys.get(key);
+        cx.out.bulk_or_null(value.and_then(|value| value.text(&mut digits)));
+    }
+    Ok(())
+}
+
+fn mset(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    set_pairs(cx, args, "mset", false)
+}
+
+fn msetnx(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    set_pairs(cx, args, "msetnx", true)
+}
+
+fn set_pairs(cx: &mut Cx<'_>, args: &[&[u8]], name: &str, only_new: bool) -> Outcome {
+    let (pairs, rest) = args[1..].as_chunks::<2>();
+    if !rest.is_empty() {
+        if cx.has(v(7, 0)) {
+            return cx.arity(name);
+        }
+        return Err("ERR wrong number of arguments for MSET");
+    }
+    if only_new && pairs.iter().any(|[key, _]| cx.get(key).is_some()) {
+        cx.out.int(0);
+        return Ok(());
+    }
+    for [key, value] in pairs {
+        cx.put(key, Value::string(value));
+    }
+    if only_new {
+        cx.out.int(1);
+    } else {
+        cx.out.ok();
+    }
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! What a command works on.
+
+use hotshell_plugin_api::buffer::Out;
+use hotshell_plugin_api::collections::Bytes;
+use hotshell_plugin_api::ctx::ClientId;
+
+use crate::errors;
+use crate::keyspace;
+use crate::number;
+use crate::reply::Reply;
+use crate::services::Services;
+use crate::state::{Db, Ready, SESSION_DIRTY, Session, State};
+use crate::table::{Level, Table};
+use crate::value::{List, Value};
+
+/// How a command ended: it wrote its reply, or this error is the reply.
+pub type Outcome = Result<(), &'static str>;
+
+/// What becomes of the client after the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// Its next request.
+    Next,
+    /// It waits.
+    Block,
+    /// It is closed when everything is sent.
+    Close,
+}
+
+/// One request's view of the server. Built anew for each call.
+pub struct Cx<'a> {
+    /// The server's state.
+    pub state: &'a mut State,
+    /// The client's session.
+    pub session: &'a mut Session,
+    /// The client's output.
+    pub out: Out<'a>,
+    /// The shell.
+    pub shell: &'a mut dyn Services,
+    /// The version's commands.
+    pub table: &'static Table,
+    /// The client.
+    pub client: ClientId,
+    /// Wall clock, milliseconds since the Unix epoch.
+    pub now: u64,
+    /// What becomes of the client.
+    pub after: After,
+    /// Whether EXEC runs this command: nothing blocks then.
+    pub in_exec: bool,
+}
+
+impl Cx<'_> {
+    /// The selected database.
+    #[inline(always)]
+    pub fn db(&mut self) -> &mut Db {
+        self.state.db(self.session.db)
+    }
+
+    /// Whether this version has what a Redis of this level brought.
+    #[inline]
+    pub fn has(&self, level: Level) -> bool {
+        self.table.has(level)
+    }
+
+    /// Removes the key if its time is over. To be called before a key is looked at.
+    #[inline(always)]
+    pub fn refresh(&mut self, key: &[u8]) {
+        self.refresh_in(self.session.db, key);
+    }
+
+    /// [`Cx::refresh`] in another database.
+    #[inline(always)]
+    pub fn refresh_in(&mut self, db: u32, key: &[u8]) {
+        if !self.state.db(db).expires.is_empty() {
+            self.expire(db, key);
+        }
+    }
+
+    fn expire(&mut self, db: u32, key: &[u8]) {
+        let now = self.now;
+        let space = self.state.db(db);
+        let flagged = space.keys.get(key).is_some_and(Value::expires);
+        if flagged && space.expires.get(key).is_some_and(|&at| at <= now) {
+            space.remove(key);
+            self.state.stats.expired += 1;
+            self.touch_in(db, key);
+        }
+    }
+
+    /// The value of a key that is not past its time.
+    #[inline]
+    pub fn get(&mut self, key: &[u8]) -> Option<&Value> {
+        self.refresh(key);
+        self.db().keys.get(key)
+    }
+
+    /// [`Cx::get`], to be changed; call [`Cx::touch`] after it.
+    #[inline]
+    pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut Value> {
+        self.refresh(key);
+        self.db().keys.get_mut(key)
+    }
+
+    /// The list at a key.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn list(&mut self, key: &[u8]) -> Result<Option<&mut List>, &'static str> {
+        match self.get_mut(key) {
+            None => Ok(None),
+            Some(Value::List(_, list)) => Ok(Some(list)),
+            Some(_) => Err(errors::WRONG_TYPE),
+        }
+    }
+
+    /// Tells those who WATCH the key that it changed. Cheap when nobody watches.
+    #[inline(always)]
+    pub fn touch(&mut self, key: &[u8]) {
+        self.touch_in(self.session.db, key);
+    }
+
+    /// [`Cx::touch`] in another database.
+    #[inline(always)]
+    pub fn touch_in(&mut self, db: u32, key: &[u8]) {
+        if !self.state.db(db).watchers.is_empty() {
+            self.tell_watchers(db, key);
+        }
+    }
+
+    #[cold]
+    fn tell_watchers(&mut self, db: u32, key: &[u8]) {
+        let watchers = self.state.db(db).watchers.get(key);
+        for &id in watchers.into_iter().flatten() {
+            if id == self.client {
+                self.session.flags |= SESSION_DIRTY;
+            } else if let Some(session) = self.shell.session_of(id) {
+                session.flags |= SESSION_DIRTY;
+            }
+        }
+    }
+
+    /// Removes a key and tells watchers. False when it was not there.
+    pub fn delete(&mut self, key: &[u8]) -> bool {
+        self.refresh(key);
+        let found = self.db().remove(key).is_some();
+        if found {
+            self.touch(key);
+        }
+        found
+    }
+
+    /// Sets a key, without a time to live, and tells watchers.
+    pub fn put(&mut self, key: &[u8], value: Value) {
+        self.put_in(self.session.db, key, value);
+    }
+
+    /// [`Cx::put`] in another database.
+    pub fn put_in(&mut self, db: u32, key: &[u8], value: Value) {
+        let list = matches!(value, Value::List(..));
+        self.state.db(db).put(key, value);
+        self.touch_in(db, key);
+        if list {
+            self.signal(db, key);
+        }
+    }
+
+    /// Sets when a key ends.
+    pub fn set_expiry(&mut self, key: &[u8], at_ms: u64) {
+        if self.db().set_expiry(key, at_ms) {
+            self.shell.wake_at(self.now + keyspace::CYCLE_MS);
+        }
+    }
+
+    /// A key got elements: who waits for it is served after this request.
+    #[inline(always)]
+    pub fn signal(&mut self, db: u32, key: &[u8]) {
+        let waiting = &self.state.db(db).waiting;
+        if !waiting.is_empty() && waiting.contains_key(key) {
+            self.state.ready.push_back(Ready { db, key: Bytes::from(key) });
+        }
+    }
+
+    /// Writes an error that needs formatting.
+    pub fn error(&mut self, text: &str) -> Outcome {
+        self.state.stats.errors += 1;
+        self.out.error(text);
+        Ok(())
+    }
+
+    /// The arity error of the command.
+    pub fn arity(&mut self, name: &str) -> Outcome {
+        self.error(&format!("ERR wrong number of arguments for '{name}' command"))
+    }
+}
+
+/// An argument as integer.
+///
+/// # Errors
+/// When it is none.
+#[inline]
+pub fn int(arg: &[u8]) -> Result<i64, &'static str> {
+    number::parse_i64(arg).ok_or(errors::NOT_AN_INTEGER)
+}
+
+/// Whether an argument is this word, in any case.
+#[inline]
+pub fn is(arg: &[u8], word: &str) -> bool {
+    arg.eq_ignore_ascii_case(word.as_bytes())
+}

@@ -1,0 +1,242 @@
+//! From a request to its command: unknown names, arity, MULTI, the subscribed mode.
+
+use hotshell_plugin_api::collections::Bytes;
+
+use crate::blocking;
+use crate::cx::{After, Cx, Outcome, is};
+use crate::errors;
+use crate::flags::Flags;
+use crate::reply::Reply;
+use crate::resp::{self, Args, Front};
+use crate::state::{SESSION_DIRTY, SESSION_FAILED, SESSION_MULTI};
+use crate::table::{Level, Row, Run};
+
+/// Executes one request; `request` is its text, for MULTI.
+#[inline]
+pub fn request(cx: &mut Cx<'_>, args: &[&[u8]], request: &[u8]) {
+    match cx.table.find(args[0]) {
+        Some(row) if row.takes(args.len()) => {
+            if !row.subs.is_empty() && !container(cx, row, args) {
+                return;
+            }
+            let ordinary =
+                cx.session.flags & SESSION_MULTI == 0 && cx.session.subscriptions.is_none();
+            if ordinary {
+                run(cx, row, args);
+            } else {
+                run_in_mode(cx, row, args, request);
+            }
+        }
+        other => reject(cx, other, args),
+    }
+    if !cx.state.ready.is_empty() {
+        blocking::serve(cx.state, cx.shell);
+    }
+}
+
+/// Runs a command whose arity was checked.
+#[inline(always)]
+fn run(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]]) {
+    cx.state.stats.commands += 1;
+    let run = if row.subs.is_empty() { row.run } else { sub_run(cx, row, args) };
+    if let Err(text) = run(cx, args) {
+        cx.state.stats.errors += 1;
+        cx.out.error(text);
+    }
+}
+
+/// Looks up the subcommand before anything is queued, as Redis 7. False when it was refused.
+#[cold]
+fn container(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]]) -> bool {
+    let (Some(word), true) = (args.get(1), cx.has(Level::of(7, 0, 0))) else { return true };
+    let text = match row.sub(word, cx.table.redis) {
+        Some(sub) if sub.takes(args.len()) => return true,
+        Some(sub) => {
+            format!("ERR wrong number of arguments for '{}|{}' command", row.name, sub.name)
+        }
+        None => {
+            let word = String::from_utf8_lossy(&word[..word.len().min(128)]);
+            let upper = row.name.to_ascii_uppercase();
+            format!("ERR unknown subcommand '{word}'. Try {upper} HELP.")
+        }
+    };
+    refuse(cx, Some(row), &text);
+    false
+}
+
+/// What a container runs for these arguments.
+#[cold]
+fn sub_run(cx: &Cx<'_>, row: &'static Row, args: &[&[u8]]) -> Run {
+    let Some(word) = args.get(1) else { return row.run };
+    match row.sub(word, cx.table.redis) {
+        Some(sub) if sub.takes(args.len()) => sub.run,
+        _ => old_error,
+    }
+}
+
+/// The errors of Redis 4 for subcommands, which it looks up when the command is run.
+fn old_error(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let word = String::from_utf8_lossy(args.get(1).copied().unwrap_or_default()).into_owned();
+    match String::from_utf8_lossy(args[0]).to_ascii_lowercase().as_str() {
+        "client" => {
+            Err("ERR Syntax error, try CLIENT (LIST | KILL | GETNAME | SETNAME | PAUSE | REPLY)")
+        }
+        "config" => Err("ERR CONFIG subcommand must be one of GET, SET, RESETSTAT, REWRITE"),
+        "object" => Err("ERR Syntax error. Try OBJECT (refcount|encoding|idletime|freq)"),
+        "command" => Err("ERR Unknown subcommand or wrong number of arguments."),
+        name => {
+            let name = name.to_ascii_uppercase();
+            cx.error(&format!(
+                "ERR Unknown {name} subcommand or wrong number of arguments for '{word}'"
+            ))
+        }
+    }
+}
+
+/// HELP of a container: its subcommands.
+pub fn help(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let Some(row) = cx.table.find(args[0]) else { return Err(errors::SYNTAX) };
+    let level = cx.table.redis;
+    let names = row.subs.iter().filter(|sub| sub.since <= level);
+    let names: Vec<String> = names.map(|sub| sub.name.to_ascii_uppercase()).collect();
+    cx.out.array(names.len() + 1);
+    let upper = row.name.to_ascii_uppercase();
+    cx.out.simple(&format!("{upper} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    names.iter().for_each(|name| cx.out.simple(name));
+    Ok(())
+}
+
+#[cold]
+fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]], request: &[u8]) {
+    let subscribed = cx.session.subscribed() > 0;
+    if subscribed && !row.flags.has(Flags::IN_SUBSCRIBED) {
+        let text = if cx.has(Level::of(7, 0, 0)) {
+            let name = full_name(row, args);
+            format!(
+                "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
+                 RESET are allowed in this context"
+            )
+        } else {
+            "ERR only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT allowed in this context"
+                .to_owned()
+        };
+        return refuse(cx, Some(row), &text);
+    }
+    if cx.session.in_multi() && !row.flags.has(Flags::AT_ONCE) {
+        if row.flags.has(Flags::NO_MULTI) {
+            return refuse(cx, Some(row), "ERR Command not allowed inside a transaction");
+        }
+        cx.session.queue.push(Bytes::from(request));
+        cx.out.put(b"+QUEUED\r\n");
+        return;
+    }
+    run(cx, row, args);
+}
+
+/// The name with the subcommand's, as Redis 7 has it: `config|get`.
+fn full_name(row: &Row, args: &[&[u8]]) -> String {
+    let sub = args.get(1).and_then(|word| row.subs.iter().find(|sub| is(word, sub.name)));
+    sub.map_or(row.name.to_owned(), |sub| format!("{}|{}", row.name, sub.name))
+}
+
+/// Refuses a request that names no command, or has the wrong number of arguments.
+#[cold]
+fn reject(cx: &mut Cx<'_>, row: Option<&'static Row>, args: &[&[u8]]) {
+    let text = match row {
+        Some(row) => format!("ERR wrong number of arguments for '{}' command", row.name),
+        None => unknown(cx, args),
+    };
+    refuse(cx, row, &text);
+}
+
+/// Answers with an error in place of a command, which spoils a transaction; EXEC itself ends it.
+fn refuse(cx: &mut Cx<'_>, row: Option<&'static Row>, text: &str) {
+    if row.is_some_and(|row| row.name == "exec") && cx.has(Level::of(6, 2, 0)) {
+        discard(cx);
+        let text = text.strip_prefix("ERR ").unwrap_or(text);
+        let _ = cx.error(&format!("EXECABORT Transaction discarded because of: {text}"));
+        return;
+    }
+    fail_transaction(cx);
+    let _ = cx.error(text);
+}
+
+fn unknown(cx: &Cx<'_>, args: &[&[u8]]) -> String {
+    let name = String::from_utf8_lossy(&args[0][..args[0].len().min(128)]);
+    if !cx.has(Level::of(5, 0, 0)) {
+        return format!("ERR unknown command '{name}'");
+    }
+    let mut rest = String::new();
+    for arg in &args[1..] {
+        if rest.len() >= 128 {
+            break;
+        }
+        let arg = &arg[..arg.len().min(128 - rest.len())];
+        rest.push_str(&format!("'{}' ", String::from_utf8_lossy(arg)));
+    }
+    format!("ERR unknown command '{name}', with args beginning with: {rest}")
+}
+
+/// A request that cannot be queued spoils the transaction.
+fn fail_transaction(cx: &mut Cx<'_>) {
+    if cx.session.in_multi() {
+        cx.session.flags |= SESSION_FAILED;
+    }
+}
+
+/// Runs what was queued since MULTI, and writes the array of replies.
+pub fn exec(cx: &mut Cx<'_>) {
+    let queue = core::mem::take(&mut cx.session.queue);
+    cx.session.flags &= !(SESSION_MULTI | SESSION_DIRTY | SESSION_FAILED);
+    unwatch(cx);
+    cx.in_exec = true;
+    cx.out.array(queue.len());
+    for request in &queue {
+        exec_one(cx, request);
+    }
+    cx.in_exec = false;
+}
+
+fn exec_one(cx: &mut Cx<'_>, request: &[u8]) {
+    let mut args = Args::new();
+    let words;
+    let inline: Vec<&[u8]>;
+    let args = match resp::parse(request, &mut args) {
+        Front::Request(_) => args.as_slice(),
+        _ => {
+            words = crate::inline::parse(request);
+            let crate::inline::Line::Words(words, _) = &words else { return };
+            inline = words.iter().map(Vec::as_slice).collect();
+            &inline
+        }
+    };
+    // A version that was switched to in the middle may know the command no more.
+    match cx.table.find(args[0]) {
+        Some(row) if row.takes(args.len()) => run(cx, row, args),
+        other => reject(cx, other, args),
+    }
+    if cx.after == After::Block {
+        cx.after = After::Next;
+    }
+}
+
+/// Forgets the queue of MULTI.
+pub fn discard(cx: &mut Cx<'_>) {
+    cx.session.queue = Default::default();
+    cx.session.flags &= !(SESSION_MULTI | SESSION_DIRTY | SESSION_FAILED);
+    unwatch(cx);
+}
+
+/// Takes the client off the watchers of all keys it watches.
+pub fn unwatch(cx: &mut Cx<'_>) {
+    for watched in core::mem::take(&mut cx.session.watched) {
+        let watchers = &mut cx.state.db(watched.db).watchers;
+        if let Some(ids) = watchers.get_mut(&watched.key) {
+            ids.retain(|&id| id != cx.client);
+            if ids.is_empty() {
+                watchers.remove(&watched.key);
+            }
+        }
+    }
+    cx.session.flags &= !SESSION_DIRTY;
+}

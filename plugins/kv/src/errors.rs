@@ -1,0 +1,26 @@
+//! Texts of errors that several commands share; to the letter as in Redis.
+
+/// The key holds another type.
+pub const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
+/// Not a 64-bit integer.
+pub const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
+/// A negative number where none may be.
+pub const NOT_POSITIVE: &str = "ERR value is out of range, must be positive";
+/// Not a float.
+pub const NOT_A_FLOAT: &str = "ERR value is not a valid float";
+/// Options that do not fit.
+pub const SYNTAX: &str = "ERR syntax error";
+/// The key must exist.
+pub const NO_SUCH_KEY: &str = "ERR no such key";
+/// An offset below zero.
+pub const OFFSET: &str = "ERR offset is out of range";
+/// Beyond 64 bits.
+pub const OVERFLOW: &str = "ERR increment or decrement would overflow";
+/// Beyond all floats.
+pub const NOT_FINITE: &str = "ERR increment would produce NaN or Infinity";
+/// Longer than a bulk string may be.
+pub const TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+/// SELECT beyond the databases.
+pub const DB_RANGE: &str = "ERR DB index is out of range";
+/// SCAN's cursor.
+pub const CURSOR: &str = "ERR invalid cursor";

@@ -1,0 +1,69 @@
+//! What commands do to the server, as flags with Redis' names.
+
+/// A set of flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flags(u32);
+
+macro_rules! flags {
+    ($($name:ident = $bit:literal, $text:literal, $doc:literal;)*) => {
+        impl Flags {
+            $(#[doc = $doc] pub const $name: Self = Self(1 << $bit);)*
+            const ALL: &'static [(Self, &'static str)] = &[$((Self::$name, $text)),*];
+        }
+    };
+}
+
+flags! {
+    WRITE = 0, "write", "May change data.";
+    READONLY = 1, "readonly", "Reads data.";
+    DENYOOM = 2, "denyoom", "May need more memory.";
+    ADMIN = 3, "admin", "For admins.";
+    PUBSUB = 4, "pubsub", "About channels.";
+    NOSCRIPT = 5, "noscript", "Not from scripts.";
+    BLOCKING = 6, "blocking", "May make the client wait.";
+    LOADING = 7, "loading", "Also while data is loaded.";
+    STALE = 8, "stale", "Also on a stale replica.";
+    SKIP_MONITOR = 9, "skip_monitor", "Not shown by MONITOR.";
+    FAST = 10, "fast", "O(1) or O(log n).";
+    NO_AUTH = 11, "no_auth", "Without authentication.";
+    ALLOW_BUSY = 12, "allow_busy", "Also while a script is busy.";
+    NO_MULTI = 13, "no_multi", "Not inside MULTI.";
+    RANDOM = 14, "random", "Answers differ from call to call.";
+    IN_SUBSCRIBED = 15, "", "Allowed while the client is subscribed.";
+    AT_ONCE = 16, "", "Executed inside MULTI instead of queued.";
+}
+
+impl Flags {
+    /// None.
+    pub const NONE: Self = Self(0);
+
+    /// Both sets.
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all flags of `other` are set.
+    #[inline(always)]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Redis' names of the flags; those of our own have none.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let set = Self::ALL.iter().filter(move |(flag, _)| self.has(*flag));
+        set.map(|(_, name)| *name).filter(|name| !name.is_empty())
+    }
+}
+
+/// Flags that many rows share.
+pub const WRITE: Flags = Flags::WRITE.or(Flags::DENYOOM);
+/// Writes, and is fast.
+pub const WRITE_FAST: Flags = WRITE.or(Flags::FAST);
+/// Removes data, and is fast.
+pub const REMOVE_FAST: Flags = Flags::WRITE.or(Flags::FAST);
+/// Reads.
+pub const READ: Flags = Flags::READONLY;
+/// Reads, and is fast.
+pub const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);
+/// Of the connection.
+pub const CONNECTION: Flags = Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE);

@@ -1,0 +1,157 @@
+//! Inline requests: a line of words, as typed into `nc`. Quotes and escapes are Redis'
+//! (`sdssplitargs`).
+
+use crate::resp::MAX_LINE;
+
+/// What stands at the front of input that does not begin with `*`.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Words, and the bytes they took. No words: nothing is asked for.
+    Words(Vec<Vec<u8>>, usize),
+    /// The line has no end yet.
+    More,
+    /// The text of the protocol error.
+    Broken(&'static str),
+}
+
+/// Takes the first line of `input` apart.
+pub fn parse(input: &[u8]) -> Line {
+    let Some(end) = input.iter().position(|&b| b == b'\n') else {
+        let too_long = input.len() > MAX_LINE;
+        return if too_long { Line::Broken("too big inline request") } else { Line::More };
+    };
+    let line = input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]);
+    match split(line) {
+        Some(words) => Line::Words(words, end + 1),
+        None => Line::Broken("unbalanced quotes in request"),
+    }
+}
+
+fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut words = Vec::new();
+    let mut at = 0;
+    loop {
+        while line.get(at).is_some_and(|&b| is_space(b)) {
+            at += 1;
+        }
+        if matches!(line.get(at), None | Some(0)) {
+            return Some(words);
+        }
+        let (word, next) = word(line, at)?;
+        words.push(word);
+        at = next;
+    }
+}
+
+/// The word that starts at `at`, and where it ends; `None` when a quote is not closed or is followed
+/// by something other than a space.
+fn word(line: &[u8], mut at: usize) -> Option<(Vec<u8>, usize)> {
+    let mut word = Vec::new();
+    loop {
+        match line.get(at) {
+            None | Some(0) => return Some((word, at)),
+            Some(&b) if is_space(b) => return Some((word, at)),
+            Some(b'"') => {
+                at = double_quoted(line, at + 1, &mut word)?;
+                return closed(line, at).then_some((word, at));
+            }
+            Some(b'\'') => {
+                at = single_quoted(line, at + 1, &mut word)?;
+                return closed(line, at).then_some((word, at));
+            }
+            Some(&b) => {
+                word.push(b);
+                at += 1;
+            }
+        }
+    }
+}
+
+fn closed(line: &[u8], at: usize) -> bool {
+    line.get(at).is_none_or(|&b| is_space(b))
+}
+
+fn double_quoted(line: &[u8], mut at: usize, word: &mut Vec<u8>) -> Option<usize> {
+    loop {
+        match *line.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => {
+                let escaped = *line.get(at + 1)?;
+                let digit = |i| line.get(i).and_then(|&b| char::from(b).to_digit(16));
+                if let (b'x', Some(high), Some(low)) = (escaped, digit(at + 2), digit(at + 3)) {
+                    word.push((high * 16 + low) as u8);
+                    at += 4;
+                    continue;
+                }
+                word.push(match escaped {
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'b' => 8,
+                    b'a' => 7,
+                    other => other,
+                });
+                at += 2;
+            }
+            b => {
+                word.push(b);
+                at += 1;
+            }
+        }
+    }
+}
+
+fn single_quoted(line: &[u8], mut at: usize, word: &mut Vec<u8>) -> Option<usize> {
+    loop {
+        match *line.get(at)? {
+            b'\'' => return Some(at + 1),
+            b'\\' if line.get(at + 1) == Some(&b'\'') => {
+                word.push(b'\'');
+                at += 2;
+            }
+            b => {
+                word.push(b);
+                at += 1;
+            }
+        }
+    }
+}
+
+/// C's `isspace` in the C locale.
+fn is_space(b: u8) -> bool {
+    matches!(b, b' ' | 9..=13)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &[u8]) -> Vec<Vec<u8>> {
+        match parse(line) {
+            Line::Words(words, _) => words,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn words_quotes_and_escapes() {
+        assert_eq!(words(b"  set  a b\r\n"), [b"set".to_vec(), b"a".to_vec(), b"b".to_vec()]);
+        assert_eq!(
+            words(b"x \"a\\x41\\n\\q\" 'it\\'s'\n")[1..],
+            [b"aA\nq".to_vec(), b"it's".to_vec()]
+        );
+        assert_eq!(words(b"a\"b c\"\n"), [b"ab c".to_vec()]);
+        assert_eq!(words(b"\r\n"), Vec::<Vec<u8>>::new());
+        assert_eq!(words(b"\"\"\n"), [b"".to_vec()]);
+    }
+
+    #[test]
+    fn broken_lines() {
+        let quotes = Line::Broken("unbalanced quotes in request");
+        assert_eq!(parse(b"set \"a\n"), quotes);
+        assert_eq!(parse(b"set 'a\n"), quotes);
+        assert_eq!(parse(b"set \"a\"b\n"), quotes);
+        assert_eq!(parse(b"get"), Line::More);
+        assert_eq!(parse(&[b'a'; MAX_LINE + 1]), Line::Broken("too big inline request"));
+    }
+}

@@ -1,0 +1,175 @@
+//! One database: keys, their times to live, and how they end.
+
+use hotshell_plugin_api::collections::{Bytes, HashMap, Vec};
+use hotshell_plugin_api::state::StateType;
+
+use crate::services::Services;
+use crate::state::{DATABASES, Db, SESSION_DIRTY, State};
+use crate::value::{HEAD_EXPIRES, Value};
+
+/// Time between two expiry cycles, milliseconds.
+pub const CYCLE_MS: u64 = 100;
+/// Time until the next cycle when the last one ran out of time, milliseconds.
+const BUSY_CYCLE_MS: u64 = 10;
+/// Most time a tick may take for each of its two jobs, nanoseconds.
+const BUDGET_NS: u64 = 200_000;
+/// Keys with a time to live that are looked at in a row.
+const SAMPLE: usize = 20;
+/// Entries of a flushed keyspace that are freed in a row.
+const BURY: usize = 256;
+
+impl Db {
+    /// Sets a key, without a time to live. O(1).
+    #[inline]
+    pub fn put(&mut self, key: &[u8], value: Value) {
+        match self.keys.get_mut(key) {
+            Some(old) => {
+                let expires = old.expires();
+                *old = value;
+                if expires {
+                    self.expires.remove(key);
+                }
+            }
+            None => {
+                self.keys.insert(Bytes::from(key), value);
+            }
+        }
+    }
+
+    /// Sets a string, in place where there is one. O(length).
+    #[inline]
+    pub fn put_string(&mut self, key: &[u8], bytes: &[u8]) {
+        match self.keys.get_mut(key) {
+            Some(old) => {
+                let expires = old.expires();
+                old.set_string(bytes);
+                if expires {
+                    self.expires.remove(key);
+                }
+            }
+            None => {
+                self.keys.insert(Bytes::from(key), Value::string(bytes));
+            }
+        }
+    }
+
+    /// Removes a key with its time to live. O(1), apart from freeing the value.
+    pub fn remove(&mut self, key: &[u8]) -> Option<Value> {
+        let value = self.keys.remove(key)?;
+        if value.expires() {
+            self.expires.remove(key);
+        }
+        Some(value)
+    }
+
+    /// When a key ends, if it does.
+    pub fn expiry(&self, key: &[u8]) -> Option<u64> {
+        let expires = self.keys.get(key)?.expires();
+        if expires { self.expires.get(key).copied() } else { None }
+    }
+
+    /// Sets when a key ends. False when there is no such key.
+    pub fn set_expiry(&mut self, key: &[u8], at_ms: u64) -> bool {
+        let Some(value) = self.keys.get_mut(key) else { return false };
+        value.head_mut().flags |= HEAD_EXPIRES;
+        match self.expires.get_mut(key) {
+            Some(at) => *at = at_ms,
+            None => {
+                self.expires.insert(Bytes::from(key), at_ms);
+            }
+        }
+        true
+    }
+
+    /// Lets a key live for ever. False when it does already, or is not there.
+    pub fn persist(&mut self, key: &[u8]) -> bool {
+        match self.keys.get_mut(key) {
+            Some(value) if value.expires() => {
+                value.head_mut().flags &= !HEAD_EXPIRES;
+                self.expires.remove(key);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl State {
+    /// Empties a database: its keys go to the graveyard. O(1), and O(n) of the keys that are watched.
+    pub fn flush(&mut self, db: u32) {
+        let db = &mut self.dbs[db as usize];
+        let keys = core::mem::take(&mut db.keys);
+        let expires = core::mem::take(&mut db.expires);
+        if keys.len() > BURY {
+            self.graveyard.push(keys);
+            self.expiry_graves.push(expires);
+        }
+    }
+
+    /// Whether something that was flushed is not freed yet.
+    pub fn has_graves(&self) -> bool {
+        !self.graveyard.is_empty() || !self.expiry_graves.is_empty()
+    }
+
+    /// Frees some of what was flushed. True while some is left.
+    pub fn bury(&mut self, shell: &mut dyn Services) -> bool {
+        let until = shell.monotonic_ns_now() + BUDGET_NS;
+        while self.has_graves() && shell.monotonic_ns_now() < until {
+            bury_some(&mut self.graveyard);
+            bury_some(&mut self.expiry_graves);
+        }
+        self.has_graves()
+    }
+
+    /// One cycle of active expiry: looks at random keys with a time to live, database by database,
+    /// and stays with one as long as many of them are due (as Redis 4, `activeExpireCycle`). Answers in
+    /// how many milliseconds the next cycle is wanted.
+    pub fn expire_cycle(&mut self, shell: &mut dyn Services, now: u64) -> Option<u64> {
+        let until = shell.monotonic_ns_now() + BUDGET_NS;
+        for _ in 0..DATABASES {
+            let db = self.expiry_db % DATABASES as u32;
+            loop {
+                let due = self.expire_sample(shell, db, now);
+                if shell.monotonic_ns_now() >= until {
+                    return Some(BUSY_CYCLE_MS);
+                }
+                if due <= SAMPLE / 4 {
+                    break;
+                }
+            }
+            self.expiry_db = db + 1;
+        }
+        self.dbs.iter().any(|db| !db.expires.is_empty()).then_some(CYCLE_MS)
+    }
+
+    /// Looks at a few random keys with a time to live; answers how many were due.
+    fn expire_sample(&mut self, shell: &mut dyn Services, db: u32, now: u64) -> usize {
+        let mut due = 0;
+        for _ in 0..SAMPLE {
+            let space = &mut self.dbs[db as usize];
+            let Some((key, &at)) = space.expires.random_entry(|| shell.random()) else { break };
+            if at > now {
+                continue;
+            }
+            let key = key.clone();
+            space.remove(&key);
+            for &id in space.watchers.get(&key).into_iter().flatten() {
+                if let Some(session) = shell.session_of(id) {
+                    session.flags |= SESSION_DIRTY;
+                }
+            }
+            self.stats.expired += 1;
+            due += 1;
+        }
+        due
+    }
+}
+
+fn bury_some<V: StateType>(graves: &mut Vec<HashMap<Bytes, V>>) {
+    if let Some(grave) = graves.last_mut() {
+        grave.take_some(BURY, |key, value| drop((key, value)));
+        if grave.is_empty() {
+            graves.pop();
+        }
+    }
+}

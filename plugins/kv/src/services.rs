@@ -1,0 +1,69 @@
+//! The shell's services, without the type of the plugin version that calls them: commands are
+//! compiled once, for all versions.
+
+use hotshell_plugin_api::abi::{ClientInfo, ServerInfo};
+use hotshell_plugin_api::buffer::Out;
+use hotshell_plugin_api::ctx::{ClientId, Level, Shell};
+use hotshell_plugin_api::plugin::Plugin;
+
+use crate::state::Session;
+
+/// What commands need of [`Shell`]; see there.
+#[allow(missing_docs, reason = "the methods are those of Shell")]
+pub trait Services {
+    fn random(&mut self) -> u64;
+    fn monotonic_ns_now(&self) -> u64;
+    fn wake_at(&mut self, unix_ms: u64);
+    fn send_many(&mut self, clients: &[ClientId], bytes: &[u8]) -> usize;
+    fn out_of(&mut self, client: ClientId) -> Option<Out<'_>>;
+    fn session_of(&mut self, client: ClientId) -> Option<&mut Session>;
+    fn resume(&mut self, client: ClientId) -> bool;
+    fn close(&mut self, client: ClientId) -> bool;
+    fn client_info(&self, client: ClientId) -> Option<ClientInfo>;
+    fn client_ids(&self) -> Vec<ClientId>;
+    fn server_info(&self) -> ServerInfo;
+    fn log(&self, level: Level, text: &str);
+    fn stop(&mut self);
+}
+
+impl<P: Plugin<Session = Session>> Services for Shell<'_, P> {
+    fn random(&mut self) -> u64 {
+        Shell::random(self)
+    }
+    fn monotonic_ns_now(&self) -> u64 {
+        Shell::monotonic_ns_now(self)
+    }
+    fn wake_at(&mut self, unix_ms: u64) {
+        Shell::wake_at(self, unix_ms);
+    }
+    fn send_many(&mut self, clients: &[ClientId], bytes: &[u8]) -> usize {
+        Shell::send_many(self, clients, bytes)
+    }
+    fn out_of(&mut self, client: ClientId) -> Option<Out<'_>> {
+        Shell::out_of(self, client)
+    }
+    fn session_of(&mut self, client: ClientId) -> Option<&mut Session> {
+        Shell::session_of(self, client)
+    }
+    fn resume(&mut self, client: ClientId) -> bool {
+        Shell::resume(self, client)
+    }
+    fn close(&mut self, client: ClientId) -> bool {
+        Shell::close(self, client)
+    }
+    fn client_info(&self, client: ClientId) -> Option<ClientInfo> {
+        Shell::client_info(self, client)
+    }
+    fn client_ids(&self) -> Vec<ClientId> {
+        self.clients().collect()
+    }
+    fn server_info(&self) -> ServerInfo {
+        Shell::server_info(self)
+    }
+    fn log(&self, level: Level, text: &str) {
+        Shell::log(self, level, text);
+    }
+    fn stop(&mut self) {
+        Shell::stop(self);
+    }
+}

@@ -1,0 +1,157 @@
+//! What a key can hold.
+
+use hotshell_plugin_api::collections::{Box, Bytes, VecDeque};
+use hotshell_plugin_api::state;
+
+use crate::number::{self, Digits};
+
+/// A value with its header, 24 bytes: a tag byte, seven bytes of [`Head`], 16 bytes of payload. Large
+/// kinds live in boxes, so that further kinds leave the size as it is.
+#[state]
+#[derive(Debug)]
+pub enum Value {
+    /// A string that is the decimal form of an integer.
+    Int(Head, i64),
+    /// Any other string.
+    Str(Head, Bytes),
+    /// A list.
+    List(Head, Box<List>),
+}
+
+const _: () = assert!(size_of::<Value>() == 24);
+
+/// What is known about a key beside its value.
+#[state]
+#[derive(Debug, Clone, Copy)]
+pub struct Head {
+    /// See the `HEAD_*` bits.
+    pub flags: u8,
+    /// Time or frequency of the last accesses, for eviction; not kept yet.
+    pub access: [u8; 3],
+    /// Reserved, zero.
+    pub spare: [u8; 3],
+}
+
+/// The key has a time to live, which is in [`crate::state::Db::expires`].
+pub const HEAD_EXPIRES: u8 = 1;
+/// A string that was changed in place: OBJECT ENCODING says `raw` whatever its length.
+pub const HEAD_RAW: u8 = 2;
+
+/// A list.
+#[state]
+#[derive(Debug)]
+pub struct List {
+    /// Its elements, head first. Never empty in the keyspace.
+    pub items: VecDeque<Bytes>,
+}
+
+/// Longest string that Redis keeps in one block with its header.
+const EMBSTR: usize = 44;
+
+impl Value {
+    /// A string, kept as an integer when it is the decimal form of one.
+    #[inline]
+    pub fn string(bytes: &[u8]) -> Self {
+        match number::parse_i64(bytes) {
+            Some(n) => Self::int(n),
+            None => Self::Str(Head::default(), Bytes::from(bytes)),
+        }
+    }
+
+    /// A string that is kept as it is, as after APPEND.
+    pub fn raw(bytes: Bytes) -> Self {
+        Self::Str(Head { flags: HEAD_RAW, ..Head::default() }, bytes)
+    }
+
+    /// An integer.
+    #[inline]
+    pub fn int(n: i64) -> Self {
+        Self::Int(Head::default(), n)
+    }
+
+    /// An empty list, to be filled.
+    pub fn list() -> Self {
+        Self::List(Head::default(), Box::new(List::default()))
+    }
+
+    /// The header.
+    #[inline(always)]
+    pub fn head(&self) -> &Head {
+        match self {
+            Self::Int(head, _) | Self::Str(head, _) | Self::List(head, _) => head,
+        }
+    }
+
+    /// The header, to be changed.
+    #[inline(always)]
+    pub fn head_mut(&mut self) -> &mut Head {
+        match self {
+            Self::Int(head, _) | Self::Str(head, _) | Self::List(head, _) => head,
+        }
+    }
+
+    /// Whether the key has a time to live.
+    #[inline(always)]
+    pub fn expires(&self) -> bool {
+        self.head().flags & HEAD_EXPIRES != 0
+    }
+
+    /// The string's bytes; `None` when it is no string.
+    #[inline]
+    pub fn text<'a>(&'a self, digits: &'a mut Digits) -> Option<&'a [u8]> {
+        match self {
+            Self::Str(_, bytes) => Some(bytes),
+            Self::Int(_, n) => Some(digits.signed(*n)),
+            Self::List(..) => None,
+        }
+    }
+
+    /// Sets a string in place, reusing the memory if it fits about.
+    #[inline]
+    pub fn set_string(&mut self, bytes: &[u8]) {
+        if let Self::Str(head, old) = self {
+            let fits = old.capacity() >= bytes.len() && old.capacity() <= 2 * bytes.len() + 64;
+            if fits && number::parse_i64(bytes).is_none() {
+                old.clear();
+                old.extend_from_slice(bytes);
+                head.flags = 0;
+                return;
+            }
+        }
+        *self = Self::string(bytes);
+    }
+
+    /// What TYPE answers.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Int(..) | Self::Str(..) => "string",
+            Self::List(..) => "list",
+        }
+    }
+
+    /// What OBJECT ENCODING answers.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::Int(..) => "int",
+            Self::Str(head, bytes) if head.flags & HEAD_RAW == 0 && bytes.len() <= EMBSTR => {
+                "embstr"
+            }
+            Self::Str(..) => "raw",
+            Self::List(..) => "quicklist",
+        }
+    }
+
+    /// A copy, without the time to live.
+    pub fn copy(&self) -> Self {
+        let mut copy = match self {
+            Self::Int(head, n) => Self::Int(*head, *n),
+            Self::Str(head, bytes) => Self::Str(*head, bytes.clone()),
+            Self::List(head, list) => {
+                let items = list.items.iter().cloned().collect();
+                Self::List(*head, Box::new(List { items }))
+            }
+        };
+        copy.head_mut().flags &= !HEAD_EXPIRES;
+        copy
+    }
+}

@@ -1,0 +1,109 @@
+//! A real redis-server, started for one test.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The wall clock.
+pub fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+}
+
+/// The process and its connections.
+pub struct Redis {
+    process: Child,
+    port: u16,
+    control: TcpStream,
+    clients: Vec<TcpStream>,
+}
+
+impl Redis {
+    /// Starts `redis-server` on a free port; `None` when there is none, or not version 7.0.
+    pub fn start() -> Option<Self> {
+        let version = Command::new("redis-server").arg("--version").output().ok()?;
+        if !String::from_utf8_lossy(&version.stdout).contains("v=7.0.") {
+            return None;
+        }
+        let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        let process = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .args(["--appendonly", "no", "--dir", "/tmp", "--daemonize", "no"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let control = connect_within(port, Duration::from_secs(10));
+        Some(Self { process, port, control, clients: Vec::new() })
+    }
+
+    /// Empties the server and connects so many new clients.
+    pub fn renew(&mut self, clients: usize) {
+        self.clients.clear();
+        self.sync();
+        self.round_trip(b"*1\r\n$8\r\nFLUSHALL\r\n", b"+OK\r\n");
+        for _ in 0..clients {
+            let client = TcpStream::connect(("127.0.0.1", self.port)).expect("redis accepts");
+            client.set_nodelay(true).expect("TCP_NODELAY");
+            client.set_nonblocking(true).expect("O_NONBLOCK");
+            self.clients.push(client);
+        }
+        self.sync();
+    }
+
+    /// Sends bytes as one client. A connection that redis closed takes them silently.
+    pub fn send(&mut self, client: usize, bytes: &[u8]) {
+        let _ = self.clients[client].write_all(bytes);
+    }
+
+    /// Returns when redis has read and answered what was sent before: after two round trips, since
+    /// within one turn of its loop the order of clients is open.
+    pub fn sync(&mut self) {
+        for _ in 0..2 {
+            self.round_trip(b"*1\r\n$4\r\nPING\r\n", b"+PONG\r\n");
+        }
+    }
+
+    fn round_trip(&mut self, request: &[u8], reply: &[u8]) {
+        self.control.write_all(request).expect("redis reads");
+        let mut bytes = vec![0; reply.len()];
+        self.control.read_exact(&mut bytes).expect("redis answers");
+        assert_eq!(bytes, reply);
+    }
+
+    /// What redis has sent to a client.
+    pub fn read(&mut self, client: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        let mut some = [0; 4096];
+        loop {
+            match self.clients[client].read(&mut some) {
+                Ok(0) => return all,
+                Ok(n) => all.extend_from_slice(&some[..n]),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return all,
+            }
+        }
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn connect_within(port: u16, patience: Duration) -> TcpStream {
+    let until = Instant::now() + patience;
+    loop {
+        match TcpStream::connect(("127.0.0.1", port)) {
+            Ok(stream) => {
+                stream.set_nodelay(true).expect("TCP_NODELAY");
+                return stream;
+            }
+            Err(error) if Instant::now() >= until => panic!("redis does not listen: {error}"),
+            Err(_) => std::thread::yield_now(),
+        }
+    }
+}
