@@ -315,6 +315,12 @@ impl Registry {
         });
     }
 
+    /// Hands out every image. Only for a server whose engine has ended: nothing is called any more.
+    pub fn close_down(&mut self) -> Vec<Image> {
+        self.assert_owner();
+        self.generations.iter_mut().filter_map(|generation| generation.image.take()).collect()
+    }
+
     fn find(&mut self, number: u64) -> &mut Generation {
         let mut all = self.generations.iter_mut();
         all.find(|g| g.number == number).expect("the caller has looked it up on this thread")

@@ -173,9 +173,11 @@ async fn stop(control: &Rc<Control>, signals: &mut signals::Signals) {
         .map(|handle| tokio::task::spawn_local(async move { handle.stop().await }))
         .collect();
     let all = async {
-        for task in stopping {
-            // An engine that is gone already is stopped, too.
-            let _ = task.await;
+        for (task, server) in stopping.into_iter().zip(control.servers()) {
+            // Without an answer the engine may still be in a call: its image stays.
+            if let Ok(Ok(())) = task.await {
+                control.close_down(server).await;
+            }
         }
     };
     tokio::select! {
