@@ -10,7 +10,8 @@ use crate::error::{Code, Error, Result};
 
 /// How long a host may take to say hello: its control thread never waits for anything.
 const HELLO_PATIENCE: Duration = Duration::from_secs(5);
-/// How much longer than the request's own time limit we listen, so that the host's word comes first.
+/// How much longer than the request's own time limit we listen, so that the host's word comes
+/// first.
 const GRACE: Duration = Duration::from_millis(250);
 
 /// A reply of the host.

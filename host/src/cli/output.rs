@@ -1,5 +1,5 @@
-//! What the command line prints. Whoever reads it may have gone (`hotshell list | head`): that is no
-//! failure of the verb.
+//! What the command line prints. Whoever reads it may have gone (`hotshell list | head`): that is
+//! no failure of the verb.
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,9 +1,9 @@
 //! The control thread: owns the registries of all servers and does what admins ask.
 //!
-//! One OS thread, one current-thread runtime, no locks: whatever changes a list runs here. Slow work
-//! (loading, unmapping) goes to threads of its own and comes back here to be recorded. The engines
-//! are asked through their handles, and `list` and `status` answer from the registry and from
-//! published counters, so they answer while an engine is stuck or a load runs.
+//! One OS thread, one current-thread runtime, no locks: whatever changes a list runs here. Slow
+//! work (loading, unmapping) goes to threads of its own and comes back here to be recorded. The
+//! engines are asked through their handles, and `list` and `status` answer from the registry and
+//! from published counters, so they answer while an engine is stuck or a load runs.
 
 mod gate;
 mod loads;
@@ -88,13 +88,14 @@ impl Control {
         Rc::new(Self { servers, gate, loads, started: Timestamp::now(), stop })
     }
 
-    /// Does what was asked and answers. The one way in: for the admin socket, the watcher and signals.
+    /// Does what was asked and answers. The one way in: for the admin socket, the watcher and
+    /// signals.
     ///
     /// The work runs as a task of its own: an asker that goes away cancels nothing.
     ///
     /// # Errors
-    /// Whatever the verb refuses; `TIMEOUT` when the request's own time limit passes first, and then
-    /// the work goes on.
+    /// Whatever the verb refuses; `TIMEOUT` when the request's own time limit passes first, and
+    /// then the work goes on.
     pub async fn execute(self: &Rc<Self>, request: Request) -> Result<Answer> {
         let (limit, verb) = (request.options.timeout, request.verb.name);
         let (answer, hear) = oneshot::channel();

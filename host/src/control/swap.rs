@@ -222,7 +222,8 @@ impl Control {
         Ok((switched, pass))
     }
 
-    /// Gives up every image of a server whose engine has ended, so that no staged file stays behind.
+    /// Gives up every image of a server whose engine has ended, so that no staged file stays
+    /// behind.
     pub async fn close_down(&self, server: &Server) {
         let images = server.registry.borrow_mut().close_down();
         for image in images {
