@@ -305,8 +305,9 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "max-resident",
         value: Some("N"),
-        help: "Most generations kept ready at once, the active one and the way back included",
-        of: Of::Count(|limits| &mut limits.max_resident, 2),
+        help: "Most generations kept ready at once: the active one, the way back and the permanent \
+               one included",
+        of: Of::Count(|limits| &mut limits.max_resident, 3),
     },
     Key {
         name: "max-retained",

@@ -1,9 +1,9 @@
 //! The configuration: what the flags and the file say, checked as a whole.
 //!
-//! One table of keys ([`keys::KEYS`]) feeds the flags, the file, `--check-config` and the help. Flags
-//! go before the file, the file before the defaults. A file holds host keys, and either the keys of
-//! one server, or a table `[server.NAME]` per server; the texts under `[server.NAME.config]` are the
-//! plugin's own.
+//! One table of keys ([`keys::KEYS`]) feeds the flags, the file, `--check-config` and the help.
+//! Flags go before the file, the file before the defaults. A file holds host keys, and either the
+//! keys of one server, or a table `[server.NAME]` per server; the texts under
+//! `[server.NAME.config]` are the plugin's own.
 
 mod file;
 pub mod keys;
