@@ -237,7 +237,7 @@ pub const KEYS: &[Key] = &[
                restarts it [default: never]",
         of: Of::Host(
             |host, text, _| match parse_span(text)? {
-                time if time < STUCK_AFTER => Err("it must be at least 1s".to_owned()),
+                time if time < STUCK_AFTER => Err(format!("it must be at least {STUCK_AFTER:?}")),
                 time => {
                     host.stuck_abort = Some(time);
                     Ok(())
