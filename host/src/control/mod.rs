@@ -11,7 +11,7 @@ mod probation;
 mod report;
 mod swap;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
