@@ -94,7 +94,7 @@ fn what_may_be_discarded_by_itself_is_neither_active_nor_the_way_back_nor_perman
     registry.activate(2);
     assert_eq!(registry.expendable(), Some(3));
     registry.activate(3);
-    assert_eq!(registry.expendable(), None);
+    assert_eq!(registry.expendable(), None, "1 is permanent until probation is over");
     registry.make_permanent(3);
     assert_eq!(registry.expendable(), Some(1));
     registry.discard(1).expect("available");

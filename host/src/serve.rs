@@ -71,6 +71,10 @@ async fn host(config: Config) -> Result<ExitCode> {
     let access = Access { uid: rustix::process::geteuid().as_raw(), gid };
     let accepting = admin::accept(claim.listener()?, access, control.clone());
     tokio::task::spawn_local(accepting);
+    tokio::task::spawn_local(crate::control::watchdog::run(
+        control.clone(),
+        config.host.stuck_abort,
+    ));
     for server in &config.servers {
         announce(&control, server, &claim, config.host.log_format);
         if server.watch {

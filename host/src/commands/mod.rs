@@ -190,7 +190,7 @@ const DRY_RUN: &Opt = &Opt {
 const WAIT: &Opt = &Opt {
     name: "wait",
     value: None,
-    help: "Answer at the verdict of probation; at once when there is no probation",
+    help: "Answer at the verdict of probation; at once where there is none",
     set: |options, _| {
         options.wait = true;
         Ok(())

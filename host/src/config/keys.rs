@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{HostConfig, LogFormat, ServerConfig};
-use crate::limits::Limits;
+use crate::limits::{Limits, STUCK_AFTER};
 use crate::paths::absolute;
 use crate::time::parse_duration;
 
@@ -228,6 +228,22 @@ pub const KEYS: &[Key] = &[
         of: Of::Host(
             |host, text, base| path(text, base).map(|path| host.stage_dir = Some(path)),
             |host| host.stage_dir.as_deref().and_then(quote_path),
+        ),
+    },
+    Key {
+        name: "stuck-abort",
+        value: Some("DUR"),
+        help: "End the process when a call of a plugin takes longer than this, so that a supervisor \
+               restarts it [default: never]",
+        of: Of::Host(
+            |host, text, _| match parse_span(text)? {
+                time if time < STUCK_AFTER => Err("it must be at least 1s".to_owned()),
+                time => {
+                    host.stuck_abort = Some(time);
+                    Ok(())
+                }
+            },
+            |host| host.stuck_abort.and_then(show_duration),
         ),
     },
     Key {

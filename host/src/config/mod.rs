@@ -13,6 +13,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
@@ -43,6 +44,8 @@ pub struct HostConfig {
     pub admin_group: Option<String>,
     /// Folder for private copies of plugins; by default one of this user under `$TMPDIR`.
     pub stage_dir: Option<PathBuf>,
+    /// Ends the process when a call of a plugin takes longer than this.
+    pub stuck_abort: Option<Duration>,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What is logged.
@@ -123,6 +126,7 @@ impl Default for HostConfig {
             admin: None,
             admin_group: None,
             stage_dir: None,
+            stuck_abort: None,
             log_format: LogFormat::Human,
             log_level: "info".to_owned(),
         }

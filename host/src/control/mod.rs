@@ -12,6 +12,7 @@ mod report;
 mod swap;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod watchdog;
 
 use std::cell::RefCell;
 use std::path::PathBuf;

@@ -280,6 +280,7 @@ impl Control {
 
 async fn switch(server: &Server, asked: &Asked<'_>, to: Callable) -> Result<Switched> {
     expect_active(server, asked)?;
+    super::watchdog::not_stuck(server)?;
     server.handle.switch(Switch { to, dry_run: asked.options.dry_run }).await
 }
 
