@@ -78,6 +78,8 @@ fn debug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         [_, word, ..] if is(word, "sleep") => {
             Err("ERR DEBUG SLEEP is not supported: a plugin must not block the server")
         }
+        // Redis ends the process here; a plugin's panic costs one request.
+        [_, word] if is(word, "panic") => panic!("called by DEBUG PANIC"),
         [_, word, key] if is(word, "object") => {
             let Some(value) = cx.get(key) else { return Err(errors::NO_SUCH_KEY) };
             let encoding = value.encoding();
