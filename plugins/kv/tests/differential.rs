@@ -22,7 +22,7 @@ fn random_streams_get_the_replies_of_redis() {
     let Some(mut redis) = Redis::start() else {
         assert!(
             std::env::var("HOTSHELL_REQUIRE_PEERS").as_deref() != Ok("1"),
-            "HOTSHELL_REQUIRE_PEERS=1, but there is no redis-server in PATH"
+            "HOTSHELL_REQUIRE_PEERS=1, but there is no redis-server 7.0 in PATH"
         );
         println!("skipped: no redis-server");
         return;
