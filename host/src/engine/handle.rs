@@ -13,6 +13,8 @@ use crate::generation::Callable;
 pub enum Command {
     /// Make another generation the active one.
     Use(Switch, oneshot::Sender<Result<Switched>>),
+    /// Let the active plugin look at the live state; the answer is its refusal, if any.
+    SelfTest(oneshot::Sender<Result<()>>),
     /// Run an admin verb of the plugin; the answer is its text.
     Plugin(Vec<Vec<u8>>, oneshot::Sender<Result<Vec<u8>>>),
     /// Finish what is being answered, close every client, end the thread.
@@ -58,12 +60,71 @@ pub struct Counters {
     pub bytes_out: AtomicU64,
     pub closed_slow: AtomicU64,
     pub closed_unread: AtomicU64,
+    /// What the active generation did since it was switched to.
+    pub now: Conduct,
+    /// What the one before did, up to that switch.
+    pub before: Conduct,
+    /// The engine thread's id in the kernel, for the watchdog's look at its stack.
+    pub thread: AtomicU64,
     /// Counters that the plugin named, in the order of their first use.
     plugin: Mutex<Vec<(String, u64)>>,
     /// Monotonic nanoseconds at which the running call began; 0 between calls.
     pub call_since_ns: AtomicU64,
     /// Which function of the table the running call is in: an index into [`CALL_KINDS`].
     pub call_kind: AtomicU64,
+}
+
+/// How one generation behaves: what probation looks at. Published like [`Counters`].
+#[derive(Debug, Default)]
+pub struct Conduct {
+    /// Calls of `data`.
+    pub calls: AtomicU64,
+    /// Calls that panicked.
+    pub panics: AtomicU64,
+    /// Replies that the plugin marked as failed.
+    pub failed: AtomicU64,
+    /// Calls by their duration: `by_ns[i]` took from 2^i to 2^(i+1) nanoseconds, as the mean of the
+    /// calls that were made in one turn.
+    by_ns: [AtomicU64; 32],
+}
+
+impl Conduct {
+    /// Notes `calls` calls of `data` that took `total_ns` together.
+    #[inline]
+    pub(super) fn note(&self, calls: u64, total_ns: u64) {
+        if let Some(mean_ns) = total_ns.checked_div(calls) {
+            let bucket = mean_ns.max(1).ilog2().min(31) as usize;
+            Counters::add(&self.by_ns[bucket], calls);
+            Counters::add(&self.calls, calls);
+        }
+    }
+
+    /// The duration that 99 of 100 calls stay below, nanoseconds, as the upper end of its bucket: up
+    /// to twice too high. `None` without calls.
+    pub fn p99_ns(&self) -> Option<u64> {
+        let counts: Vec<u64> = self.by_ns.iter().map(Counters::get).collect();
+        let total: u64 = counts.iter().sum();
+        let mut above = total / 100;
+        for (bucket, &count) in counts.iter().enumerate().rev() {
+            if count > above {
+                return Some(2 << bucket);
+            }
+            above -= count;
+        }
+        None
+    }
+
+    /// Takes over what `other` holds, and empties that. Engine thread only.
+    pub(super) fn take(&self, other: &Self) {
+        let pairs = [
+            (&self.calls, &other.calls),
+            (&self.panics, &other.panics),
+            (&self.failed, &other.failed),
+        ];
+        for (mine, theirs) in pairs.into_iter().chain(self.by_ns.iter().zip(&other.by_ns)) {
+            mine.store(theirs.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
 }
 
 /// The functions of a plugin that an engine calls, by [`Counters::call_kind`].
@@ -116,6 +177,7 @@ pub(super) enum CallKind {
     Command,
     Shutdown,
     Init,
+    SelfTest,
 }
 
 /// A running engine, as the control thread sees it.
@@ -147,6 +209,14 @@ impl EngineHandle {
     /// What the plugin refused, or its panic.
     pub async fn plugin_command(&self, args: Vec<Vec<u8>>) -> Result<Vec<u8>> {
         self.ask(|answer| Command::Plugin(args, answer)).await?
+    }
+
+    /// Lets the active plugin look at the live state.
+    ///
+    /// # Errors
+    /// What the self-test refused, or its panic.
+    pub async fn self_test(&self) -> Result<()> {
+        self.ask(Command::SelfTest).await?
     }
 
     /// Stops the engine gracefully; returns when its clients are served and closed.
