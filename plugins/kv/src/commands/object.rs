@@ -19,10 +19,10 @@ rows! { Generic:
 
 subs! {
     "encoding", 3, v(2, 2), encoding;
-    "refcount", 3, v(2, 2), refcount;
-    "idletime", 3, v(2, 2), idletime;
     "freq", 3, v(4, 0), freq;
     "help", 2, v(6, 2), dispatch::help;
+    "idletime", 3, v(2, 2), idletime;
+    "refcount", 3, v(2, 2), refcount;
 }
 
 /// What every subcommand does first: it answers null when there is no such key.
