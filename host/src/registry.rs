@@ -1,11 +1,11 @@
 //! The generations of one server: which there are, which is active, and where back leads.
 //!
-//! Owned by the control thread; every change asserts that it is on it. Two things are kept apart: the
-//! list of generations, and the history of uses that `rollback` walks backwards.
+//! Owned by the control thread; every change asserts that it is on it. Two things are kept apart:
+//! the list of generations, and the history of uses that `rollback` walks backwards.
 //!
 //! ```text
 //!  status      verb          becomes     what else
-//!  ----------  ------------  ----------  ----------------------------------------------------------
+//!  ----------  ------------  ----------  -------------------------------------------------------
 //!  (none)      insert        available   takes the next number
 //!  available   activate      active      the active one becomes available; history grows
 //!  available   roll back to  active      the active one becomes available, never again a way back
@@ -259,8 +259,8 @@ impl Registry {
         }
     }
 
-    /// The oldest generation that `swap` may discard by itself: neither the active one, nor the way
-    /// back, nor the permanent one.
+    /// The oldest generation that `swap` may discard by itself: neither the active one, nor the
+    /// way back, nor the permanent one.
     pub fn expendable(&self) -> Option<u64> {
         let way_back = self.rollback_target();
         let mut available = self.generations.iter().filter(|g| g.status == Status::Available);
@@ -286,7 +286,8 @@ impl Registry {
         }
     }
 
-    /// Retires a generation: nothing can reach it from here on. Hands out its image, to be unmapped.
+    /// Retires a generation: nothing can reach it from here on. Hands out its image, to be
+    /// unmapped.
     ///
     /// # Errors
     /// `NOGENERATION`, `DISCARDED`, `ACTIVE`.
@@ -313,6 +314,13 @@ impl Registry {
             excess -= usize::from(forget);
             !forget
         });
+    }
+
+    /// Hands out every image. Only for a server whose engine has ended: nothing is called any
+    /// more.
+    pub fn close_down(&mut self) -> Vec<Image> {
+        self.assert_owner();
+        self.generations.iter_mut().filter_map(|generation| generation.image.take()).collect()
     }
 
     fn find(&mut self, number: u64) -> &mut Generation {

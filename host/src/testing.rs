@@ -1,4 +1,5 @@
-//! Stand-ins for unit tests: artifacts without files, plugins without code, engines without clients.
+//! Stand-ins for unit tests: artifacts without files, plugins without code, engines without
+//! clients.
 
 use std::ffi::c_void;
 use std::path::PathBuf;

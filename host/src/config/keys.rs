@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{HostConfig, LogFormat, ServerConfig};
-use crate::limits::Limits;
+use crate::limits::{Limits, STUCK_AFTER};
 use crate::paths::absolute;
 use crate::time::parse_duration;
 
@@ -231,6 +231,22 @@ pub const KEYS: &[Key] = &[
         ),
     },
     Key {
+        name: "stuck-abort",
+        value: Some("DUR"),
+        help: "End the process when a call of a plugin takes longer than this, so that a supervisor \
+               restarts it [default: never]",
+        of: Of::Host(
+            |host, text, _| match parse_span(text)? {
+                time if time < STUCK_AFTER => Err(format!("it must be at least {STUCK_AFTER:?}")),
+                time => {
+                    host.stuck_abort = Some(time);
+                    Ok(())
+                }
+            },
+            |host| host.stuck_abort.and_then(show_duration),
+        ),
+    },
+    Key {
         name: "log-format",
         value: Some("human|json"),
         help: "How log lines on standard error look [default: human]",
@@ -289,8 +305,9 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "max-resident",
         value: Some("N"),
-        help: "Most generations kept ready at once, the active one and the way back included",
-        of: Of::Count(|limits| &mut limits.max_resident, 2),
+        help: "Most generations kept ready at once: the active one, the way back and the permanent \
+               one included",
+        of: Of::Count(|limits| &mut limits.max_resident, 3),
     },
     Key {
         name: "max-retained",

@@ -1,9 +1,9 @@
 //! The configuration: what the flags and the file say, checked as a whole.
 //!
-//! One table of keys ([`keys::KEYS`]) feeds the flags, the file, `--check-config` and the help. Flags
-//! go before the file, the file before the defaults. A file holds host keys, and either the keys of
-//! one server, or a table `[server.NAME]` per server; the texts under `[server.NAME.config]` are the
-//! plugin's own.
+//! One table of keys ([`keys::KEYS`]) feeds the flags, the file, `--check-config` and the help.
+//! Flags go before the file, the file before the defaults. A file holds host keys, and either the
+//! keys of one server, or a table `[server.NAME]` per server; the texts under
+//! `[server.NAME.config]` are the plugin's own.
 
 mod file;
 pub mod keys;
@@ -13,6 +13,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
@@ -43,6 +44,8 @@ pub struct HostConfig {
     pub admin_group: Option<String>,
     /// Folder for private copies of plugins; by default one of this user under `$TMPDIR`.
     pub stage_dir: Option<PathBuf>,
+    /// Ends the process when a call of a plugin takes longer than this.
+    pub stuck_abort: Option<Duration>,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What is logged.
@@ -123,6 +126,7 @@ impl Default for HostConfig {
             admin: None,
             admin_group: None,
             stage_dir: None,
+            stuck_abort: None,
             log_format: LogFormat::Human,
             log_level: "info".to_owned(),
         }

@@ -15,6 +15,7 @@ use crate::commands::Options;
 use crate::engine::{Switch, Switched};
 use crate::error::{Code, Error, Result};
 use crate::generation::{Artifact, Callable};
+use crate::loader::retained_images;
 use crate::registry::{Fresh, Registry};
 
 /// Who asks for what, for the gate and for the checks before a switch.
@@ -221,6 +222,15 @@ impl Control {
         Ok((switched, pass))
     }
 
+    /// Gives up every image of a server whose engine has ended, so that no staged file stays
+    /// behind.
+    pub async fn close_down(&self, server: &Server) {
+        let images = server.registry.borrow_mut().close_down();
+        for image in images {
+            unmap(Some(image)).await;
+        }
+    }
+
     /// Discards generations that are over the limit, oldest first.
     async fn make_room(&self, server: &Server) -> Vec<u64> {
         let mut discarded = Vec::new();
@@ -254,14 +264,14 @@ impl Control {
     }
 
     fn room_for_retained(&self, server: &Server) -> Result<()> {
-        let retained = self.servers.iter().map(|s| s.registry.borrow().retained()).sum::<usize>();
+        let retained = retained_images();
         let most = server.limits.max_retained;
         if retained < most {
             return Ok(());
         }
         let message = "this host has no room for another image";
         let detail = format!(
-            "{retained} images of discarded generations could not be unmapped, max-retained is {most}"
+            "{retained} images of earlier loads could not be unmapped, max-retained is {most}"
         );
         let hint = "restart the host, or raise max-retained; `list` tells why each stayed";
         Err(Error::new(Code::TooMany, message, detail, hint))
@@ -270,6 +280,7 @@ impl Control {
 
 async fn switch(server: &Server, asked: &Asked<'_>, to: Callable) -> Result<Switched> {
     expect_active(server, asked)?;
+    super::watchdog::not_stuck(server)?;
     server.handle.switch(Switch { to, dry_run: asked.options.dry_run }).await
 }
 

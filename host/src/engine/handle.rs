@@ -92,8 +92,8 @@ impl Conduct {
     /// Notes `calls` calls of `data` that took `total_ns` together.
     #[inline]
     pub(super) fn note(&self, calls: u64, total_ns: u64) {
-        if calls > 0 {
-            let bucket = (total_ns / calls).max(1).ilog2().min(31) as usize;
+        if let Some(mean_ns) = total_ns.checked_div(calls) {
+            let bucket = mean_ns.max(1).ilog2().min(31) as usize;
             Counters::add(&self.by_ns[bucket], calls);
             Counters::add(&self.calls, calls);
         }

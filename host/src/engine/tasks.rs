@@ -40,6 +40,9 @@ pub(super) fn run(
     inbox: mpsc::UnboundedReceiver<Command>,
     ready: SyncSender<Result<()>>,
 ) {
+    super::stack::arm();
+    let thread = rustix::thread::gettid().as_raw_nonzero().get();
+    counters.thread.store(thread as u64, std::sync::atomic::Ordering::Relaxed);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .event_interval(1024)

@@ -13,7 +13,7 @@ mod heap;
 mod image;
 mod inspect;
 mod map;
-mod maps;
+pub(crate) mod maps;
 mod note;
 mod stage;
 mod vet;
