@@ -136,13 +136,13 @@ fn shown(value: &Value) -> Shown {
     }
 }
 
-/// Three significant digits, but never fewer than the whole part has.
+/// Enough digits to tell a figure from its bar, and never fewer than the whole part has.
 fn digits(number: f64) -> String {
     match number.abs() {
         0.0 => "0".to_owned(),
         100.0.. => format!("{number:.0}"),
         10.0.. => format!("{number:.1}"),
-        0.1.. => format!("{number:.2}"),
+        0.1.. => format!("{number:.3}"),
         _ => format!("{number:.4}"),
     }
 }
