@@ -9,6 +9,7 @@ pub mod lines;
 pub mod patch;
 pub mod poll;
 pub mod resp;
+pub mod traffic;
 pub mod transcript;
 
 pub use cli::{Ran, hotshell};

@@ -122,7 +122,7 @@ fn a_relative_path_is_refused() {
 fn code_cannot_be_loaded_from_the_client_port() {
     let host = Host::start(kv_v1());
     let mut client = host.resp();
-    for verb in ["swap", "load", "use", "reload", "rollback", "discard"] {
+    for verb in ["swap", "load", "use", "reload", "rollback"] {
         let refused = client.call(&[verb, text(&kv_v2())]).error();
         assert!(refused.starts_with("ERR unknown command"), "{verb}: {refused}");
     }

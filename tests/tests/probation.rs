@@ -74,6 +74,19 @@ fn failed_replies_over_the_limit_are_a_reason() {
 }
 
 #[test]
+fn calls_that_cost_far_more_than_before_are_a_reason() {
+    let host = host(&["--probation-min-calls", "1"]);
+    let mut client = host.lines();
+    (0..100).for_each(|_| assert_eq!(client.ask("hello"), "hello ok"));
+    let ran = swap_and_wait(&host, "slow-call", || {
+        (0..99).for_each(|_| assert_eq!(client.ask("hello"), "hello ok"));
+        assert_eq!(client.ask("boom"), "boom ok");
+    });
+    let detail = ran.expect(6).error()["detail"].as_str().expect("a reason").to_owned();
+    assert!(detail.contains("us of CPU time, before it was"), "{detail}");
+}
+
+#[test]
 fn a_generation_that_holds_becomes_permanent() {
     let host = host(&["--probation", "300ms", "--probation-min-calls", "5"]);
     let mut client = host.lines();

@@ -443,8 +443,10 @@ impl Server {
             let pause_ns = monotonic_ns() - begun;
 
             core.state.counters.swaps += 1;
-            core.counters.before.take(&core.counters.now);
             let counters = &core.counters;
+            let cpu_ns = counters.cpu_now_ns();
+            counters.before.take(&counters.now, cpu_ns);
+            Counters::add(&counters.cpu_at_switch_ns, cpu_ns);
             let max = Counters::get(&counters.swap_pause_ns_max).max(pause_ns);
             counters.swap_pause_ns_last.store(pause_ns, std::sync::atomic::Ordering::Relaxed);
             counters.swap_pause_ns_max.store(max, std::sync::atomic::Ordering::Relaxed);
@@ -519,10 +521,10 @@ impl Server {
     fn leave(&self, calls: u64) {
         let core = &mut *self.core.borrow_mut();
         // SAFETY: `call` is ours between calls.
-        let Call { wake_at_ms: wake_at, failed, monotonic_ns: begun, .. } = *unsafe { &*self.call };
+        let Call { wake_at_ms: wake_at, failed, .. } = *unsafe { &*self.call };
         if calls > 0 {
             core.state.counters.calls += calls;
-            core.counters.now.note(calls, monotonic_ns().saturating_sub(begun));
+            Counters::add(&core.counters.now.calls, calls);
         }
         if failed > 0 {
             core.state.counters.failed += u64::from(failed);
