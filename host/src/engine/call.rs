@@ -22,6 +22,10 @@ const CALLS_PER_TURN: usize = 512;
 /// When a tick panicked, the next one comes after this time, milliseconds.
 const TICK_RETRY_MS: u64 = 1000;
 
+/// For how long the wall clock is told from the monotonic one, which is read for every turn anyway.
+/// A wall clock that is set is noticed after this time. Nanoseconds.
+const CLOCKS_AGREE_NS: u64 = 100_000_000;
+
 /// What became of a client's unread input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fed {
@@ -36,8 +40,21 @@ impl Server {
     pub(super) fn refresh_clocks(&self) {
         // SAFETY: `call` is ours, and no plugin code runs now.
         let call = unsafe { &mut *self.call };
-        call.unix_ms = unix_ms();
         call.monotonic_ns = monotonic_ns();
+        let (unix, monotonic) = self.clocks.get();
+        let since = call.monotonic_ns - monotonic;
+        if since < CLOCKS_AGREE_NS && monotonic > 0 {
+            call.unix_ms = unix + since / 1_000_000;
+        } else {
+            call.unix_ms = unix_ms();
+            self.clocks.set((call.unix_ms, call.monotonic_ns));
+        }
+    }
+
+    /// The wall clock as the calls of this turn see it, milliseconds since the Unix epoch.
+    pub(super) fn unix_ms(&self) -> u64 {
+        // SAFETY: a plain read of a field that only the engine writes.
+        unsafe { (*self.call).unix_ms }
     }
 
     /// Executes the requests in `unread`, which is the client's input from its first unread byte on.
