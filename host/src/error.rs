@@ -50,6 +50,8 @@ pub enum Code {
     TooMany,
     /// A load or use is under way.
     Busy,
+    /// A call of the plugin does not return, so the engine cannot switch.
+    Stuck,
     /// The load was cancelled by a rollback.
     Cancelled,
     /// There is no such server, or the request must name one.
@@ -97,6 +99,7 @@ impl Code {
             Self::NoRollback => "NOROLLBACK",
             Self::TooMany => "TOOMANY",
             Self::Busy => "BUSY",
+            Self::Stuck => "STUCK",
             Self::Cancelled => "CANCELLED",
             Self::Server => "SERVER",
             Self::Panicked => "PANICKED",
@@ -111,7 +114,7 @@ impl Code {
     }
 
     /// All codes, for docs and for reading one back from text.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Usage,
         Self::RelativePath,
         Self::File,
@@ -133,6 +136,7 @@ impl Code {
         Self::NoRollback,
         Self::TooMany,
         Self::Busy,
+        Self::Stuck,
         Self::Cancelled,
         Self::Server,
         Self::Panicked,

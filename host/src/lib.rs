@@ -20,6 +20,7 @@ pub mod limits;
 pub mod loader;
 pub mod logging;
 pub mod paths;
+pub mod probation;
 pub mod registry;
 pub mod render;
 pub mod serve;

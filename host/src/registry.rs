@@ -1,11 +1,11 @@
 //! The generations of one server: which there are, which is active, and where back leads.
 //!
-//! Owned by the control thread; every change asserts that it is on it. Two things are kept apart: the
-//! list of generations, and the history of uses that `rollback` walks backwards.
+//! Owned by the control thread; every change asserts that it is on it. Two things are kept apart:
+//! the list of generations, and the history of uses that `rollback` walks backwards.
 //!
 //! ```text
 //!  status      verb          becomes     what else
-//!  ----------  ------------  ----------  ----------------------------------------------------------
+//!  ----------  ------------  ----------  -------------------------------------------------------
 //!  (none)      insert        available   takes the next number
 //!  available   activate      active      the active one becomes available; history grows
 //!  available   roll back to  active      the active one becomes available, never again a way back
@@ -95,6 +95,8 @@ pub struct Registry {
     /// Numbers in the order of use, the active one last; a rollback takes entries off the end.
     history: Vec<u64>,
     next: u64,
+    /// What is loaded at the next start.
+    permanent: u64,
     owner: ThreadId,
 }
 
@@ -123,7 +125,8 @@ impl Registry {
     pub fn start(server: &str, first: Fresh) -> Self {
         let owner = std::thread::current().id();
         let (generations, history) = (Vec::new(), Vec::new());
-        let mut registry = Self { server: server.to_owned(), generations, history, next: 1, owner };
+        let server = server.to_owned();
+        let mut registry = Self { server, generations, history, next: 1, permanent: 1, owner };
         let number = registry.insert(first);
         registry.generations[0].status = Status::Active;
         registry.history.push(number);
@@ -232,6 +235,17 @@ impl Registry {
         )
     }
 
+    /// Which generation is loaded at the next start.
+    pub const fn permanent(&self) -> u64 {
+        self.permanent
+    }
+
+    /// Records that a generation is good.
+    pub fn make_permanent(&mut self, number: u64) {
+        self.assert_owner();
+        self.permanent = number;
+    }
+
     /// Records that the engine has rolled back to [`Registry::rollback_target`].
     pub fn roll_back(&mut self) {
         self.assert_owner();
@@ -239,17 +253,19 @@ impl Registry {
         let left = self.active().number;
         self.find(left).left_by_rollback = true;
         self.set_active(target);
+        self.permanent = target;
         while self.history.last().is_some_and(|&last| last != target) {
             self.history.pop();
         }
     }
 
-    /// The oldest generation that `swap` may discard by itself: neither the active one nor the way
-    /// back. (The permanent one is the active one, for as long as there is no probation.)
+    /// The oldest generation that `swap` may discard by itself: neither the active one, nor the
+    /// way back, nor the permanent one.
     pub fn expendable(&self) -> Option<u64> {
         let way_back = self.rollback_target();
         let mut available = self.generations.iter().filter(|g| g.status == Status::Available);
-        available.find(|g| Some(g.number) != way_back).map(|g| g.number)
+        let needed = |number| Some(number) == way_back || number == self.permanent;
+        available.find(|g| !needed(g.number)).map(|g| g.number)
     }
 
     /// Whether `discard` would be refused, without doing it.
@@ -270,7 +286,8 @@ impl Registry {
         }
     }
 
-    /// Retires a generation: nothing can reach it from here on. Hands out its image, to be unmapped.
+    /// Retires a generation: nothing can reach it from here on. Hands out its image, to be
+    /// unmapped.
     ///
     /// # Errors
     /// `NOGENERATION`, `DISCARDED`, `ACTIVE`.
@@ -297,6 +314,13 @@ impl Registry {
             excess -= usize::from(forget);
             !forget
         });
+    }
+
+    /// Hands out every image. Only for a server whose engine has ended: nothing is called any
+    /// more.
+    pub fn close_down(&mut self) -> Vec<Image> {
+        self.assert_owner();
+        self.generations.iter_mut().filter_map(|generation| generation.image.take()).collect()
     }
 
     fn find(&mut self, number: u64) -> &mut Generation {

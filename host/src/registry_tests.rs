@@ -89,11 +89,13 @@ fn rolling_back_ends_where_the_history_ends_and_names_the_active_one() {
 }
 
 #[test]
-fn what_may_be_discarded_by_itself_is_neither_active_nor_the_way_back() {
+fn what_may_be_discarded_by_itself_is_neither_active_nor_the_way_back_nor_permanent() {
     let mut registry = registry(&["1.0.0", "2.0.0", "3.0.0"]);
     registry.activate(2);
     assert_eq!(registry.expendable(), Some(3));
     registry.activate(3);
+    assert_eq!(registry.expendable(), None, "1 is permanent until probation is over");
+    registry.make_permanent(3);
     assert_eq!(registry.expendable(), Some(1));
     registry.discard(1).expect("available");
     assert_eq!(registry.expendable(), None);

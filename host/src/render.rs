@@ -4,6 +4,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use crate::control::{Listed, Status};
+use crate::probation::Sample;
 use crate::time;
 
 /// The lines of `list`.
@@ -48,6 +49,12 @@ fn notes(row: &Listed) -> String {
     if row.status == "active" {
         notes.push(plural(row.sessions, "client"));
     }
+    if row.probation.is_some() {
+        notes.push("on probation".to_owned());
+    }
+    if row.permanent && row.status != "active" {
+        notes.push("permanent".to_owned());
+    }
     if row.rollback_target {
         notes.push("way back".to_owned());
     }
@@ -87,6 +94,18 @@ pub fn status(status: &Status) -> Vec<String> {
         let retained = plural(status.images_retained as u64, "retained image");
         format!("{}, {retained}", plural(status.generations_resident as u64, "generation"))
     });
+    if let Some(watched) = &status.probation {
+        let Sample { calls, panics, failed, .. } = watched.sample;
+        row("probation", {
+            let left =
+                format!("generation {}, {:.0} s left", watched.generation, watched.seconds_left);
+            format!("{left}, {calls} calls, {panics} panics, {failed} failed")
+        });
+    }
+    if let Some(judged) = &status.last_probation {
+        let reason = judged.reason.as_deref().map_or(String::new(), |why| format!(": {why}"));
+        row("verdict", format!("generation {} {}{reason}", judged.generation, judged.verdict));
+    }
     row("started", format!("from {}", status.started_from.display()));
     for (name, count) in &status.plugin_counters {
         row("counter", format!("{name} {count}"));

@@ -1,8 +1,8 @@
 //! `serve`: brings a host up in one order, and down in another.
 //!
-//! Up: configuration, admin socket (a live one is refused before anything is loaded), signals, loader,
-//! and per server its plugin and its engine. Down: loads are cancelled, engines stop gracefully, the
-//! socket goes.
+//! Up: configuration, admin socket (a live one is refused before anything is loaded), signals,
+//! loader, and per server its plugin and its engine. Down: loads are cancelled, engines stop
+//! gracefully, the socket goes.
 
 use std::cell::RefCell;
 use std::process::ExitCode;
@@ -71,6 +71,10 @@ async fn host(config: Config) -> Result<ExitCode> {
     let access = Access { uid: rustix::process::geteuid().as_raw(), gid };
     let accepting = admin::accept(claim.listener()?, access, control.clone());
     tokio::task::spawn_local(accepting);
+    tokio::task::spawn_local(crate::control::watchdog::run(
+        control.clone(),
+        config.host.stuck_abort,
+    ));
     for server in &config.servers {
         announce(&control, server, &claim, config.host.log_format);
         if server.watch {
@@ -90,8 +94,9 @@ async fn host(config: Config) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The claim on the admin socket, before anything is loaded. Without a configured path and with a port
-/// that the system chooses, its name is not known yet, and nobody else can have that port either.
+/// The claim on the admin socket, before anything is loaded. Without a configured path and with a
+/// port that the system chooses, its name is not known yet, and nobody else can have that port
+/// either.
 fn early_claim(config: &Config, gid: Option<u32>) -> Result<Option<Claim>> {
     let port = config.servers[0].listen.port();
     match &config.host.admin {
@@ -141,6 +146,9 @@ async fn start_one(
         config: texts,
         started_from: config.plugin.clone(),
         registry: RefCell::new(Registry::start(&config.name, fresh)),
+        rules: config.rules.clone(),
+        probation: RefCell::new(None),
+        judged: RefCell::new(None),
     })
 }
 
@@ -170,9 +178,11 @@ async fn stop(control: &Rc<Control>, signals: &mut signals::Signals) {
         .map(|handle| tokio::task::spawn_local(async move { handle.stop().await }))
         .collect();
     let all = async {
-        for task in stopping {
-            // An engine that is gone already is stopped, too.
-            let _ = task.await;
+        for (task, server) in stopping.into_iter().zip(control.servers()) {
+            // Without an answer the engine may still be in a call: its image stays.
+            if let Ok(Ok(())) = task.await {
+                control.close_down(server).await;
+            }
         }
     };
     tokio::select! {

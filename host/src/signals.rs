@@ -57,8 +57,8 @@ impl Signals {
     }
 }
 
-/// Reloads every server, one after the other, each from its active generation's own file. The outcome
-/// of each is in the log, as with every verb.
+/// Reloads every server, one after the other, each from its active generation's own file. The
+/// outcome of each is in the log, as with every verb.
 pub fn reload(control: &Rc<Control>) {
     let control = control.clone();
     tokio::task::spawn_local(async move {

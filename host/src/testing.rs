@@ -1,4 +1,5 @@
-//! Stand-ins for unit tests: artifacts without files, plugins without code, engines without clients.
+//! Stand-ins for unit tests: artifacts without files, plugins without code, engines without
+//! clients.
 
 use std::ffi::c_void;
 use std::path::PathBuf;
@@ -64,6 +65,7 @@ pub async fn answer(mut heard: mpsc::UnboundedReceiver<Command>) {
                 let _ = tell.send(Ok(Switched { pause_ns: 3_210, from }));
                 from = if switch.dry_run { from } else { switch.to.generation };
             }
+            Command::SelfTest(answer) => _ = answer.send(Ok(())),
             Command::Plugin(args, tell) => drop(tell.send(Ok(args.concat()))),
             Command::Stop(tell) => drop(tell.send(())),
         }

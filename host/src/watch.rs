@@ -1,9 +1,10 @@
-//! The watcher: swaps by itself when the plugin's file changes, or a newer version of the same plugin
-//! is put beside it. It has no powers of its own: it asks the control thread as an admin would.
+//! The watcher: swaps by itself when the plugin's file changes, or a newer version of the same
+//! plugin is put beside it. It has no powers of its own: it asks the control thread as an admin
+//! would.
 //!
-//! What lay in the folder at the start is left alone. A file counts once it is finished (closed after
-//! writing, moved or linked into place). A content that was refused is not tried again, so a refusal
-//! is logged once; and a rollback is not undone, since it changes no file.
+//! What lay in the folder at the start is left alone. A file counts once it is finished (closed
+//! after writing, moved or linked into place). A content that was refused is not tried again, so a
+//! refusal is logged once; and a rollback is not undone, since it changes no file.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -69,7 +70,8 @@ pub fn start(control: Rc<Control>, server: &str, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether a file may be whole now. What is created in one step, such as a link, is not written to.
+/// Whether a file may be whole now. What is created in one step, such as a link, is not written
+/// to.
 fn is_finished(event: &Event) -> bool {
     match event.kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,

@@ -1,5 +1,5 @@
-//! Goal: a load always answers the bytes that lie at the path, what happens to that file later touches
-//! nothing, and what `dlclose` did is looked up. Method: `misbehave`, called directly.
+//! Goal: a load always answers the bytes that lie at the path, what happens to that file later
+//! touches nothing, and what `dlclose` did is looked up. Method: `misbehave`, called directly.
 
 mod loader_support;
 

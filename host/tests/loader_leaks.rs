@@ -1,5 +1,6 @@
-//! Goal: loads and refusals leave nothing behind in a host that runs for months. Method: many cycles,
-//! then the process's mappings and descriptors are counted. Alone in its file: others would disturb.
+//! Goal: loads and refusals leave nothing behind in a host that runs for months. Method: many
+//! cycles, then the process's mappings and descriptors are counted. Alone in its file: others would
+//! disturb.
 
 mod loader_support;
 

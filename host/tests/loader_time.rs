@@ -1,8 +1,10 @@
 //! A measurement, not a test: where the time of a load goes.
 //! `cargo test --release -p hotshell --test loader_time -- --ignored --nocapture`
+//! `PLUGIN=/path/of/any.so` in the environment measures another plugin than `misbehave`.
 
 mod loader_support;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hotshell::loader::Timings;
@@ -14,7 +16,8 @@ const LOADS: usize = 50;
 #[ignore = "a measurement"]
 fn load_by_stage() {
     let bench = bench();
-    let path = bench.file("plugin.so", &misbehave("none"));
+    let path = std::env::var_os("PLUGIN")
+        .map_or_else(|| bench.file("plugin.so", &misbehave("none")), PathBuf::from);
     let mut all: Vec<Timings> = (0..LOADS)
         .map(|_| {
             let loaded = bench.load(&path).expect("a load");

@@ -1,5 +1,5 @@
-//! Goal: whatever a plugin does when it first runs, it does it in a child, and the one who asked hears
-//! what and where. Method: `misbehave`, loaded with one behaviour each.
+//! Goal: whatever a plugin does when it first runs, it does it in a child, and the one who asked
+//! hears what and where. Method: `misbehave`, loaded with one behaviour each.
 
 mod loader_support;
 
@@ -60,6 +60,29 @@ fn a_constructor_that_prints_does_not_forge_a_verdict() {
 fn a_crash_in_a_destructor_is_found_beforehand() {
     let error = bench().refusal_of("dtor-segv");
     says(&error, Code::Vet, &["killed by SIGSEGV", "in a destructor"], "");
+}
+
+#[test]
+fn a_plugin_that_prints_without_end_fills_nothing() {
+    let error = bench_with(Duration::from_millis(500)).refusal_of("ctor-flood");
+    says(&error, Code::Vet, &["hung", CONSTRUCTOR, "its last words: ", "and on and on"], "");
+    assert!(error.detail.len() < 600, "{}", error.detail);
+}
+
+#[test]
+fn a_plugin_that_takes_all_memory_meets_its_limit() {
+    let error = bench().refusal_of("init-memory");
+    says(&error, Code::Vet, &["SIGABRT", "in init", "memory allocation of 8589934592 bytes"], "");
+}
+
+#[test]
+fn processes_that_a_plugin_starts_in_the_vet_child_are_ended() {
+    let error = bench().refusal_of("init-spawn");
+    let pid = error.detail.rsplit_once("pid=").expect("a pid").1;
+    eventually("the process is gone, or dead and unburied", || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.is_empty() || stat.contains(") Z ")
+    });
 }
 
 #[test]

@@ -118,12 +118,12 @@ fn bench<K: Key>(case: &str, n: usize, rounds: usize, filter: &str) {
     }
     let fill_ours = || {
         let mut map = HashMap::<K, u64>::new();
-        keys.iter().for_each(|key| drop(map.insert(*key, 1)));
+        keys.iter().for_each(|key| _ = map.insert(*key, 1));
         map
     };
     let fill_peer = || {
         let mut map = Peer::<K>::new();
-        keys.iter().for_each(|key| drop(map.insert(*key, 1)));
+        keys.iter().for_each(|key| _ = map.insert(*key, 1));
         map
     };
     let run = |what: &str, times: &mut dyn FnMut() -> (Duration, Duration)| {
@@ -187,11 +187,11 @@ fn bench<K: Key>(case: &str, n: usize, rounds: usize, filter: &str) {
             rounds,
             || {
                 let mut map = HashMap::<K, u64>::with_capacity(n);
-                time(|| keys.iter().for_each(|key| drop(map.insert(*key, 1))))
+                time(|| keys.iter().for_each(|key| _ = map.insert(*key, 1)))
             },
             || {
                 let mut map = Peer::<K>::with_capacity(n);
-                time(|| keys.iter().for_each(|key| drop(map.insert(*key, 1))))
+                time(|| keys.iter().for_each(|key| _ = map.insert(*key, 1)))
             },
         )
     });
@@ -201,11 +201,11 @@ fn bench<K: Key>(case: &str, n: usize, rounds: usize, filter: &str) {
             || {
                 let mut map = fill_ours();
                 while map.work(1 << 20) {}
-                time(|| order.iter().for_each(|key| drop(map.remove(key))))
+                time(|| order.iter().for_each(|key| _ = map.remove(key)))
             },
             || {
                 let mut map = fill_peer();
-                time(|| order.iter().for_each(|key| drop(map.remove(key))))
+                time(|| order.iter().for_each(|key| _ = map.remove(key)))
             },
         )
     });
@@ -236,10 +236,10 @@ fn main() {
     bench::<u64>("10M u64", 10_000_000, (rounds / 2).max(3), &filter);
     if "worst insert".contains(&filter) {
         let mut map = HashMap::<u64, u64>::new();
-        let ours = worst(10_000_000, |key| drop(map.insert(key, 1)));
+        let ours = worst(10_000_000, |key| _ = map.insert(key, 1));
         drop(map);
         let mut map = Peer::<u64>::new();
-        let peer = worst(10_000_000, |key| drop(map.insert(key, 1)));
+        let peer = worst(10_000_000, |key| _ = map.insert(key, 1));
         for (who, (worst, slow)) in [("ours", ours), ("peer", peer)] {
             println!("worst insert on the way to 10M, {who}: {worst:?}; above 100 us: {slow}");
         }

@@ -168,7 +168,7 @@ fn shapes() -> String {
 fn the_boundary_is_as_its_golden_file_says() {
     let path = format!("{}/abi/{}.txt", env!("CARGO_MANIFEST_DIR"), abi::ABI_VERSION);
     let now = shapes();
-    if std::env::var_os("BLESS").is_some() {
+    if std::env::var_os("HOTSHELL_BLESS").is_some() {
         std::fs::write(&path, &now).expect("the golden file can be written");
     }
     let golden = std::fs::read_to_string(&path).unwrap_or_default();
@@ -176,7 +176,7 @@ fn the_boundary_is_as_its_golden_file_says() {
         now == golden,
         "the boundary differs from {path}.\n\
          An existing plugin or shell may misread it. If a field was appended to a size-headed struct \
-         (Call, HostTable, HeapTable, ClientInfo, ServerInfo), run this test with BLESS=1 and add a line \
+         (Call, HostTable, HeapTable, ClientInfo, ServerInfo), run this test with HOTSHELL_BLESS=1 and add a line \
          to docs/ABI.md. Anything else: raise ABI_VERSION first, or undo the change.\n\
          now:\n{now}\ngolden:\n{golden}"
     );

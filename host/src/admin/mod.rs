@@ -12,10 +12,12 @@ use tokio::net::UnixListener;
 
 use crate::control::Control;
 pub use peer::{Access, group_id};
+pub use session::OWN_NAME;
 pub use socket::Claim;
 
 /// Accepts admins for as long as the host runs.
 pub async fn accept(listener: UnixListener, access: Access, control: Rc<Control>) {
+    // Every session holds a clone, so the clones count the open connections.
     let open = Rc::new(());
     let access = Rc::new(access);
     let mut id = 0;
@@ -31,10 +33,9 @@ pub async fn accept(listener: UnixListener, access: Access, control: Rc<Control>
         };
         id += 1;
         let session = session::Session::new(id, control.clone());
+        let others = Rc::strong_count(&open) - 1;
         let (access, open) = (access.clone(), open.clone());
         tokio::task::spawn_local(async move {
-            // Counts this connection: one is ours, the rest are open ones.
-            let others = Rc::strong_count(&open) - 2;
             session.run(stream, &access, others).await;
             drop(open);
         });
@@ -43,3 +44,7 @@ pub async fn accept(listener: UnixListener, access: Access, control: Rc<Control>
 
 /// How long accepting rests after it failed.
 const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
+#[cfg(test)]
+#[path = "admin_tests.rs"]
+mod tests;

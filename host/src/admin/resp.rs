@@ -1,6 +1,8 @@
-//! The protocol of the admin socket, as the server speaks it: RESP2 and RESP3, and inline commands.
+//! The protocol of the admin socket, as the server speaks it: RESP2 and RESP3, and inline
+//! commands.
 //!
-//! Source: the Redis protocol specification, <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
+//! Source: the Redis protocol specification,
+//! <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
 
 use crate::commands::{Answer, Text};
 use crate::error::Error;
@@ -17,8 +19,8 @@ pub struct Garbage(pub String);
 /// A request's words, and how many bytes it took.
 pub type Parsed = Option<(Vec<Vec<u8>>, usize)>;
 
-/// Reads one request from the front of the input; `None` while it is not whole. An empty inline line
-/// is a request without words.
+/// Reads one request from the front of the input; `None` while it is not whole. An empty inline
+/// line is a request without words.
 ///
 /// # Errors
 /// [`Garbage`], also for a request over [`MAX_ADMIN_REQUEST`].
@@ -164,10 +166,13 @@ fn quoted<'a>(quote: u8, mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [
 }
 
 /// Writes replies in the version of the protocol that the client asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Writer {
     /// After `HELLO 3`.
     pub resp3: bool,
+    /// After `HELLO 3 SETNAME hotshell`: errors are blobs of three lines. Not for everybody who
+    /// speaks RESP3, since hiredis, and redis-cli with it, does not know blob errors.
+    pub blob_errors: bool,
 }
 
 impl Writer {
@@ -190,10 +195,10 @@ impl Writer {
         }
     }
 
-    /// Appends an error: one line, or a blob of three lines after `HELLO 3`.
+    /// Appends an error: one line, or a blob of three lines for those who asked for it.
     pub fn error(self, error: &Error, out: &mut Vec<u8>) {
         let code = error.code.text();
-        if self.resp3 {
+        if self.blob_errors {
             let [message, detail, hint] =
                 [&error.message, &error.detail, &error.hint].map(|part| one_line(part));
             sized(b'!', format!("{code} {message}\n{detail}\n{hint}").as_bytes(), out);

@@ -56,7 +56,7 @@ fn replies_have_the_form_that_was_agreed() {
     let table = Answer::new(Text::Lines(vec!["a".into(), "bc".into()]), &1);
     let write = |resp3, json| {
         let mut out = Vec::new();
-        Writer { resp3 }.answer(&table, json, &mut out);
+        Writer { resp3, blob_errors: false }.answer(&table, json, &mut out);
         String::from_utf8(out).expect("text")
     };
     assert_eq!(write(false, false), "*2\r\n$1\r\na\r\n$2\r\nbc\r\n");
@@ -64,9 +64,9 @@ fn replies_have_the_form_that_was_agreed() {
     assert_eq!(write(true, true), "$1\r\n1\r\n");
 
     let error = Error::new(Code::Dlopen, "m", "line 1\nline 2", "h");
-    let write = |resp3| {
+    let write = |blob_errors| {
         let mut out = Vec::new();
-        Writer { resp3 }.error(&error, &mut out);
+        Writer { resp3: true, blob_errors }.error(&error, &mut out);
         String::from_utf8(out).expect("text")
     };
     assert_eq!(write(false), "-DLOPEN m: line 1 / line 2; h\r\n");

@@ -22,6 +22,9 @@ pub struct Session {
     out: Vec<u8>,
 }
 
+/// The client name under which errors come as blobs of three lines.
+pub const OWN_NAME: &[u8] = b"hotshell";
+
 /// Whether the connection stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Then {
@@ -32,7 +35,7 @@ enum Then {
 impl Session {
     /// A session that has not begun.
     pub fn new(id: u64, control: Rc<Control>) -> Self {
-        let (writer, asker) = (Writer { resp3: false }, "admin".to_owned());
+        let (writer, asker) = (Writer::default(), "admin".to_owned());
         Self { id, control, writer, asker, out: Vec::new() }
     }
 
@@ -139,8 +142,13 @@ impl Session {
     fn hello(&mut self, args: &[Vec<u8>]) {
         match args.first().map(Vec::as_slice) {
             None => {}
-            Some(b"2") => self.writer.resp3 = false,
-            Some(b"3") => self.writer.resp3 = true,
+            Some(b"2") => self.writer = Writer::default(),
+            Some(b"3") => {
+                let named = args
+                    .windows(2)
+                    .any(|pair| pair[0].eq_ignore_ascii_case(b"SETNAME") && pair[1] == OWN_NAME);
+                self.writer = Writer { resp3: true, blob_errors: named };
+            }
             Some(other) => {
                 let other = other.escape_ascii();
                 let line = format!("-NOPROTO protocol version '{other}' is not 2 or 3\r\n");

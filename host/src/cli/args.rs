@@ -14,8 +14,8 @@ use crate::config::{Flags, KEYS, Key, Setting};
 use crate::error::{Code, Error, Result};
 use crate::paths;
 
-const ABOUT: &str = "\
-A server shell that keeps its connections and its data while its business logic, a .so, is replaced.";
+const ABOUT: &str = "A server shell that keeps its connections and its data while its business \
+                     logic, a .so, is replaced.";
 
 const TEACH: &str = "\
 First steps:

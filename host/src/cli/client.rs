@@ -5,11 +5,13 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::admin;
 use crate::error::{Code, Error, Result};
 
 /// How long a host may take to say hello: its control thread never waits for anything.
 const HELLO_PATIENCE: Duration = Duration::from_secs(5);
-/// How much longer than the request's own time limit we listen, so that the host's word comes first.
+/// How much longer than the request's own time limit we listen, so that the host's word comes
+/// first.
 const GRACE: Duration = Duration::from_millis(250);
 
 /// A reply of the host.
@@ -47,7 +49,8 @@ impl Client {
         stream.set_read_timeout(Some(HELLO_PATIENCE)).map_err(unreachable)?;
         let mut client = Self { path: path.to_owned(), stream: BufReader::new(stream) };
         // A host that turns us away has closed already; what it said can still be read.
-        let _ = client.send(&[b"HELLO".to_vec(), b"3".to_vec()]);
+        let hello = [b"HELLO".as_slice(), b"3", b"SETNAME", admin::OWN_NAME].map(<[u8]>::to_vec);
+        let _ = client.send(&hello);
         match read_reply(&mut client.stream).map_err(unreachable)? {
             Reply::Refused(error) => Err(error),
             _ => Ok(client),

@@ -1,10 +1,10 @@
-//! What the command line prints. Whoever reads it may have gone (`hotshell list | head`): that is no
-//! failure of the verb.
+//! What the command line prints. Whoever reads it may have gone (`hotshell list | head`): that is
+//! no failure of the verb.
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::client::Reply;
 use crate::error::{Error, Result};
@@ -14,6 +14,12 @@ use crate::error::{Error, Result};
 pub struct Output {
     /// One JSON value, on standard output, also for failures.
     pub json: bool,
+}
+
+/// A failure as JSON.
+#[derive(Serialize)]
+struct Failure<'a> {
+    error: &'a Error,
 }
 
 impl Output {
@@ -34,7 +40,8 @@ impl Output {
     /// Prints a failure, and answers its exit code.
     pub fn failure(self, error: &Error) -> ExitCode {
         if self.json {
-            print(&json!({ "error": error }).to_string());
+            let failure = Failure { error };
+            print(&serde_json::to_string(&failure).expect("texts only"));
         } else {
             complain(&three_lines(error));
         }

@@ -109,8 +109,9 @@ any Redis client library, through its Unix socket option
 * A client that goes away, or closes its sending half, cancels nothing.
 * Tables are arrays of lines (verbatim strings after `HELLO 3`); one line is a simple string; with
   `--json` the answer is one bulk string.
-* An error is `-CODE message: detail; hint` on one line; after `HELLO 3` it is a blob error of three
-  lines: `CODE message`, detail, hint.
+* An error is `-CODE message: detail; hint` on one line. After `HELLO 3 SETNAME hotshell` it is a
+  blob error of three lines: `CODE message`, detail, hint. Not after every `HELLO 3`: hiredis, and
+  with it redis-cli, does not know blob errors.
 * `COMMAND`, `COMMAND DOCS` and the like, in upper case as client libraries send them, are answered
   with an empty array. The verb `command` below is written in lower case.
 
@@ -127,7 +128,8 @@ any Redis client library, through its Unix socket option
 | 6 | rolled back |
 | 7 | one-way (`check`) |
 
-With `--json` a failure prints `{\"error\":{\"code\",\"message\",\"detail\",\"hint\"}}` to standard output.
+With `--json` a failure prints `{\"error\":{\"code\",\"message\",\"detail\",\"hint\"}}` to standard
+output.
 
 ## Verbs
 ";

@@ -190,7 +190,7 @@ const DRY_RUN: &Opt = &Opt {
 const WAIT: &Opt = &Opt {
     name: "wait",
     value: None,
-    help: "Answer at the verdict of probation; at once while there is no probation",
+    help: "Answer at the verdict of probation; at once where there is none",
     set: |options, _| {
         options.wait = true;
         Ok(())
@@ -239,7 +239,7 @@ pub const TABLE: &[Verb] = &[
         help: "Load and use in one step. Clients stay connected and data stays in place; the stop \
                is microseconds. When anything is wrong with the file, nothing changes and the \
                refusal says why. Once more than max-resident generations are resident, the oldest \
-               that is neither active nor the way back is discarded.",
+               that is neither active, nor the way back, nor permanent is discarded.",
         examples: &["swap /srv/plugins/libkv_v2.so", "swap /srv/plugins/libkv_v2.so --dry-run"],
         changes: true,
         run: verbs::swap,

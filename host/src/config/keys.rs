@@ -2,10 +2,12 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{HostConfig, LogFormat, ServerConfig};
-use crate::limits::Limits;
+use crate::limits::{Limits, STUCK_AFTER};
 use crate::paths::absolute;
+use crate::time::parse_duration;
 
 /// A key of the configuration.
 #[derive(Debug)]
@@ -136,6 +138,24 @@ fn parse_bytes(text: &str) -> Result<usize, String> {
     number.checked_mul(unit).filter(|&n| n > 0).ok_or_else(wrong)
 }
 
+fn parse_number(text: &str) -> Result<u64, String> {
+    text.replace('_', "").parse().map_err(|_| "it must be a number".to_owned())
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0);
+    number.ok_or_else(|| "it must be a number, zero or more".to_owned())
+}
+
+/// A duration, or a bare zero.
+fn parse_span(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(Duration::ZERO) } else { parse_duration(text) }
+}
+
+fn show_duration(time: Duration) -> Option<String> {
+    Some(quote(&format!("{}ms", time.as_millis())))
+}
+
 /// All keys, in the order of the help.
 pub const KEYS: &[Key] = &[
     Key {
@@ -211,6 +231,22 @@ pub const KEYS: &[Key] = &[
         ),
     },
     Key {
+        name: "stuck-abort",
+        value: Some("DUR"),
+        help: "End the process when a call of a plugin takes longer than this, so that a supervisor \
+               restarts it [default: never]",
+        of: Of::Host(
+            |host, text, _| match parse_span(text)? {
+                time if time < STUCK_AFTER => Err(format!("it must be at least {STUCK_AFTER:?}")),
+                time => {
+                    host.stuck_abort = Some(time);
+                    Ok(())
+                }
+            },
+            |host| host.stuck_abort.and_then(show_duration),
+        ),
+    },
+    Key {
         name: "log-format",
         value: Some("human|json"),
         help: "How log lines on standard error look [default: human]",
@@ -269,13 +305,69 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "max-resident",
         value: Some("N"),
-        help: "Most generations kept ready at once, the active one and the way back included",
-        of: Of::Count(|limits| &mut limits.max_resident, 2),
+        help: "Most generations kept ready at once: the active one, the way back and the permanent \
+               one included",
+        of: Of::Count(|limits| &mut limits.max_resident, 3),
     },
     Key {
         name: "max-retained",
         value: Some("N"),
         help: "Most images that may stay mapped after their generation was discarded",
         of: Of::Count(|limits| &mut limits.max_retained, 1),
+    },
+    Key {
+        name: "probation",
+        value: Some("DUR"),
+        help: "How long a new generation is watched, and undone if it breaks a rule \
+               [default: 30s]; 0 switches it off",
+        of: Of::Server(
+            |server, text, _| parse_span(text).map(|time| server.rules.time = time),
+            |server| show_duration(server.rules.time),
+        ),
+    },
+    Key {
+        name: "probation-max",
+        value: Some("DUR"),
+        help: "How long at most, when calls are too few to tell [default: 300s]",
+        of: Of::Server(
+            |server, text, _| parse_span(text).map(|time| server.rules.max_time = time),
+            |server| show_duration(server.rules.max_time),
+        ),
+    },
+    Key {
+        name: "probation-min-calls",
+        value: Some("N"),
+        help: "Calls below which shares and durations say nothing [default: 100]",
+        of: Of::Server(
+            |server, text, _| parse_number(text).map(|n| server.rules.min_calls = n),
+            |server| Some(server.rules.min_calls.to_string()),
+        ),
+    },
+    Key {
+        name: "probation-max-panics",
+        value: Some("N"),
+        help: "Most calls of a generation on probation that may panic [default: 2]",
+        of: Of::Server(
+            |server, text, _| parse_number(text).map(|n| server.rules.max_panics = n),
+            |server| Some(server.rules.max_panics.to_string()),
+        ),
+    },
+    Key {
+        name: "probation-max-failed",
+        value: Some("PERCENT"),
+        help: "Most replies that the plugin may mark as failed [default: 5]",
+        of: Of::Server(
+            |server, text, _| parse_share(text).map(|n| server.rules.max_failed_percent = n),
+            |server| Some(server.rules.max_failed_percent.to_string()),
+        ),
+    },
+    Key {
+        name: "probation-max-slowdown",
+        value: Some("FACTOR"),
+        help: "How many times as much CPU time as before a call may take [default: 5]",
+        of: Of::Server(
+            |server, text, _| parse_share(text).map(|n| server.rules.max_slowdown = n),
+            |server| Some(server.rules.max_slowdown.to_string()),
+        ),
     },
 ];

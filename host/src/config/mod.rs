@@ -1,9 +1,9 @@
 //! The configuration: what the flags and the file say, checked as a whole.
 //!
-//! One table of keys ([`keys::KEYS`]) feeds the flags, the file, `--check-config` and the help. Flags
-//! go before the file, the file before the defaults. A file holds host keys, and either the keys of
-//! one server, or a table `[server.NAME]` per server; the texts under `[server.NAME.config]` are the
-//! plugin's own.
+//! One table of keys ([`keys::KEYS`]) feeds the flags, the file, `--check-config` and the help.
+//! Flags go before the file, the file before the defaults. A file holds host keys, and either the
+//! keys of one server, or a table `[server.NAME]` per server; the texts under
+//! `[server.NAME.config]` are the plugin's own.
 
 mod file;
 pub mod keys;
@@ -13,9 +13,11 @@ mod tests;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
+use crate::probation::Rules;
 pub use keys::{KEYS, Key};
 
 /// Name of a server that nobody named.
@@ -42,6 +44,8 @@ pub struct HostConfig {
     pub admin_group: Option<String>,
     /// Folder for private copies of plugins; by default one of this user under `$TMPDIR`.
     pub stage_dir: Option<PathBuf>,
+    /// Ends the process when a call of a plugin takes longer than this.
+    pub stuck_abort: Option<Duration>,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What is logged.
@@ -49,7 +53,7 @@ pub struct HostConfig {
 }
 
 /// What belongs to one server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ServerConfig {
     /// Its name.
     pub name: String,
@@ -61,12 +65,14 @@ pub struct ServerConfig {
     pub watch: bool,
     /// Its limits.
     pub limits: Limits,
+    /// How new generations are judged.
+    pub rules: Rules,
     /// Texts for the plugin.
     pub config: BTreeMap<String, String>,
 }
 
 /// The whole configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// What belongs to the host.
     pub host: HostConfig,
@@ -120,6 +126,7 @@ impl Default for HostConfig {
             admin: None,
             admin_group: None,
             stage_dir: None,
+            stuck_abort: None,
             log_format: LogFormat::Human,
             log_level: "info".to_owned(),
         }
@@ -131,7 +138,8 @@ impl ServerConfig {
         let listen = DEFAULT_LISTEN.parse().expect("it is an address");
         let (plugin, limits) = (PathBuf::new(), Limits::default());
         let config = BTreeMap::new();
-        Self { name: name.to_owned(), plugin, listen, watch: false, limits, config }
+        let rules = Rules::default();
+        Self { name: name.to_owned(), plugin, listen, watch: false, limits, rules, config }
     }
 }
 

@@ -76,7 +76,7 @@ fn refusals_name_file_line_and_key() {
         ),
         (
             "\n\nmax-resident = 1",
-            "/etc/h.toml:3: max-resident = '1' is refused: it must be a number, at least 2; see \
+            "/etc/h.toml:3: max-resident = '1' is refused: it must be a number, at least 3; see \
              `hotshell serve --help`",
         ),
         (

@@ -1,8 +1,8 @@
 //! Who may load or switch now: one load at a time in the host, one switch at a time per server.
 //!
-//! A second asker is told who holds the gate. `rollback` never waits for a load into its server: it
-//! cancels it. The slots of servers are apart, so that an engine that is stuck in a call keeps nobody
-//! from working on the other servers.
+//! A second asker is told who holds the gate. `rollback` never waits for a load into its server:
+//! it cancels it. The slots of servers are apart, so that an engine that is stuck in a call keeps
+//! nobody from working on the other servers.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Slow work on threads of its own, at low priority: loading, checking, unmapping.
 //!
-//! A thread per piece of work, ended with it: thread-locals that a plugin's constructors leave behind
-//! go with their thread, so they do not keep the image mapped.
+//! A thread per piece of work, ended with it: thread-locals that a plugin's constructors leave
+//! behind go with their thread, so they do not keep the image mapped.
 
 use std::collections::BTreeMap;
 use std::fmt;

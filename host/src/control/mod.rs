@@ -1,16 +1,18 @@
 //! The control thread: owns the registries of all servers and does what admins ask.
 //!
-//! One OS thread, one current-thread runtime, no locks: whatever changes a list runs here. Slow work
-//! (loading, unmapping) goes to threads of its own and comes back here to be recorded. The engines
-//! are asked through their handles, and `list` and `status` answer from the registry and from
-//! published counters, so they answer while an engine is stuck or a load runs.
+//! One OS thread, one current-thread runtime, no locks: whatever changes a list runs here. Slow
+//! work (loading, unmapping) goes to threads of its own and comes back here to be recorded. The
+//! engines are asked through their handles, and `list` and `status` answer from the registry and
+//! from published counters, so they answer while an engine is stuck or a load runs.
 
 mod gate;
 mod loads;
+mod probation;
 mod report;
 mod swap;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+pub mod watchdog;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -25,9 +27,11 @@ use crate::commands::{Answer, Request};
 use crate::engine::EngineHandle;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
+use crate::probation::Rules;
 use crate::registry::Registry;
 pub use gate::{Gate, Work};
 pub use loads::{Job, Loads, Texts};
+pub use probation::{Judged, Running, Watched};
 pub use report::{Checked, Discarded, Listed, Loaded, Status, Swapped};
 pub use swap::Asked;
 
@@ -46,6 +50,12 @@ pub struct Server {
     pub started_from: PathBuf,
     /// Its generations.
     pub registry: RefCell<Registry>,
+    /// How new generations are judged.
+    pub rules: Rules,
+    /// The generation that is being judged.
+    pub probation: RefCell<Option<Running>>,
+    /// The last verdict.
+    pub judged: RefCell<Option<Judged>>,
 }
 
 impl Server {
@@ -79,13 +89,14 @@ impl Control {
         Rc::new(Self { servers, gate, loads, started: Timestamp::now(), stop })
     }
 
-    /// Does what was asked and answers. The one way in: for the admin socket, the watcher and signals.
+    /// Does what was asked and answers. The one way in: for the admin socket, the watcher and
+    /// signals.
     ///
     /// The work runs as a task of its own: an asker that goes away cancels nothing.
     ///
     /// # Errors
-    /// Whatever the verb refuses; `TIMEOUT` when the request's own time limit passes first, and then
-    /// the work goes on.
+    /// Whatever the verb refuses; `TIMEOUT` when the request's own time limit passes first, and
+    /// then the work goes on.
     pub async fn execute(self: &Rc<Self>, request: Request) -> Result<Answer> {
         let (limit, verb) = (request.options.timeout, request.verb.name);
         let (answer, hear) = oneshot::channel();
@@ -157,13 +168,14 @@ impl Control {
 
 async fn run(control: Rc<Control>, request: Request, answer: oneshot::Sender<Result<Answer>>) {
     let (verb, asker) = (request.verb, request.asker.clone());
+    let changes = verb.changes && !request.options.dry_run;
     let outcome = (verb.run)(control, request).await;
     match &outcome {
-        Ok(done) if verb.changes => {
+        Ok(done) if changes => {
             tracing::info!(verb = verb.name, by = asker, "{}", done.first_line());
         }
         Ok(_) => tracing::debug!(verb = verb.name, by = asker, "answered"),
-        Err(error) if verb.changes => {
+        Err(error) if changes => {
             tracing::warn!(verb = verb.name, by = asker, code = error.code.text(), "{error}");
         }
         Err(error) => tracing::debug!(verb = verb.name, by = asker, "{error}"),

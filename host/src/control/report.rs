@@ -8,6 +8,7 @@ use hotshell_plugin_api::schema::Schema;
 use serde::Serialize;
 
 use super::gate::Work;
+use super::probation::{Judged, Watched};
 use super::{Control, Server};
 use crate::engine::{CALL_KINDS, Counters, Switched};
 use crate::generation::Artifact;
@@ -69,6 +70,8 @@ pub struct Swapped {
     pub set_aside: u64,
     /// Generations that were discarded to make room.
     pub discarded: Vec<u64>,
+    /// The verdict of probation, if the request waited for it.
+    pub probation: Option<Judged>,
 }
 
 /// The answer of `discard`.
@@ -155,6 +158,12 @@ pub struct Status {
     pub plugin_counters: BTreeMap<String, u64>,
     /// The load or use that is under way; null when there is none.
     pub busy: Option<Work>,
+    /// The probation that runs; null when there is none.
+    pub probation: Option<Watched>,
+    /// How the last probation ended; null before the first.
+    pub last_probation: Option<Judged>,
+    /// The generation that is loaded at the next start.
+    pub permanent_generation: u64,
 }
 
 /// Nanoseconds in the microseconds of the outside contract.
@@ -206,6 +215,7 @@ impl Swapped {
             dry_run: true,
             set_aside: 0,
             discarded: Vec::new(),
+            probation: None,
         }
     }
 
@@ -260,6 +270,10 @@ impl Swapped {
         );
         for number in &self.discarded {
             line.push_str(&format!(", discarded generation {number}"));
+        }
+        if let Some(judged) = &self.probation {
+            let (verdict, calls) = (judged.verdict, judged.sample.calls);
+            line.push_str(&format!(", {verdict} after {:.0} s and {calls} calls", judged.seconds));
         }
         line
     }
@@ -342,6 +356,9 @@ impl Control {
             call_kind: running(counters).map(|_| kind(counters)),
             plugin_counters: counters.plugin().into_iter().collect(),
             busy: self.gate.work_on(&server.name),
+            probation: server.watched(),
+            last_probation: server.judged.borrow().clone(),
+            permanent_generation: registry.permanent(),
         }
     }
 }
@@ -358,7 +375,7 @@ fn kind(counters: &Counters) -> &'static str {
 
 fn listed(server: &Server) -> Vec<Listed> {
     let registry = server.registry.borrow();
-    let way_back = registry.rollback_target();
+    let (way_back, watched) = (registry.rollback_target(), server.watched());
     let row = |g: &Generation| {
         let active = g.status == Standing::Active;
         Listed {
@@ -372,8 +389,11 @@ fn listed(server: &Server) -> Vec<Listed> {
             digest: g.artifact.digest.clone(),
             path: g.artifact.path.clone(),
             loaded_at: time::text(g.loaded_at),
-            permanent: active,
-            probation: None,
+            permanent: g.number == registry.permanent(),
+            probation: watched.as_ref().filter(|w| w.generation == g.number).map(|w| {
+                let calls = w.sample.calls;
+                format!("{:.0} s left, {calls} calls so far", w.seconds_left)
+            }),
             rollback_target: way_back == Some(g.number),
             sessions: if active { Counters::get(&server.handle.counters.clients) } else { 0 },
             weight: if active { 100 } else { 0 },

@@ -1,6 +1,7 @@
 //! The verbs that change a server: load, use, swap, rollback, discard.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use crate::commands::Options;
 use crate::engine::{Switch, Switched};
 use crate::error::{Code, Error, Result};
 use crate::generation::{Artifact, Callable};
+use crate::loader::retained_images;
 use crate::registry::{Fresh, Registry};
 
 /// Who asks for what, for the gate and for the checks before a switch.
@@ -59,7 +61,7 @@ impl Control {
     ///
     /// # Errors
     /// Those of [`Control::load`] and of [`Control::use_generation`]; nothing changed then.
-    pub async fn swap(&self, asked: &Asked<'_>, file: PathBuf) -> Result<Swapped> {
+    pub async fn swap(self: &Rc<Self>, asked: &Asked<'_>, file: PathBuf) -> Result<Swapped> {
         let begun = Instant::now();
         let server = self.server(asked.options.server.as_deref())?;
         expect_active(server, asked)?;
@@ -87,9 +89,10 @@ impl Control {
             registry.activate(number);
         }
         drop(pass);
+        self.begin_probation(server, number);
         let mut done = Swapped::done(server, number, &artifact, &switched, begun.elapsed());
         done.discarded = self.make_room(server).await;
-        Ok(done)
+        self.with_verdict(server, asked, done).await
     }
 
     /// Switches to an available generation. The active one is no error: nothing is done then.
@@ -97,7 +100,11 @@ impl Control {
     /// # Errors
     /// `BUSY`, `MOVED`, `NOGENERATION`, `AMBIGUOUS`, `DISCARDED`, `OTHERPLUGIN`, and the engine's
     /// refusals; nothing changed then.
-    pub async fn use_generation(&self, asked: &Asked<'_>, target: &str) -> Result<Swapped> {
+    pub async fn use_generation(
+        self: &Rc<Self>,
+        asked: &Asked<'_>,
+        target: &str,
+    ) -> Result<Swapped> {
         let begun = Instant::now();
         let server = self.server(asked.options.server.as_deref())?;
         expect_active(server, asked)?;
@@ -113,13 +120,31 @@ impl Control {
             same_plugin(&registry, &artifact, asked.options)?;
             (callable, artifact)
         };
-        let _pass = self.gate.switch(asked.work(server, number.to_string()))?;
+        let pass = self.gate.switch(asked.work(server, number.to_string()))?;
         let switched = switch(server, asked, callable).await?;
         if asked.options.dry_run {
             return Ok(Swapped::plan(server, Some(number), &artifact, begun.elapsed()));
         }
         server.registry.borrow_mut().activate(number);
-        Ok(Swapped::done(server, number, &artifact, &switched, begun.elapsed()))
+        drop(pass);
+        self.begin_probation(server, number);
+        let done = Swapped::done(server, number, &artifact, &switched, begun.elapsed());
+        self.with_verdict(server, asked, done).await
+    }
+
+    /// Waits for probation's verdict, if that was asked for.
+    async fn with_verdict(
+        &self,
+        server: &Server,
+        asked: &Asked<'_>,
+        mut done: Swapped,
+    ) -> Result<Swapped> {
+        if asked.options.wait
+            && let Some(number) = done.generation
+        {
+            done.probation = self.verdict(server, number).await?;
+        }
+        Ok(done)
     }
 
     /// Switches backwards along the use history. Never waits for a load: cancels it.
@@ -145,6 +170,7 @@ impl Control {
             return Ok(Swapped::plan(server, Some(number), &artifact, begun.elapsed()));
         }
         server.registry.borrow_mut().roll_back();
+        server.end_probation();
         Ok(Swapped::done(server, number, &artifact, &switched, begun.elapsed()))
     }
 
@@ -196,6 +222,15 @@ impl Control {
         Ok((switched, pass))
     }
 
+    /// Gives up every image of a server whose engine has ended, so that no staged file stays
+    /// behind.
+    pub async fn close_down(&self, server: &Server) {
+        let images = server.registry.borrow_mut().close_down();
+        for image in images {
+            unmap(Some(image)).await;
+        }
+    }
+
     /// Discards generations that are over the limit, oldest first.
     async fn make_room(&self, server: &Server) -> Vec<u64> {
         let mut discarded = Vec::new();
@@ -229,14 +264,14 @@ impl Control {
     }
 
     fn room_for_retained(&self, server: &Server) -> Result<()> {
-        let retained = self.servers.iter().map(|s| s.registry.borrow().retained()).sum::<usize>();
+        let retained = retained_images();
         let most = server.limits.max_retained;
         if retained < most {
             return Ok(());
         }
         let message = "this host has no room for another image";
         let detail = format!(
-            "{retained} images of discarded generations could not be unmapped, max-retained is {most}"
+            "{retained} images of earlier loads could not be unmapped, max-retained is {most}"
         );
         let hint = "restart the host, or raise max-retained; `list` tells why each stayed";
         Err(Error::new(Code::TooMany, message, detail, hint))
@@ -245,6 +280,7 @@ impl Control {
 
 async fn switch(server: &Server, asked: &Asked<'_>, to: Callable) -> Result<Switched> {
     expect_active(server, asked)?;
+    super::watchdog::not_stuck(server)?;
     server.handle.switch(Switch { to, dry_run: asked.options.dry_run }).await
 }
 

@@ -177,6 +177,7 @@ impl Server {
     fn undo_effects(&self) {
         let core = &mut *self.core.borrow_mut();
         core.state.counters.panics += 1;
+        Counters::add(&core.counters.now.panics, 1);
         for client in core.touched.drain(..) {
             // SAFETY: touched in the call that just returned, so the client still lives.
             let client = unsafe { &mut *client };
@@ -297,8 +298,8 @@ impl Server {
 
     /// Calls `tick`.
     pub(super) fn tick_plugin(&self) {
-        let tick = self.enter(CallKind::Tick).tick;
         self.refresh_clocks();
+        let tick = self.enter(CallKind::Tick).tick;
         self.aim_at_none(std::ptr::null_mut());
         // SAFETY: no client is served, the state root is set; `call` is ours between calls.
         let outcome = unsafe {
@@ -316,6 +317,7 @@ impl Server {
 
     /// Runs an admin verb of the plugin and answers its text.
     pub(super) fn plugin_command(&self, args: &[Vec<u8>]) -> Result<Vec<u8>> {
+        self.refresh_clocks();
         let command = self.enter(CallKind::Command).command;
         let mut input = Vec::new();
         for arg in args {
@@ -323,7 +325,6 @@ impl Server {
             input.extend_from_slice(arg);
         }
         let mut answer = Buffer::new();
-        self.refresh_clocks();
         self.aim_at_none(&mut answer);
         // SAFETY: as in `tick_plugin`; input and answer outlive the call.
         let outcome = unsafe {
@@ -354,10 +355,33 @@ impl Server {
         }
     }
 
+    /// Lets the plugin look at the live state.
+    pub(super) fn self_test(&self) -> Result<()> {
+        self.refresh_clocks();
+        let self_test = self.enter(CallKind::SelfTest).self_test;
+        self.aim_at_none(std::ptr::null_mut());
+        // SAFETY: as in `tick_plugin`.
+        let outcome = unsafe { self_test(self.call) };
+        if outcome.code == OUTCOME_PANICKED {
+            self.undo_effects();
+        }
+        let message = self.message();
+        self.finish_call(None);
+        let hint = "look at the state with the plugin's own commands, or roll back";
+        match outcome.code {
+            OUTCOME_DONE => Ok(()),
+            OUTCOME_REFUSED => {
+                let what = "the self-test refused the live state";
+                Err(Error::new(Code::Refused, what, message, hint))
+            }
+            _ => Err(Error::new(Code::Panicked, "the self-test panicked", message, hint)),
+        }
+    }
+
     /// Tells the plugin that the server stops.
     pub(super) fn shutdown(&self) {
-        let shutdown = self.enter(CallKind::Shutdown).shutdown;
         self.refresh_clocks();
+        let shutdown = self.enter(CallKind::Shutdown).shutdown;
         self.aim_at_none(std::ptr::null_mut());
         // SAFETY: as in `tick_plugin`.
         if unsafe { shutdown(self.call) }.code == OUTCOME_PANICKED {
@@ -420,6 +444,9 @@ impl Server {
 
             core.state.counters.swaps += 1;
             let counters = &core.counters;
+            let cpu_ns = counters.cpu_now_ns();
+            counters.before.take(&counters.now, cpu_ns);
+            Counters::add(&counters.cpu_at_switch_ns, cpu_ns);
             let max = Counters::get(&counters.swap_pause_ns_max).max(pause_ns);
             counters.swap_pause_ns_last.store(pause_ns, std::sync::atomic::Ordering::Relaxed);
             counters.swap_pause_ns_max.store(max, std::sync::atomic::Ordering::Relaxed);
@@ -494,9 +521,15 @@ impl Server {
     fn leave(&self, calls: u64) {
         let core = &mut *self.core.borrow_mut();
         // SAFETY: `call` is ours between calls.
-        let (wake_at, failed) = unsafe { ((*self.call).wake_at_ms, (*self.call).failed) };
-        core.state.counters.calls += calls;
-        core.state.counters.failed += u64::from(failed);
+        let Call { wake_at_ms: wake_at, failed, .. } = *unsafe { &*self.call };
+        if calls > 0 {
+            core.state.counters.calls += calls;
+            Counters::add(&core.counters.now.calls, calls);
+        }
+        if failed > 0 {
+            core.state.counters.failed += u64::from(failed);
+            Counters::add(&core.counters.now.failed, u64::from(failed));
+        }
         if wake_at != core.state.wake_at_ms {
             core.state.wake_at_ms = wake_at;
             self.tick.notify_one();

@@ -13,6 +13,8 @@ use crate::generation::Callable;
 pub enum Command {
     /// Make another generation the active one.
     Use(Switch, oneshot::Sender<Result<Switched>>),
+    /// Let the active plugin look at the live state; the answer is its refusal, if any.
+    SelfTest(oneshot::Sender<Result<()>>),
     /// Run an admin verb of the plugin; the answer is its text.
     Plugin(Vec<Vec<u8>>, oneshot::Sender<Result<Vec<u8>>>),
     /// Finish what is being answered, close every client, end the thread.
@@ -58,12 +60,49 @@ pub struct Counters {
     pub bytes_out: AtomicU64,
     pub closed_slow: AtomicU64,
     pub closed_unread: AtomicU64,
+    /// What the active generation did since it was switched to.
+    pub now: Conduct,
+    /// What the one before did, up to that switch.
+    pub before: Conduct,
+    /// CPU time of the engine's thread when the active generation was switched to, nanoseconds.
+    pub cpu_at_switch_ns: AtomicU64,
+    /// The engine thread's id in the kernel, for its CPU clock and for a look at its stack.
+    pub thread: AtomicU64,
     /// Counters that the plugin named, in the order of their first use.
     plugin: Mutex<Vec<(String, u64)>>,
     /// Monotonic nanoseconds at which the running call began; 0 between calls.
     pub call_since_ns: AtomicU64,
     /// Which function of the table the running call is in: an index into [`CALL_KINDS`].
     pub call_kind: AtomicU64,
+}
+
+/// How one generation behaves: what probation looks at. Published like [`Counters`].
+#[derive(Debug, Default)]
+pub struct Conduct {
+    /// Calls of `data`.
+    pub calls: AtomicU64,
+    /// Calls that panicked.
+    pub panics: AtomicU64,
+    /// Replies that the plugin marked as failed.
+    pub failed: AtomicU64,
+    /// CPU time that the engine's thread has used in this generation's time, nanoseconds. Known only
+    /// once that time is over.
+    pub cpu_ns: AtomicU64,
+}
+
+impl Conduct {
+    /// Takes over what `other` holds, and empties that. Engine thread only.
+    pub(super) fn take(&self, other: &Self, cpu_ns: u64) {
+        let pairs = [
+            (&self.calls, &other.calls),
+            (&self.panics, &other.panics),
+            (&self.failed, &other.failed),
+        ];
+        for (mine, theirs) in pairs {
+            mine.store(theirs.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        }
+        self.cpu_ns.store(cpu_ns, Ordering::Relaxed);
+    }
 }
 
 /// The functions of a plugin that an engine calls, by [`Counters::call_kind`].
@@ -99,10 +138,29 @@ impl Counters {
         self.call_since_ns.store(0, Ordering::Relaxed);
     }
 
+    /// CPU time that the engine's thread has used since the active generation was switched to,
+    /// nanoseconds. Can be asked from any thread; one system call.
+    pub fn cpu_now_ns(&self) -> u64 {
+        let thread = Self::get(&self.thread) as libc::pid_t;
+        thread_cpu_ns(thread).saturating_sub(Self::get(&self.cpu_at_switch_ns))
+    }
+
     /// Reads a counter.
     #[inline]
     pub fn get(counter: &AtomicU64) -> u64 {
         counter.load(Ordering::Relaxed)
+    }
+}
+
+/// CPU time of a thread of this process, nanoseconds; 0 when there is no such thread.
+fn thread_cpu_ns(thread: libc::pid_t) -> u64 {
+    // How the kernel names the CPU clock of a thread (clock_getcpuclockid(3)).
+    let clock = (!thread << 3) | 6;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes into `time` only; a clock that is unknown is an error.
+    match unsafe { libc::clock_gettime(clock, &raw mut time) } {
+        0 => time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64,
+        _ => 0,
     }
 }
 
@@ -116,6 +174,7 @@ pub(super) enum CallKind {
     Command,
     Shutdown,
     Init,
+    SelfTest,
 }
 
 /// A running engine, as the control thread sees it.
@@ -147,6 +206,14 @@ impl EngineHandle {
     /// What the plugin refused, or its panic.
     pub async fn plugin_command(&self, args: Vec<Vec<u8>>) -> Result<Vec<u8>> {
         self.ask(|answer| Command::Plugin(args, answer)).await?
+    }
+
+    /// Lets the active plugin look at the live state.
+    ///
+    /// # Errors
+    /// What the self-test refused, or its panic.
+    pub async fn self_test(&self) -> Result<()> {
+        self.ask(Command::SelfTest).await?
     }
 
     /// Stops the engine gracefully; returns when its clients are served and closed.

@@ -10,6 +10,7 @@ mod connection;
 mod core;
 mod handle;
 mod services;
+pub mod stack;
 mod state;
 mod tasks;
 
@@ -22,7 +23,7 @@ use crate::error::{Code, Error, Result};
 use crate::generation::Callable;
 use crate::limits::Limits;
 pub use core::monotonic_ns;
-pub use handle::{CALL_KINDS, Command, Counters, EngineHandle, Switch, Switched};
+pub use handle::{CALL_KINDS, Command, Conduct, Counters, EngineHandle, Switch, Switched};
 pub use services::host_table;
 
 /// What a server is started with.

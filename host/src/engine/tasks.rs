@@ -40,6 +40,9 @@ pub(super) fn run(
     inbox: mpsc::UnboundedReceiver<Command>,
     ready: SyncSender<Result<()>>,
 ) {
+    super::stack::arm();
+    let thread = rustix::thread::gettid().as_raw_nonzero().get();
+    counters.thread.store(thread as u64, std::sync::atomic::Ordering::Relaxed);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .event_interval(1024)
@@ -107,6 +110,7 @@ async fn serve(
         match command {
             // Whoever asked may be gone; the switch stands all the same.
             Command::Use(switch, answer) => _ = answer.send(server.switch(switch)),
+            Command::SelfTest(answer) => _ = answer.send(server.self_test()),
             Command::Plugin(args, answer) => _ = answer.send(server.plugin_command(&args)),
             Command::Stop(answer) => {
                 accept.abort();

@@ -47,8 +47,8 @@ impl Tables {
 /// Checks the entry, attaches the image to the host, asks for the schema.
 ///
 /// # Safety
-/// `entry` is the address of the symbol that the artifact's note names, in an image that stays mapped
-/// until this returns.
+/// `entry` is the address of the symbol that the artifact's note names, in an image that stays
+/// mapped until this returns.
 pub(super) unsafe fn shake(
     entry: *const Entry,
     artifact: &Artifact,
@@ -198,7 +198,8 @@ mod tests {
 
     #[test]
     fn a_long_layout_error_becomes_one_line() {
-        let text = "Compared <this>:\n  x\n\nError:too many fields\nExpected:\n    3\nFound:\n    4\n\n\
+        let text = "Compared <this>:\n  x\n\nError:too many fields\nExpected:\n    3\nFound:\n    4\n\
+                    \n\
                     \nError:mismatched type\nExpected:\n    u8\nFound:\n    u16\n";
         assert_eq!(
             layout_errors(text),

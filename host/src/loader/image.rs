@@ -24,15 +24,16 @@ pub struct Image {
 pub enum Unmapping {
     /// Nothing of it is in the maps, and its staged file is gone.
     Unmapped,
-    /// It is still mapped, which is harmless. Its staged file stays for debuggers until the image goes.
+    /// It is still mapped, which is harmless. Its staged file stays for debuggers until the image
+    /// goes.
     Retained {
         /// Why, as far as it can be known.
         reason: String,
     },
 }
 
-/// What is mapped now, and what should no longer be. One lock, held from `dlclose` to the look into the
-/// maps, so that an address that became free is not mistaken for one in use.
+/// What is mapped now, and what should no longer be. One lock, held from `dlclose` to the look into
+/// the maps, so that an address that became free is not mistaken for one in use.
 static BOOK: Mutex<Book> = Mutex::new(Book { live: BTreeSet::new(), leftovers: Vec::new() });
 
 struct Book {
@@ -82,10 +83,11 @@ impl Image {
         self.pinned
     }
 
-    /// Gives the image up: `dlclose`, a look into the maps, and the staged file goes with the image.
+    /// Gives the image up: `dlclose`, a look into the maps, and the staged file goes with the
+    /// image.
     ///
-    /// The caller owns the promise that no call is running in it and none will come: every copy of the
-    /// generation's [`crate::generation::Callable`] is gone (Invariant: no call into a retired
+    /// The caller owns the promise that no call is running in it and none will come: every copy of
+    /// the generation's [`crate::generation::Callable`] is gone (Invariant: no call into a retired
     /// generation).
     pub fn unmap(self) -> Unmapping {
         let Self { mapped, staged, pinned } = self;

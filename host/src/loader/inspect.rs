@@ -114,7 +114,8 @@ fn right_machine(elf: &Elf<'_>) -> Result<(), Reason> {
 fn right_boundary(facts: &NoteFacts) -> Result<(), Reason> {
     let NoteFacts { abi_version: theirs, api_version: api, .. } = facts;
     let detail = format!(
-        "it speaks boundary version {theirs} (hotshell-plugin-api {api}), this host speaks {ABI_VERSION}"
+        "it speaks boundary version {theirs} (hotshell-plugin-api {api}), this host speaks \
+         {ABI_VERSION}"
     );
     if *theirs > ABI_VERSION {
         let hint = "upgrade the host, or rebuild the plugin against an older hotshell-plugin-api";
@@ -231,8 +232,8 @@ fn artifact(fetched: &Fetched, facts: NoteFacts) -> Artifact {
 
 #[cfg(test)]
 mod tests {
-    //! Goal: no bytes make inspection panic, and none that are cut short pass. Method: a real plugin,
-    //! cut at many places and with random bytes changed.
+    //! Goal: no bytes make inspection panic, and none that are cut short pass. Method: a real
+    //! plugin, cut at many places and with random bytes changed.
 
     use super::*;
     use crate::loader::artifacts;
@@ -263,7 +264,8 @@ mod tests {
             random as usize % below
         };
         for round in 0..20_000 {
-            // Headers, note and symbols lie in front, the dynamic section at the end of what is mapped.
+            // Headers, note and symbols lie in front, the dynamic section at the end of what is
+            // mapped.
             let below = [64, 0x1000, loaded, bytes.len()][round % 4];
             let changes: Vec<(usize, u8)> =
                 (0..1 + round % 3).map(|_| (next(below), next(256) as u8)).collect();

@@ -75,7 +75,8 @@ impl Place {
 
 /// Maps a staged file and finds its entry. Constructors run here.
 pub(super) fn open(path: &Path, inspected: &Inspected) -> Result<Mapped, Reason> {
-    // SAFETY: constructors are foreign code; the vet child ran them before (Invariant: vetted first).
+    // SAFETY: constructors are foreign code; the vet child ran them before (Invariant: vetted
+    // first).
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
     let library = library.map_err(|error| refused(&error, inspected))?;
     let symbol = inspected.artifact.symbol.as_bytes();
@@ -121,8 +122,8 @@ fn touch(mappings: &[Mapping], span: &Range<usize>) {
         let advice =
             if mapping.writable { Advice::LinuxPopulateWrite } else { Advice::LinuxPopulateRead };
         let start = core::ptr::with_exposed_provenance_mut(mapping.range.start);
-        // SAFETY: the range is mapped with these rights; populating changes no content. Older kernels
-        // answer EINVAL, and the first calls fault the pages in.
+        // SAFETY: the range is mapped with these rights; populating changes no content. Older
+        // kernels answer EINVAL, and the first calls fault the pages in.
         let _ = unsafe { madvise(start, mapping.range.len(), advice) };
     }
 }
@@ -139,6 +140,6 @@ fn refused(error: &libloading::Error, inspected: &Inspected) -> Reason {
         detail.push_str(&format!("; it needs {}", inspected.extra_needed.join(", ")));
     }
     let hint = "hint: link it statically or install what it needs where `ldd` finds it; \
-                hint: libraries beside the plugin ($ORIGIN) are not found, a private copy is mapped";
+                hint: libraries beside the plugin ($ORIGIN) are not found: a copy is mapped";
     Reason::new(Code::Dlopen, detail, hint)
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// One line of `/proc/self/maps`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mapping {
+pub(crate) struct Mapping {
     pub range: Range<usize>,
     pub readable: bool,
     pub writable: bool,
@@ -17,18 +17,18 @@ pub(super) struct Mapping {
 /// Device and inode of a mapped file, as the maps tell them: on overlay and btrfs they differ from
 /// those of `stat`. While a file is mapped, no other file has the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct FileId {
+pub(crate) struct FileId {
     device: String,
     pub inode: u64,
 }
 
 /// All mappings of this process.
-pub(super) fn read() -> std::io::Result<Vec<Mapping>> {
+pub(crate) fn read() -> std::io::Result<Vec<Mapping>> {
     Ok(String::from_utf8_lossy(&fs::read("/proc/self/maps")?).lines().filter_map(parse).collect())
 }
 
 /// The mapping that holds an address.
-pub(super) fn holding(mappings: &[Mapping], address: usize) -> Option<&Mapping> {
+pub(crate) fn holding(mappings: &[Mapping], address: usize) -> Option<&Mapping> {
     mappings.iter().find(|m| m.range.contains(&address))
 }
 

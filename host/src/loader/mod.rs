@@ -1,7 +1,7 @@
 //! The loader: from a path to an image that an engine may call.
 //!
-//! Runs on any thread but an engine's. A load that fails leaves nothing behind: no mapping, no file,
-//! no process, no descriptor.
+//! Runs on any thread but an engine's. A load that fails leaves nothing behind: no mapping, no
+//! file, no process, no descriptor.
 
 #[cfg(test)]
 #[path = "../../../tests/src/artifacts.rs"]
@@ -13,7 +13,7 @@ mod heap;
 mod image;
 mod inspect;
 mod map;
-mod maps;
+pub(crate) mod maps;
 mod note;
 mod stage;
 mod vet;
@@ -178,8 +178,8 @@ impl Loader {
         self.load_for(path, &Target { generation, against, ..Target::default() }, cancel)
     }
 
-    /// Loads a file as a generation. `cancel` is looked at between the stages and while the vet child
-    /// runs.
+    /// Loads a file as a generation. `cancel` is looked at between the stages and while the vet
+    /// child runs.
     ///
     /// # Errors
     /// Each stage has its codes; after any error nothing is left of the load.

@@ -1,7 +1,8 @@
 //! Stage 3: a private copy under a name that is never used again.
 //!
-//! The dynamic loader answers a path it knows with the code it has, so a name serves one load; and a
-//! build that overwrites a mapped file means SIGBUS, so what is mapped is never what a build writes.
+//! The dynamic loader answers a path it knows with the code it has, so a name serves one load; and
+//! a build that overwrites a mapped file means SIGBUS, so what is mapped is never what a build
+//! writes.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write as _;
@@ -24,7 +25,8 @@ static STAGED: AtomicU64 = AtomicU64::new(0);
 #[derive(Debug)]
 pub(super) struct Stage {
     dir: PathBuf,
-    /// `PID.START`: which process these files belong to, told apart from an earlier one with its pid.
+    /// `PID.START`: which process these files belong to, told apart from an earlier one with its
+    /// pid.
     owner: String,
 }
 

@@ -1,7 +1,7 @@
 //! Stage 4: the first run of foreign code happens in another process, which may crash or hang.
 //!
-//! The child is an exec of this very program. It is started by `posix_spawn`, never by a bare fork: a
-//! fork would copy the page tables of the whole state and slow every engine down.
+//! The child is an exec of this very program. It is started by `posix_spawn`, never by a bare fork:
+//! a fork would copy the page tables of the whole state and slow every engine down.
 
 mod child;
 mod host;
@@ -42,8 +42,8 @@ pub(super) struct Vetted {
 }
 
 impl Vet {
-    /// Runs a staged file in a child: constructors, handshake, `init` and `self_test` on a fresh state,
-    /// destructors.
+    /// Runs a staged file in a child: constructors, handshake, `init` and `self_test` on a fresh
+    /// state, destructors.
     pub fn run(
         &self,
         staged: &Path,

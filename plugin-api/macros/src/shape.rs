@@ -10,13 +10,14 @@ use crate::model::{Body, Parts, StateItem, Variant};
 /// `unsafe impl StateType`, with the constants it uses.
 pub fn state_type(item: &StateItem) -> TokenStream {
     let (ident, offsets) = (&item.ident, offsets(item));
-    let (fingerprint, describe) = (fingerprint(item), describe(item));
+    let (fingerprint, describe, number) = (fingerprint(item), describe(item), item.schema);
     quote! {
         #offsets
         // SAFETY: every field is a state type, `repr` fixes the layout, and both functions tell all
         // of it.
         unsafe impl ::hotshell_plugin_api::state::StateType for #ident {
             const FINGERPRINT: u64 = #fingerprint;
+            const NUMBER: u32 = #number;
             fn describe(
                 __schema: &mut ::hotshell_plugin_api::schema::SchemaBuilder,
             ) -> ::hotshell_plugin_api::schema::TypeDef {

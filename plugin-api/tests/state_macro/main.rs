@@ -295,3 +295,16 @@ fn defaults_are_the_authors_or_the_types() {
     assert_eq!(limits.shape, Shape::Empty);
     assert!(matches!(Mode::default(), Mode::Busy(5, false)));
 }
+
+/// The note is written from the constant, the schema from the description.
+#[test]
+fn the_schema_number_is_the_same_in_the_note_and_in_the_schema() {
+    #[hotshell_plugin_api::state(schema = 7)]
+    struct Numbered {
+        field: u8,
+    }
+    let numbered = Numbered { field: 1 };
+    assert_eq!(numbered.field, 1);
+    assert_eq!(<Numbered as hotshell_plugin_api::state::StateType>::NUMBER, 7);
+    assert_eq!(hotshell_plugin_api::schema::Schema::of::<Numbered, ()>().number, 7);
+}

@@ -191,16 +191,6 @@ impl Cx<'_> {
     pub fn arity(&mut self, name: &str) -> Outcome {
         self.error(&format!("ERR wrong number of arguments for '{name}' command"))
     }
-
-    /// The error of a container command for a word it does not know.
-    pub fn unknown_subcommand(&mut self, command: &str, word: &[u8]) -> Outcome {
-        let word = String::from_utf8_lossy(&word[..word.len().min(128)]).into_owned();
-        let upper = command.to_ascii_uppercase();
-        if self.has(Level::of(7, 0, 0)) {
-            return self.error(&format!("ERR unknown subcommand '{word}'. Try {upper} HELP."));
-        }
-        self.error(&format!("ERR Unknown subcommand or wrong number of arguments for '{word}'"))
-    }
 }
 
 /// An argument as integer.

@@ -3,18 +3,22 @@
 use hotshell_plugin_api::collections::Bytes;
 
 use crate::blocking;
-use crate::cx::{After, Cx};
+use crate::cx::{After, Cx, Outcome, is};
+use crate::errors;
 use crate::flags::Flags;
 use crate::reply::Reply;
 use crate::resp::{self, Args, Front};
 use crate::state::{SESSION_DIRTY, SESSION_FAILED, SESSION_MULTI};
-use crate::table::{Level, Row};
+use crate::table::{Level, Row, Run};
 
 /// Executes one request; `request` is its text, for MULTI.
 #[inline]
 pub fn request(cx: &mut Cx<'_>, args: &[&[u8]], request: &[u8]) {
     match cx.table.find(args[0]) {
         Some(row) if row.takes(args.len()) => {
+            if !row.subs.is_empty() && !container(cx, row, args) {
+                return;
+            }
             let ordinary =
                 cx.session.flags & SESSION_MULTI == 0 && cx.session.subscriptions.is_none();
             if ordinary {
@@ -34,10 +38,72 @@ pub fn request(cx: &mut Cx<'_>, args: &[&[u8]], request: &[u8]) {
 #[inline(always)]
 fn run(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]]) {
     cx.state.stats.commands += 1;
-    if let Err(text) = (row.run)(cx, args) {
+    let run = if row.subs.is_empty() { row.run } else { sub_run(cx, row, args) };
+    if let Err(text) = run(cx, args) {
         cx.state.stats.errors += 1;
         cx.out.error(text);
     }
+}
+
+/// Looks up the subcommand before anything is queued, as Redis 7. False when it was refused.
+#[cold]
+fn container(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]]) -> bool {
+    let (Some(word), true) = (args.get(1), cx.has(Level::of(7, 0, 0))) else { return true };
+    let text = match row.sub(word, cx.table.redis) {
+        Some(sub) if sub.takes(args.len()) => return true,
+        Some(sub) => {
+            format!("ERR wrong number of arguments for '{}|{}' command", row.name, sub.name)
+        }
+        None => {
+            let word = String::from_utf8_lossy(&word[..word.len().min(128)]);
+            let upper = row.name.to_ascii_uppercase();
+            format!("ERR unknown subcommand '{word}'. Try {upper} HELP.")
+        }
+    };
+    refuse(cx, Some(row), &text);
+    false
+}
+
+/// What a container runs for these arguments.
+#[cold]
+fn sub_run(cx: &Cx<'_>, row: &'static Row, args: &[&[u8]]) -> Run {
+    let Some(word) = args.get(1) else { return row.run };
+    match row.sub(word, cx.table.redis) {
+        Some(sub) if sub.takes(args.len()) => sub.run,
+        _ => old_error,
+    }
+}
+
+/// The errors of Redis 4 for subcommands, which it looks up when the command is run.
+fn old_error(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let word = String::from_utf8_lossy(args.get(1).copied().unwrap_or_default()).into_owned();
+    match String::from_utf8_lossy(args[0]).to_ascii_lowercase().as_str() {
+        "client" => {
+            Err("ERR Syntax error, try CLIENT (LIST | KILL | GETNAME | SETNAME | PAUSE | REPLY)")
+        }
+        "config" => Err("ERR CONFIG subcommand must be one of GET, SET, RESETSTAT, REWRITE"),
+        "object" => Err("ERR Syntax error. Try OBJECT (refcount|encoding|idletime|freq)"),
+        "command" => Err("ERR Unknown subcommand or wrong number of arguments."),
+        name => {
+            let name = name.to_ascii_uppercase();
+            cx.error(&format!(
+                "ERR Unknown {name} subcommand or wrong number of arguments for '{word}'"
+            ))
+        }
+    }
+}
+
+/// HELP of a container: its subcommands.
+pub fn help(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let Some(row) = cx.table.find(args[0]) else { return Err(errors::SYNTAX) };
+    let level = cx.table.redis;
+    let names = row.subs.iter().filter(|sub| sub.since <= level);
+    let names: Vec<String> = names.map(|sub| sub.name.to_ascii_uppercase()).collect();
+    cx.out.array(names.len() + 1);
+    let upper = row.name.to_ascii_uppercase();
+    cx.out.simple(&format!("{upper} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    names.iter().for_each(|name| cx.out.simple(name));
+    Ok(())
 }
 
 #[cold]
@@ -45,7 +111,7 @@ fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]], request: &[u8
     let subscribed = cx.session.subscribed() > 0;
     if subscribed && !row.flags.has(Flags::IN_SUBSCRIBED) {
         let text = if cx.has(Level::of(7, 0, 0)) {
-            let name = String::from_utf8_lossy(args[0]).to_ascii_lowercase();
+            let name = full_name(row, args);
             format!(
                 "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
                  RESET are allowed in this context"
@@ -65,6 +131,12 @@ fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]], request: &[u8
         return;
     }
     run(cx, row, args);
+}
+
+/// The name with the subcommand's, as Redis 7 has it: `config|get`.
+fn full_name(row: &Row, args: &[&[u8]]) -> String {
+    let sub = args.get(1).and_then(|word| row.subs.iter().find(|sub| is(word, sub.name)));
+    sub.map_or(row.name.to_owned(), |sub| format!("{}|{}", row.name, sub.name))
 }
 
 /// Refuses a request that names no command, or has the wrong number of arguments.

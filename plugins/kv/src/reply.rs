@@ -74,7 +74,7 @@ impl Reply for Out<'_> {
     fn error(&mut self, text: &str) {
         self.put(b"-");
         if text.contains(['\r', '\n']) {
-            self.put(text.trim_end().replace(['\r', '\n'], " ").as_bytes());
+            self.put(text.trim_end_matches(['\r', '\n']).replace(['\r', '\n'], " ").as_bytes());
         } else {
             self.put(text.as_bytes());
         }

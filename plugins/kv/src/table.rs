@@ -55,6 +55,21 @@ pub struct Row {
     pub complexity: &'static str,
     /// What it does, in one sentence.
     pub summary: &'static str,
+    /// What is run; in a container when no subcommand is given.
+    pub run: Run,
+    /// The subcommands of a container, otherwise empty.
+    pub subs: &'static [Sub],
+}
+
+/// One subcommand of a container command.
+#[derive(Debug)]
+pub struct Sub {
+    /// Name, lower case.
+    pub name: &'static str,
+    /// Number of arguments, command and subcommand included; negative: at least so many.
+    pub arity: i16,
+    /// The Redis version that brought it.
+    pub since: Level,
     /// What is run.
     pub run: Run,
 }
@@ -233,17 +248,35 @@ impl Row {
     /// Whether so many arguments are right.
     #[inline(always)]
     pub fn takes(&self, args: usize) -> bool {
-        let args = args as i64;
-        let arity = i64::from(self.arity);
-        if arity >= 0 { args == arity } else { args >= -arity }
+        takes(self.arity, args)
+    }
+
+    /// A subcommand by its name, in any case.
+    pub fn sub(&self, name: &[u8], level: Level) -> Option<&'static Sub> {
+        let named = |sub: &&Sub| name.eq_ignore_ascii_case(sub.name.as_bytes());
+        self.subs.iter().filter(|sub| sub.since <= level).find(named)
     }
 }
 
-/// Writes the rows of a family: `name, arity, flags, keys, since, function, complexity, summary;`.
+impl Sub {
+    /// Whether so many arguments are right.
+    pub fn takes(&self, args: usize) -> bool {
+        takes(self.arity, args)
+    }
+}
+
+#[inline(always)]
+fn takes(arity: i16, args: usize) -> bool {
+    let (args, arity) = (args as i64, i64::from(arity));
+    if arity >= 0 { args == arity } else { args >= -arity }
+}
+
+/// Writes the rows of a family: `name, arity, flags, keys, since, function, complexity, summary;`, in
+/// containers with the subcommands behind the summary.
 macro_rules! rows {
     ($group:ident: $(
         $name:literal, $arity:literal, $flags:expr, $keys:expr, $since:expr, $run:path,
-        $complexity:literal, $summary:literal;
+        $complexity:literal, $summary:literal $(, $subs:expr)?;
     )*) => {
         /// The rows of this family.
         pub const ROWS: &[$crate::table::Row] = &[$($crate::table::Row {
@@ -256,7 +289,29 @@ macro_rules! rows {
             complexity: $complexity,
             summary: $summary,
             run: $run,
+            subs: $crate::table::first!($($subs,)? &[]),
         }),*];
     };
 }
 pub(crate) use rows;
+
+/// The first of its arguments.
+macro_rules! first {
+    ($first:expr $(, $rest:expr)*) => {
+        $first
+    };
+}
+pub(crate) use first;
+
+/// Writes the subcommands of a container: `name, arity, since, function;`.
+macro_rules! subs {
+    ($($name:literal, $arity:literal, $since:expr, $run:path;)*) => {
+        const SUBS: &[$crate::table::Sub] = &[$($crate::table::Sub {
+            name: $name,
+            arity: $arity,
+            since: $since,
+            run: $run,
+        }),*];
+    };
+}
+pub(crate) use subs;

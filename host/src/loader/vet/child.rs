@@ -47,8 +47,9 @@ pub fn vet_main(mut args: impl Iterator<Item = OsString>) -> u8 {
 struct Report(UnixStream);
 
 impl Report {
-    /// The host passes a socket as standard input, the one way to hand a descriptor to `posix_spawn`
-    /// through std. It moves to [`HOST_FD`]; the plugin's standard input is empty. Reads the order.
+    /// The host passes a socket as standard input, the one way to hand a descriptor to
+    /// `posix_spawn` through std. It moves to [`HOST_FD`]; the plugin's standard input is empty.
+    /// Reads the order.
     fn take_over_stdin() -> Option<(Self, Order)> {
         // SAFETY: plain descriptor calls before any other thread or plugin code exists. 0 is the
         // socket; whatever was inherited above it belongs to nobody here.
@@ -133,7 +134,8 @@ fn try_out(table: &PluginTable, order: &Order, report: &mut Report) -> Result<()
     let mut trial = Trial::new(order);
     let mut root = std::ptr::null_mut();
     report.at(At::Init);
-    // SAFETY: the layout is checked and the image attached; call and place are ours. Likewise below.
+    // SAFETY: the layout is checked and the image attached; call and place are ours. Likewise
+    // below.
     let outcome = unsafe { (table.init)(trial.call(), &raw mut root) };
     trial.judge("init", outcome)?;
     trial.call.state = root;

@@ -74,8 +74,8 @@ impl Trial {
         };
         // Not an argument: arguments can be seen by all. A child that is gone cannot read it.
         let _ = report.write_all(order.as_bytes());
-        let report = Pipe::new(Some(report.into()), MAX_REPORT);
-        let words = [Pipe::new(out, MAX_WORDS), Pipe::new(err, MAX_WORDS)];
+        let report = Pipe::new(Some(report.into()), MAX_REPORT, Keep::First);
+        let words = [out, err].map(|fd| Pipe::new(fd, MAX_WORDS, Keep::Last));
         Ok(Self { child, ended, report, words })
     }
 
@@ -161,15 +161,22 @@ struct Pipe {
     fd: Option<File>,
     bytes: Vec<u8>,
     most: usize,
+    keep: Keep,
+}
+
+/// Which bytes are kept of a pipe that says too much.
+enum Keep {
+    First,
+    Last,
 }
 
 impl Pipe {
-    fn new(fd: Option<OwnedFd>, most: usize) -> Self {
+    fn new(fd: Option<OwnedFd>, most: usize, keep: Keep) -> Self {
         let fd = fd.filter(|fd| {
             let flags = fcntl_getfl(fd).unwrap_or(OFlags::empty());
             fcntl_setfl(fd, flags | OFlags::NONBLOCK).is_ok()
         });
-        Self { fd: fd.map(File::from), bytes: Vec::new(), most }
+        Self { fd: fd.map(File::from), bytes: Vec::new(), most, keep }
     }
 
     /// Reads at most 1 MiB a time, so that a child that prints without end cannot hold the host.
@@ -179,13 +186,25 @@ impl Pipe {
             let Some(file) = &mut self.fd else { return };
             match file.read(&mut chunk) {
                 Ok(0) => self.fd = None,
-                Ok(n) => {
-                    let room = self.most - self.bytes.len().min(self.most);
-                    self.bytes.extend_from_slice(&chunk[..n.min(room)]);
-                }
+                Ok(n) => self.take(&chunk[..n]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(_) => self.fd = None,
+            }
+        }
+    }
+
+    fn take(&mut self, chunk: &[u8]) {
+        match self.keep {
+            Keep::First => {
+                let room = self.most - self.bytes.len().min(self.most);
+                self.bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            }
+            Keep::Last => {
+                self.bytes.extend_from_slice(chunk);
+                if self.bytes.len() > 2 * self.most {
+                    self.bytes.drain(..self.bytes.len() - self.most);
+                }
             }
         }
     }

@@ -87,6 +87,24 @@ impl<T> Cursor<T> {
         }
     }
 
+    /// All that is left, faster than one by one.
+    #[inline(always)]
+    fn fold<B>(mut self, first: B, mut f: impl FnMut(B, *mut T) -> B) -> B {
+        let mut sum = first;
+        while self.left > 0 {
+            // `run` stands one group behind the one that `mask` came from.
+            let last = self.run.slots.wrapping_add(WIDTH - 1);
+            for bit in self.mask {
+                sum = f(sum, last.wrapping_sub(bit));
+                self.left -= 1;
+            }
+            if self.left > 0 {
+                self.next_group();
+            }
+        }
+        sum
+    }
+
     #[inline(always)]
     fn next_group(&mut self) {
         if self.run.ctrl == self.run.end {
@@ -170,6 +188,12 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
     }
 
     #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, first: B, mut f: F) -> B {
+        // SAFETY: as in `next`.
+        self.cursor.fold(first, |sum, slot| f(sum, unsafe { (&(*slot).key, &(*slot).value) }))
+    }
+
+    #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.cursor.left, Some(self.cursor.left))
     }
@@ -182,6 +206,12 @@ impl<'a, K, V> Iterator for IterMut<'a, K, V> {
     fn next(&mut self) -> Option<Self::Item> {
         // SAFETY: the slot is full, the map is borrowed for `'a`, and each slot comes once.
         self.cursor.next().map(|found| unsafe { (&(*found.slot).key, &mut (*found.slot).value) })
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, first: B, mut f: F) -> B {
+        // SAFETY: as in `next`.
+        self.cursor.fold(first, |sum, slot| f(sum, unsafe { (&(*slot).key, &mut (*slot).value) }))
     }
 
     #[inline]
@@ -235,6 +265,11 @@ macro_rules! exact {
             #[inline]
             fn next(&mut self) -> Option<Self::Item> {
                 self.0.next().map(|entry| entry.$field)
+            }
+
+            #[inline]
+            fn fold<B, F: FnMut(B, Self::Item) -> B>(self, first: B, mut f: F) -> B {
+                self.0.fold(first, |sum, entry| f(sum, entry.$field))
             }
 
             #[inline]

@@ -15,7 +15,6 @@ mod traits;
 mod unit;
 
 use core::marker::PhantomData;
-use core::mem;
 
 use abi_stable::StableAbi;
 
@@ -143,10 +142,8 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// The value of `key`, to be changed. O(1).
     #[inline]
     pub fn get_mut<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<&mut V> {
-        self.before_change();
-        let hash = self.hash_of(key);
         // SAFETY: the slot is full and borrowed as long as the map.
-        self.find_mut(hash, key).map(|found| unsafe { &mut (*found.slot).value })
+        self.find_mut(key).map(|found| unsafe { &mut (*found.slot).value })
     }
 
     /// Whether `key` is in the map. O(1).
@@ -161,30 +158,23 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// When the size overflows.
     #[inline]
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        self.before_insert();
-        let hash = self.hash_of(&key);
-        match self.find_mut(hash, &key) {
-            // SAFETY: the slot is full and nobody else borrows the map.
-            Some(found) => Some(mem::replace(unsafe { &mut (*found.slot).value }, value)),
-            None => {
-                self.insert_new(hash, key, value);
-                None
-            }
-        }
+        self.set(key, value)
     }
 
     /// Removes `key` and answers its value. O(1).
     #[inline]
     pub fn remove<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<V> {
-        self.remove_entry(key).map(|(_, value)| value)
+        let found = self.find_mut(key)?;
+        // SAFETY: the slot is full.
+        let slot = unsafe { self.take(found) };
+        self.after_remove();
+        Some(slot.value)
     }
 
     /// Removes `key` and answers the stored key and the value. O(1).
     #[inline]
     pub fn remove_entry<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<(K, V)> {
-        self.before_change();
-        let hash = self.hash_of(key);
-        let found = self.find_mut(hash, key)?;
+        let found = self.find_mut(key)?;
         // SAFETY: the slot is full.
         let Slot { key, value } = unsafe { self.take(found) };
         self.after_remove();
@@ -199,9 +189,11 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
         self.before_insert();
         let hash = self.hash_of(&key);
-        match self.find_mut(hash, &key) {
-            Some(found) => Entry::Occupied(OccupiedEntry::new(self, found)),
-            None => Entry::Vacant(VacantEntry::new(self, hash, key)),
+        let (table, old) = self.raw.table_of(hash);
+        // SAFETY: `before_insert` allocated the table.
+        match unsafe { Self::search(table, old, hash, &key) } {
+            Ok(found) => Entry::Occupied(OccupiedEntry::new(self, found)),
+            Err(_) => Entry::Vacant(VacantEntry::new(self, hash, key)),
         }
     }
 
@@ -270,7 +262,7 @@ impl<K, V> HashMap<K, V> {
     /// Whether a move between two tables is under way.
     #[doc(hidden)]
     #[must_use]
-    pub const fn is_moving(&self) -> bool {
-        !self.raw.rehash.is_null()
+    pub fn is_moving(&self) -> bool {
+        self.raw.rehash().is_some()
     }
 }

@@ -8,7 +8,7 @@ use abi_stable::StableAbi;
 
 use super::group::{DELETED, EMPTY, Group, WIDTH, tag};
 use super::rehash::Rehash;
-use super::table::{Geometry, Table};
+use super::table::{Geometry, Miss, Table};
 use super::unit::UnitHead;
 use super::{HashMap, Slot};
 use crate::collections::hash::KeyHasher;
@@ -25,7 +25,8 @@ pub(super) struct Raw {
     pub(super) seed: [u64; 2],
     /// Entries in both tables.
     pub(super) len: u64,
-    /// The move from an older table, if one is under way.
+    /// Null: a search goes straight to `table`. Otherwise the move from an older table that is under
+    /// way, or [`UNALLOCATED`]. One field, so that a search has one thing to check.
     pub(super) rehash: *mut Rehash,
     /// Layout id for new units.
     pub(super) layout: u32,
@@ -41,20 +42,31 @@ pub(super) struct Found<T> {
     pub(super) old: bool,
 }
 
-impl Raw {
-    pub(super) const EMPTY: Self = Self {
-        table: Table::NONE,
-        seed: [0; 2],
-        len: 0,
-        rehash: ptr::null_mut(),
-        layout: 0,
-        epoch: 0,
-    };
+/// In the place of a rehash while there is no table at all.
+pub(super) const UNALLOCATED: *mut Rehash = ptr::dangling_mut();
 
-    #[inline(always)]
+impl Raw {
+    pub(super) const EMPTY: Self =
+        Self { table: Table::NONE, seed: [0; 2], len: 0, rehash: UNALLOCATED, layout: 0, epoch: 0 };
+
+    /// The move that is under way.
+    #[inline]
     pub(super) fn rehash(&self) -> Option<&Rehash> {
-        // SAFETY: null or the descriptor this map owns.
-        unsafe { self.rehash.as_ref() }
+        // SAFETY: null or, unless it is the marker, the descriptor this map owns.
+        if self.rehash == UNALLOCATED { None } else { unsafe { self.rehash.as_ref() } }
+    }
+
+    /// The move that is under way.
+    #[inline]
+    pub(super) fn rehash_mut(&mut self) -> Option<&mut Rehash> {
+        // SAFETY: as in `rehash`.
+        if self.rehash == UNALLOCATED { None } else { unsafe { self.rehash.as_mut() } }
+    }
+
+    /// Whether every entry is in `table`, which exists.
+    #[inline(always)]
+    pub(super) fn is_steady(&self) -> bool {
+        self.rehash.is_null()
     }
 
     /// The table in which this hash lives, and whether that is the older one.
@@ -111,6 +123,7 @@ impl<K, V> HashMap<K, V> {
         }
         // SAFETY: as above.
         unsafe { self.raw.table.free(align) };
+        self.raw.rehash = UNALLOCATED;
         self.raw.len = 0;
     }
 
@@ -138,33 +151,140 @@ impl<K: StateKey, V> HashMap<K, V> {
 
     #[inline(always)]
     pub(super) fn find<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<&Slot<K, V>> {
-        if self.raw.len == 0 {
-            return None;
+        if !self.raw.is_steady() {
+            return self.find_in_move(key);
         }
-        let hash = self.hash_of(key);
-        let (table, _) = self.raw.table_of(hash);
-        // SAFETY: a map with entries has tables, and they hold slots of this type.
+        // SAFETY: a steady map has a table, which holds slots of this type.
+        unsafe { Self::find_in(&self.raw.table, self.hash_of(key), key) }
+    }
+
+    /// # Safety
+    /// The table is allocated and holds slots of this type.
+    #[inline(always)]
+    unsafe fn find_in<'a, Q: ?Sized + Lookup<K>>(
+        table: &'a Table,
+        hash: u64,
+        key: &Q,
+    ) -> Option<&'a Slot<K, V>> {
+        // SAFETY: the caller's promise.
         unsafe {
-            let index = table.find(hash, |slot: &Slot<K, V>| key.eq_key(&slot.key))?;
+            let index = table.find(hash, |slot: &Slot<K, V>| key.eq_key(&slot.key)).ok()?;
             Some(&*table.slot(index))
         }
     }
 
-    /// Like [`Self::find`], for a caller who is going to change the slot.
-    #[inline(always)]
-    pub(super) fn find_mut<Q: ?Sized + Lookup<K>>(
-        &mut self,
-        hash: u64,
-        key: &Q,
-    ) -> Option<Found<Slot<K, V>>> {
-        if self.raw.len == 0 {
+    #[inline(never)]
+    fn find_in_move<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<&Slot<K, V>> {
+        if !self.raw.table.is_allocated() {
             return None;
         }
+        let hash = self.hash_of(key);
+        // SAFETY: both tables of a move are allocated.
+        unsafe { Self::find_in(self.raw.table_of(hash).0, hash, key) }
+    }
+
+    /// Like [`Self::find`], for a caller who is going to change the slot. Moves a pending rehash on.
+    #[inline(always)]
+    pub(super) fn find_mut<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<Found<Slot<K, V>>> {
+        if !self.raw.is_steady() {
+            return self.find_mut_in_move(key);
+        }
+        // SAFETY: a steady map has a table.
+        unsafe { Self::search(&self.raw.table, false, self.hash_of(key), key) }.ok()
+    }
+
+    #[inline(never)]
+    fn find_mut_in_move<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<Found<Slot<K, V>>> {
+        self.pay_rehash();
+        if !self.raw.table.is_allocated() {
+            return None;
+        }
+        let hash = self.hash_of(key);
         let (table, old) = self.raw.table_of(hash);
-        // SAFETY: as in `find`.
+        // SAFETY: tables are allocated.
+        unsafe { Self::search(table, old, hash, key) }.ok()
+    }
+
+    /// # Safety
+    /// The table is allocated and holds slots of this type; `old` says which one it is.
+    #[inline(always)]
+    pub(super) unsafe fn search<Q: ?Sized + Lookup<K>>(
+        table: &Table,
+        old: bool,
+        hash: u64,
+        key: &Q,
+    ) -> Result<Found<Slot<K, V>>, Miss> {
+        // SAFETY: the caller's promise.
         unsafe {
             let index = table.find(hash, |slot: &Slot<K, V>| key.eq_key(&slot.key))?;
-            Some(Found { ctrl: table.ctrl.add(index), slot: table.slot(index), old })
+            Ok(Found { ctrl: table.ctrl.add(index), slot: table.slot(index), old })
+        }
+    }
+
+    /// Sets the value of `key` and answers the previous one.
+    #[inline(always)]
+    pub(super) fn set(&mut self, key: K, value: V) -> Option<V> {
+        if self.raw.table.growth_left == 0 || !self.raw.is_steady() {
+            return self.set_in_move(key, value);
+        }
+        let hash = self.hash_of(&key);
+        // SAFETY: a steady map has a table; a full slot holds an entry, a vacant one takes it.
+        unsafe {
+            match Self::search(&self.raw.table, false, hash, &key) {
+                Ok(found) => Some(mem::replace(&mut (*found.slot).value, value)),
+                Err(miss) => {
+                    match self.raw.table.vacancy_after(hash, miss) {
+                        Some(index) => drop(self.fill(false, index, hash, key, value)),
+                        None => drop(self.insert_new(hash, key, value)),
+                    }
+                    None
+                }
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn set_in_move(&mut self, key: K, value: V) -> Option<V> {
+        self.before_insert();
+        let hash = self.hash_of(&key);
+        let (table, old) = self.raw.table_of(hash);
+        // SAFETY: `before_insert` allocated the table.
+        match unsafe { Self::search(table, old, hash, &key) } {
+            // SAFETY: a full slot holds an entry.
+            Ok(found) => Some(mem::replace(unsafe { &mut (*found.slot).value }, value)),
+            Err(_) => {
+                self.insert_new(hash, key, value);
+                None
+            }
+        }
+    }
+
+    /// Fills a vacant slot.
+    ///
+    /// # Safety
+    /// `index` is a vacant slot of the table that `old` names, and a search for the key meets it.
+    #[inline(always)]
+    unsafe fn fill(
+        &mut self,
+        old: bool,
+        index: usize,
+        hash: u64,
+        key: K,
+        value: V,
+    ) -> Found<Slot<K, V>> {
+        let table = match self.raw.rehash() {
+            Some(rehash) if old => &rehash.old,
+            _ => &self.raw.table,
+        };
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (ctrl, slot) = (table.ctrl.add(index), table.slot::<Slot<K, V>>(index));
+            // Entries of the older table each have an `EMPTY` of the newer one set aside.
+            self.raw.table.growth_left -= u64::from((*ctrl == EMPTY) | old);
+            *ctrl = tag(hash);
+            slot.write(Slot { key, value });
+            self.raw.len += 1;
+            Found { ctrl, slot, old }
         }
     }
 
@@ -180,22 +300,15 @@ impl<K: StateKey, V> HashMap<K, V> {
             self.rebuild_with_tail();
             return self.insert_new(hash, key, value);
         };
-        // SAFETY: the slot is vacant and inside the table.
-        unsafe {
-            let (ctrl, slot) = (table.ctrl.add(index), table.slot::<Slot<K, V>>(index));
-            self.raw.table.growth_left -= u64::from((*ctrl == EMPTY) | old);
-            *ctrl = tag(hash);
-            slot.write(Slot { key, value });
-            self.raw.len += 1;
-            Found { ctrl, slot, old }
-        }
+        // SAFETY: the slot is vacant and on the way of a search.
+        unsafe { self.fill(old, index, hash, key, value) }
     }
 
     /// Makes room for one entry and moves a pending rehash on. Must come before the key is hashed:
     /// the first call draws the seed.
     #[inline(always)]
     pub(super) fn before_insert(&mut self) {
-        if self.raw.table.growth_left == 0 || !self.raw.rehash.is_null() {
+        if self.raw.table.growth_left == 0 || !self.raw.is_steady() {
             self.before_insert_slow();
         }
     }
@@ -209,20 +322,12 @@ impl<K: StateKey, V> HashMap<K, V> {
         }
     }
 
-    /// Moves a pending rehash on.
-    #[inline(always)]
-    pub(super) fn before_change(&mut self) {
-        if !self.raw.rehash.is_null() {
-            self.pay_rehash();
-        }
-    }
-
     /// Starts to shrink a table that has become sparse.
     #[inline(always)]
     pub(super) fn after_remove(&mut self) {
         let Raw { table, len, .. } = &self.raw;
-        // Fewer than one slot in eight is full; tables of up to four groups stay.
-        if len >> (61 - table.shift) == 0 && table.shift < 58 {
+        // Fewer than one slot in sixteen is full; tables of up to four groups stay.
+        if len >> (60 - table.shift) == 0 && table.shift < 58 {
             self.shrink();
         }
     }
@@ -230,8 +335,8 @@ impl<K: StateKey, V> HashMap<K, V> {
     #[cold]
     #[inline(never)]
     fn shrink(&mut self) {
-        if self.raw.rehash.is_null() {
-            self.move_to(self.raw.table.geometry().quarter());
+        if self.raw.is_steady() {
+            self.move_to(self.raw.table.geometry().eighth());
         }
     }
 
@@ -260,6 +365,7 @@ impl<K: StateKey, V> HashMap<K, V> {
         let mut table = Table::new::<Slot<K, V>>(geometry);
         mem::swap(&mut self.raw.table, &mut table);
         debug_assert!(!table.is_allocated(), "only a map without a table gets a first one");
+        self.raw.rehash = ptr::null_mut();
         self.raw.stamp(0, self.raw.table.units());
     }
 }

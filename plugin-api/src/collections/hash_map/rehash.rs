@@ -20,8 +20,8 @@ use super::{HashMap, Slot};
 use crate::heap;
 use crate::state::StateKey;
 
-/// Slots of the older table that a changing operation pays for. Doubling leaves room for 14 new
-/// entries per old group and shrinking for at least one per ten slots, so the move is over long before.
+/// Slots of the older table that a changing operation pays for. Doubling leaves room for at least one
+/// insert per two slots moved and shrinking for one per 22, so the move is over before that runs out.
 const SLOTS_PER_CHANGE: u64 = 32;
 /// Drained slots are given back in runs of this many bytes: a page at a time costs more than it saves.
 const DISCARD_BYTES: usize = 256 << 10;
@@ -66,11 +66,12 @@ impl Rehash {
 impl<K, V> HashMap<K, V> {
     /// Takes the descriptor out of the map and frees its memory.
     pub(super) fn take_rehash(&mut self) -> Option<Rehash> {
-        let at = ptr::NonNull::new(core::mem::replace(&mut self.raw.rehash, ptr::null_mut()))?;
+        self.raw.rehash()?;
+        let at = core::mem::replace(&mut self.raw.rehash, ptr::null_mut());
         // SAFETY: the map owned the descriptor, which `put_rehash` allocated.
         unsafe {
             let rehash = at.read();
-            heap::free(at.cast(), Layout::new::<Rehash>());
+            heap::free(ptr::NonNull::new_unchecked(at).cast(), Layout::new::<Rehash>());
             Some(rehash)
         }
     }
@@ -87,7 +88,7 @@ impl<K: StateKey, V> HashMap<K, V> {
     /// Starts to move to a table of this geometry, which has room for all entries. A table of one
     /// unit moves at once; larger ones move as the map is changed.
     pub(super) fn move_to(&mut self, geometry: Geometry) {
-        debug_assert!(self.raw.rehash.is_null(), "one move at a time");
+        debug_assert!(self.raw.rehash().is_none(), "one move at a time");
         if !self.raw.table.is_allocated() {
             return self.allocate(geometry);
         }
@@ -111,8 +112,7 @@ impl<K: StateKey, V> HashMap<K, V> {
     /// Moves a pending rehash on by one operation's share.
     #[inline(never)]
     pub(super) fn pay_rehash(&mut self) {
-        // SAFETY: null or the descriptor this map owns.
-        let Some(rehash) = (unsafe { self.raw.rehash.as_mut() }) else { return };
+        let Some(rehash) = self.raw.rehash_mut() else { return };
         rehash.credit += SLOTS_PER_CHANGE;
         let unit = rehash.old.unit_slots() as u64;
         if rehash.credit >= unit {
@@ -129,10 +129,12 @@ impl<K: StateKey, V> HashMap<K, V> {
 
     /// One step of the pending rehash; false when none is left.
     pub(super) fn step_pending(&mut self) -> bool {
+        if self.raw.rehash().is_none() {
+            return false;
+        }
         let pending = self.raw.rehash;
-        // SAFETY: null or the descriptor this map owns; `step` does not touch it through the map.
-        let Some(rehash) = (unsafe { pending.as_mut() }) else { return false };
-        if self.step(rehash) {
+        // SAFETY: the descriptor this map owns, which `step` does not touch through the map.
+        if self.step(unsafe { &mut *pending }) {
             return true;
         }
         if let Some(mut done) = self.take_rehash() {

@@ -150,8 +150,7 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
             *groups = groups.saturating_sub(1);
             at += 1;
         }
-        // SAFETY: the descriptor this map owns.
-        let Some(rehash) = (unsafe { self.raw.rehash.as_mut() }) else { return };
+        let Some(rehash) = self.raw.rehash_mut() else { return };
         if at == end || !rehash.cut(at, align_of::<Slot<K, V>>()) {
             self.step_pending();
         }

@@ -61,11 +61,11 @@ impl Geometry {
         Self { shift: ONE_GROUP - bits, spare: tail }
     }
 
-    /// A quarter of the slots.
-    pub(super) fn quarter(self) -> Self {
+    /// An eighth of the slots: what a table with one full slot in sixteen shrinks to.
+    pub(super) fn eighth(self) -> Self {
         match ONE_GROUP - self.shift {
-            0..=2 => Self { shift: ONE_GROUP, spare: 14 },
-            bits => Self::of_bits(bits - 2),
+            0..=3 => Self { shift: ONE_GROUP, spare: 14 },
+            bits => Self::of_bits(bits - 3),
         }
     }
 
@@ -106,6 +106,13 @@ impl Geometry {
     fn ctrl_size(self) -> usize {
         (self.groups() + usize::from(self.shift != ONE_GROUP)) * WIDTH
     }
+}
+
+/// Where a search ended: the first group on its way with an `EMPTY` slot.
+#[derive(Clone, Copy)]
+pub(super) struct Miss {
+    at: usize,
+    group: Group,
 }
 
 /// The handle of a table: 24 bytes, half of them needed by every search.
@@ -250,7 +257,7 @@ impl Table {
         (group < self.geometry().home_groups()).then(|| ((group * WIDTH) as u64) << self.shift)
     }
 
-    /// The slot whose tag matches and which `eq` accepts.
+    /// The slot whose tag matches and which `eq` accepts; otherwise the group that ended the search.
     ///
     /// # Safety
     /// The table is allocated and holds `T`.
@@ -259,7 +266,7 @@ impl Table {
         &self,
         hash: u64,
         mut eq: impl FnMut(&T) -> bool,
-    ) -> Option<usize> {
+    ) -> Result<usize, Miss> {
         let tag = tag(hash);
         let mut at = self.home(hash);
         loop {
@@ -269,14 +276,27 @@ impl Table {
             for bit in group.tagged(tag) {
                 // SAFETY: a tagged slot is full and holds a `T`.
                 if eq(unsafe { &*self.slot::<T>(at + bit) }) {
-                    return Some(at + bit);
+                    return Ok(at + bit);
                 }
             }
             if group.empty().any() {
-                return None;
+                return Err(Miss { at, group });
             }
             at += WIDTH;
         }
+    }
+
+    /// [`Table::vacancy`] for a hash whose search has just missed.
+    ///
+    /// # Safety
+    /// The table is allocated and unchanged since the miss.
+    #[inline(always)]
+    pub(super) unsafe fn vacancy_after(&self, hash: u64, miss: Miss) -> Option<usize> {
+        if miss.at == self.home(hash) {
+            return Some(miss.at + miss.group.vacant().lowest());
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.vacancy(hash) }
     }
 
     /// The first slot an entry of this hash may take; `None` when its spill reaches the table's end.

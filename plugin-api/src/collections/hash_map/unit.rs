@@ -23,7 +23,7 @@ const UNIT_SLOTS_MAX: usize = 1 << 10;
 
 /// log2 of the slots per unit, for slots of this many bytes. ABI: part of the format.
 pub(super) const fn unit_shift(slot_size: usize) -> u32 {
-    let fitting = if slot_size == 0 { UNIT_SLOTS_MAX } else { UNIT_BYTES / slot_size };
+    let fitting = UNIT_BYTES / if slot_size == 0 { 1 } else { slot_size };
     let slots = if fitting > UNIT_SLOTS_MAX {
         UNIT_SLOTS_MAX
     } else if fitting < WIDTH {

@@ -55,10 +55,8 @@ fn timeout_ms(cx: &Cx<'_>, text: &[u8]) -> Result<u64, &'static str> {
         let seconds =
             number::parse_f64(text).ok_or("ERR timeout is not a float or out of range")?;
         let ms = (seconds * 1000.0).ceil();
-        if ms > i64::MAX as f64 {
-            return Err("ERR timeout is out of range");
-        }
-        ms as i64
+        // Beyond 64 bits Redis' conversion comes out negative.
+        if ms < i64::MAX as f64 { ms as i64 } else { -1 }
     } else {
         let seconds = int(text).map_err(|_| "ERR timeout is not an integer or out of range")?;
         seconds.saturating_mul(1000)

@@ -3,54 +3,73 @@
 use hotshell_plugin_api::abi::ClientInfo;
 
 use crate::cx::{Cx, Outcome, int, is};
+use crate::dispatch;
+use crate::errors;
 use crate::flags::{CONNECTION, Flags};
 use crate::reply::Reply;
 use crate::state::Session;
-use crate::table::{NO_KEYS, rows, v};
+use crate::table::{NO_KEYS, rows, subs, v};
 
 rows! { Connection:
-    "client", -2, CONNECTION.or(Flags::ADMIN), NO_KEYS, v(2, 4), client,
-        "Depends on subcommand.", "A container for client connection commands.";
+    "client", -2, CONNECTION.or(Flags::ADMIN), NO_KEYS, v(2, 4), list,
+        "Depends on subcommand.", "A container for client connection commands.", SUBS;
 }
 
-fn client(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let (word, n) = (args[1], args.len());
-    match n {
-        2 if is(word, "id") && cx.has(v(5, 0)) => cx.out.int(cx.client as i64),
-        2 if is(word, "getname") => {
-            let name = &cx.session.name;
-            cx.out.bulk_or_null(Some(&name[..]).filter(|name| !name.is_empty()));
-        }
-        2 if is(word, "info") && cx.has(v(6, 2)) => {
-            let line = own_line(cx);
-            cx.out.bulk(line.as_bytes());
-        }
-        3 if is(word, "setname") => {
-            check_name(args[2])?;
-            cx.session.name = args[2].into();
-            cx.out.ok();
-        }
-        2 if is(word, "list") => list(cx, None),
-        4 if is(word, "list") && is(args[2], "type") => list(cx, Some(args[3])),
-        3 if is(word, "kill") => return kill(cx, args[2]),
-        4 if is(word, "kill") && is(args[2], "id") => {
-            let id = int(args[3]).map_err(|_| "ERR client-id should be greater than 0")?;
-            let found = cx.shell.close(id as u64);
-            cx.out.int(i64::from(found));
-        }
-        3 if is(word, "no-evict") && cx.has(v(7, 0)) => cx.out.ok(),
-        _ => return refuse(cx, word),
-    }
+subs! {
+    "getname", 2, v(2, 6), getname;
+    "help", 2, v(5, 0), dispatch::help;
+    "id", 2, v(5, 0), id;
+    "info", 2, v(6, 2), info;
+    "kill", -3, v(2, 4), kill;
+    "list", -2, v(2, 4), list;
+    "no-evict", 3, v(7, 0), no_evict;
+    "setname", 3, v(2, 6), setname;
+}
+
+fn id(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    cx.out.int(cx.client as i64);
     Ok(())
 }
 
-fn refuse(cx: &mut Cx<'_>, word: &[u8]) -> Outcome {
-    let known =
-        ["id", "getname", "info", "setname", "kill"].into_iter().find(|name| is(word, name));
-    match known {
-        Some(name) if cx.has(v(7, 0)) => cx.arity(&format!("client|{name}")),
-        _ if is(word, "list") => Err("ERR syntax error"),
-        _ => cx.unknown_subcommand("client", word),
+fn getname(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    let name = &cx.session.name[..];
+    cx.out.bulk_or_null(Some(name).filter(|name| !name.is_empty()));
+    Ok(())
+}
+
+fn setname(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    check_name(args[2])?;
+    cx.session.name = args[2].into();
+    cx.out.ok();
+    Ok(())
+}
+
+fn info(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    let line = own_line(cx);
+    cx.out.bulk(line.as_bytes());
+    Ok(())
+}
+
+/// There is no eviction of clients, so this changes nothing.
+fn no_evict(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    if !is(args[2], "on") && !is(args[2], "off") {
+        return Err(errors::SYNTAX);
+    }
+    cx.out.ok();
+    Ok(())
+}
+
+fn kill(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    match *args {
+        [_, _, address] => kill_address(cx, address),
+        [_, _, word, id] if is(word, "id") => {
+            let id = int(id).ok().filter(|&id| id > 0);
+            let id = id.ok_or("ERR client-id should be greater than 0")?;
+            let found = cx.shell.close(id as u64);
+            cx.out.int(i64::from(found));
+            Ok(())
+        }
+        _ => Err(errors::SYNTAX),
     }
 }
 
@@ -65,7 +84,12 @@ pub fn check_name(name: &[u8]) -> Outcome {
     Err("ERR Client names cannot contain spaces, newlines or special characters.")
 }
 
-fn list(cx: &mut Cx<'_>, kind: Option<&[u8]>) {
+fn list(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let kind = match *args {
+        [_, _] => None,
+        [_, _, word, kind] if is(word, "type") => Some(kind),
+        _ => return Err(errors::SYNTAX),
+    };
     let normal = kind.is_none_or(|kind| is(kind, "normal"));
     let pubsub = kind.is_none_or(|kind| is(kind, "pubsub"));
     let mut text = String::new();
@@ -85,6 +109,7 @@ fn list(cx: &mut Cx<'_>, kind: Option<&[u8]>) {
         }
     }
     cx.out.bulk(text.as_bytes());
+    Ok(())
 }
 
 fn own_line(cx: &Cx<'_>) -> String {
@@ -125,7 +150,7 @@ fn line(info: &ClientInfo, session: &Session, now: u64, command: &str) -> String
 }
 
 /// CLIENT KILL addr:port, the old form.
-fn kill(cx: &mut Cx<'_>, address: &[u8]) -> Outcome {
+fn kill_address(cx: &mut Cx<'_>, address: &[u8]) -> Outcome {
     for id in cx.shell.client_ids() {
         let peer = cx.shell.client_info(id).map(|info| info.peer().to_string());
         if peer.is_some_and(|peer| peer.as_bytes() == address) {

@@ -1,45 +1,53 @@
 //! COMMAND: the table, as clients read it.
 
-use crate::cx::{Cx, Outcome, is};
+use crate::cx::{Cx, Outcome};
+use crate::dispatch;
+use crate::errors;
 use crate::flags::Flags;
 use crate::reply::{NULL_ARRAY, Reply};
-use crate::table::{Group, Level, NO_KEYS, Row, rows, v};
+use crate::table::{Group, Level, NO_KEYS, Row, Sub, rows, subs, v};
 
 rows! { Server:
     "command", -1, Flags::LOADING.or(Flags::STALE).or(Flags::RANDOM), NO_KEYS, v(2, 8), command,
         "O(N) where N is the total number of Redis commands",
-        "Returns detailed information about all commands.";
+        "Returns detailed information about all commands.", SUBS;
 }
 
-fn command(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let Some(&word) = args.get(1) else {
-        let rows: Vec<&Row> = cx.table.rows().collect();
-        cx.out.array(rows.len());
-        rows.iter().for_each(|row| describe(cx, row));
-        return Ok(());
-    };
-    let names = &args[2..];
-    match () {
-        () if is(word, "count") && names.is_empty() => cx.out.int(cx.table.len() as i64),
-        () if is(word, "info") => info(cx, names),
-        () if is(word, "docs") && cx.has(v(7, 0)) => docs(cx, names),
-        () if is(word, "list") && names.is_empty() && cx.has(v(7, 0)) => {
-            let rows: Vec<&Row> = cx.table.rows().collect();
-            cx.out.array(rows.len());
-            rows.iter().for_each(|row| cx.out.bulk(row.name.as_bytes()));
-        }
-        () if is(word, "getkeys") && !names.is_empty() => return getkeys(cx, names),
-        () if is(word, "count") => return cx.arity("command|count"),
-        () => return cx.unknown_subcommand("command", word),
-    }
+subs! {
+    "count", 2, v(2, 8), count;
+    "docs", -2, v(7, 0), docs;
+    "getkeys", -3, v(2, 8), getkeys;
+    "help", 2, v(5, 0), dispatch::help;
+    "info", -2, v(2, 8), info;
+    "list", -2, v(7, 0), list;
+}
+
+fn command(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    let rows: Vec<&Row> = cx.table.rows().collect();
+    cx.out.array(rows.len());
+    rows.iter().for_each(|row| describe(cx, row));
     Ok(())
 }
 
-fn info(cx: &mut Cx<'_>, names: &[&[u8]]) {
+fn count(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    cx.out.int(cx.table.len() as i64);
+    Ok(())
+}
+
+fn list(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    if args.len() > 2 {
+        return Err(errors::SYNTAX);
+    }
+    let rows: Vec<&Row> = cx.table.rows().collect();
+    cx.out.array(rows.len());
+    rows.iter().for_each(|row| cx.out.bulk(row.name.as_bytes()));
+    Ok(())
+}
+
+fn info(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let names = &args[2..];
     if names.is_empty() {
-        let rows: Vec<&Row> = cx.table.rows().collect();
-        cx.out.array(rows.len());
-        return rows.iter().for_each(|row| describe(cx, row));
+        return command(cx, args);
     }
     cx.out.array(names.len());
     for name in names {
@@ -48,15 +56,30 @@ fn info(cx: &mut Cx<'_>, names: &[&[u8]]) {
             None => cx.out.put(NULL_ARRAY),
         }
     }
+    Ok(())
 }
 
 /// One command as COMMAND shows it: six elements, with Redis 7 ten.
 fn describe(cx: &mut Cx<'_>, row: &Row) {
+    describe_as(cx, row, row.name, row.arity);
+    if cx.has(v(7, 0)) {
+        let level = cx.table.redis;
+        let subs: Vec<&Sub> = row.subs.iter().filter(|sub| sub.since <= level).collect();
+        cx.out.array(subs.len());
+        for sub in subs {
+            describe_as(cx, row, &format!("{}|{}", row.name, sub.name), sub.arity);
+            cx.out.array(0);
+        }
+    }
+}
+
+/// All elements but the last of Redis 7, the subcommands.
+fn describe_as(cx: &mut Cx<'_>, row: &Row, name: &str, arity: i16) {
     let long = cx.has(v(7, 0));
     let (first, last, step) = row.keys;
     cx.out.array(if long { 10 } else { 6 });
-    cx.out.bulk(row.name.as_bytes());
-    cx.out.int(i64::from(row.arity));
+    cx.out.bulk(name.as_bytes());
+    cx.out.int(i64::from(arity));
     let flags: Vec<&str> = row.flags.names().collect();
     cx.out.array(flags.len());
     flags.iter().for_each(|flag| cx.out.simple(flag));
@@ -67,8 +90,8 @@ fn describe(cx: &mut Cx<'_>, row: &Row) {
         let categories = categories(row);
         cx.out.array(categories.len());
         categories.iter().for_each(|category| cx.out.simple(category));
-        // Tips, key specifications, subcommands.
-        (0..3).for_each(|_| cx.out.array(0));
+        // Tips and key specifications.
+        (0..2).for_each(|_| cx.out.array(0));
     }
 }
 
@@ -111,7 +134,8 @@ fn group_name(group: Group) -> &'static str {
     }
 }
 
-fn docs(cx: &mut Cx<'_>, names: &[&[u8]]) {
+fn docs(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let names = &args[2..];
     let rows: Vec<&Row> = if names.is_empty() {
         cx.table.rows().collect()
     } else {
@@ -134,9 +158,11 @@ fn docs(cx: &mut Cx<'_>, names: &[&[u8]]) {
             cx.out.bulk(text.as_bytes());
         }
     }
+    Ok(())
 }
 
-fn getkeys(cx: &mut Cx<'_>, request: &[&[u8]]) -> Outcome {
+fn getkeys(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let request = &args[2..];
     let row = cx.table.find(request[0]).ok_or("ERR Invalid command specified")?;
     let (first, last, step) = row.keys;
     if first == 0 {

@@ -4,15 +4,17 @@
 use std::collections::BTreeMap;
 
 use crate::cx::{Cx, Outcome, is};
+use crate::dispatch;
+use crate::errors;
 use crate::flags::Flags;
 use crate::glob;
 use crate::reply::Reply;
 use crate::state::DATABASES;
-use crate::table::{NO_KEYS, rows, v};
+use crate::table::{NO_KEYS, rows, subs, v};
 
 rows! { Server:
-    "config", -2, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE), NO_KEYS, v(2, 0), config,
-        "Depends on subcommand.", "A container for server configuration commands.";
+    "config", -2, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE), NO_KEYS, v(2, 0), rewrite,
+        "Depends on subcommand.", "A container for server configuration commands.", SUBS;
 }
 
 /// Parameters that may be set: to any text, which is remembered.
@@ -41,37 +43,35 @@ const FIXED: [(&str, &str); 8] = [
     ("timeout", "0"),
 ];
 
-fn config(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let (word, rest) = (args[1], &args[2..]);
-    if is(word, "get") {
-        let many = cx.has(v(7, 0));
-        return match rest {
-            [] => cx.arity("config|get"),
-            [_] => get(cx, rest),
-            _ if many => get(cx, rest),
-            _ => cx.arity("config|get"),
-        };
-    }
-    if is(word, "set") {
-        let many = cx.has(v(7, 0));
-        return match rest {
-            [_, _] => set(cx, rest),
-            [_, _, ..] if many => set(cx, rest),
-            _ => cx.arity("config|set"),
-        };
-    }
-    if is(word, "resetstat") && rest.is_empty() {
-        cx.state.stats = Default::default();
-        cx.out.ok();
-        return Ok(());
-    }
-    if is(word, "rewrite") && rest.is_empty() {
-        return Err("ERR The server is running without a config file");
-    }
-    cx.unknown_subcommand("config", word)
+subs! {
+    "get", -3, v(2, 0), get;
+    "help", 2, v(5, 0), dispatch::help;
+    "resetstat", 2, v(2, 0), resetstat;
+    "rewrite", 2, v(2, 8), rewrite;
+    "set", -4, v(2, 0), set;
 }
 
-fn get(cx: &mut Cx<'_>, patterns: &[&[u8]]) -> Outcome {
+fn resetstat(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    cx.state.stats = Default::default();
+    cx.out.ok();
+    Ok(())
+}
+
+fn rewrite(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    Err("ERR The server is running without a config file")
+}
+
+/// Redis 4 takes one parameter at a time.
+fn check_count(cx: &Cx<'_>, args: &[&[u8]], one: usize) -> Outcome {
+    if args.len() > one && !cx.has(v(7, 0)) {
+        return Err("ERR CONFIG subcommand must be one of GET, SET, RESETSTAT, REWRITE");
+    }
+    Ok(())
+}
+
+fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    check_count(cx, args, 3)?;
+    let patterns = &args[2..];
     let info = cx.shell.server_info();
     let mut all: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     for (name, value) in HARMLESS.iter().chain(&FIXED) {
@@ -90,10 +90,11 @@ fn get(cx: &mut Cx<'_>, patterns: &[&[u8]]) -> Outcome {
     Ok(())
 }
 
-fn set(cx: &mut Cx<'_>, rest: &[&[u8]]) -> Outcome {
-    let (pairs, odd) = rest.as_chunks::<2>();
+fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    check_count(cx, args, 4)?;
+    let (pairs, odd) = args[2..].as_chunks::<2>();
     if !odd.is_empty() {
-        return Err("ERR syntax error");
+        return Err(errors::SYNTAX);
     }
     let known = |name: &[u8]| HARMLESS.iter().find(|(known, _)| is(name, known));
     for [name, _] in pairs {

@@ -49,22 +49,30 @@ fn echo(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn select(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let db = if cx.has(v(6, 2)) {
-        int(args[1])?
+    cx.session.db = if cx.has(v(6, 2)) {
+        db_number(args[1])?
     } else {
-        int(args[1]).map_err(|_| "ERR invalid DB index")?
+        let db = int(args[1]).map_err(|_| "ERR invalid DB index")?;
+        in_range(db).ok_or(errors::DB_RANGE)?
     };
-    if i32::try_from(db).is_err() {
-        return Err(errors::NOT_AN_INTEGER);
-    }
-    cx.session.db = db_number(db).ok_or(errors::DB_RANGE)?;
     cx.out.ok();
     Ok(())
 }
 
-/// A database's number, if there is such a database.
-pub fn db_number(n: i64) -> Option<u32> {
-    (0..DATABASES as i64).contains(&n).then_some(n as u32)
+/// An argument as the number of a database.
+///
+/// # Errors
+/// When it is no number, or there is no such database.
+pub fn db_number(arg: &[u8]) -> Result<u32, &'static str> {
+    let db = int(arg)?;
+    if i32::try_from(db).is_err() {
+        return Err("ERR value is out of range, value must between -2147483648 and 2147483647");
+    }
+    in_range(db).ok_or(errors::DB_RANGE)
+}
+
+fn in_range(db: i64) -> Option<u32> {
+    (0..DATABASES as i64).contains(&db).then_some(db as u32)
 }
 
 fn hello(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {

@@ -1,7 +1,7 @@
 //! Keys of any type: DEL, UNLINK, EXISTS, TOUCH, TYPE, RANDOMKEY, RENAME, RENAMENX, COPY, MOVE.
 
 use super::connection::db_number;
-use crate::cx::{Cx, Outcome, int, is};
+use crate::cx::{Cx, Outcome, is};
 use crate::errors;
 use crate::flags::{Flags, READ, READ_FAST, REMOVE_FAST, WRITE, WRITE_FAST};
 use crate::reply::Reply;
@@ -117,7 +117,7 @@ fn copy(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         match more {
             _ if is(word, "replace") => replace = true,
             [number, more @ ..] if is(word, "db") => {
-                db = db_number(int(number)?).ok_or(errors::DB_RANGE)?;
+                db = db_number(number)?;
                 rest = more;
             }
             _ => return Err(errors::SYNTAX),
@@ -159,8 +159,7 @@ fn put_elsewhere(
 
 fn move_key(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let key = args[1];
-    let db = int(args[2])?;
-    let db = db_number(db).ok_or(errors::DB_RANGE)?;
+    let db = db_number(args[2])?;
     if db == cx.session.db {
         return Err("ERR source and destination objects are the same");
     }

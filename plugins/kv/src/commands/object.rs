@@ -1,44 +1,76 @@
 //! OBJECT and DEBUG, as far as they are about values.
 
 use crate::cx::{Cx, Outcome, is};
+use crate::dispatch;
 use crate::errors;
 use crate::flags::{Flags, READ};
 use crate::reply::Reply;
-use crate::table::{Keys, NO_KEYS, rows, v};
+use crate::table::{Keys, NO_KEYS, rows, subs, v};
+use crate::value::Value;
 
 const SECOND: Keys = (2, 2, 1);
 
 rows! { Generic:
-    "object", -2, READ, SECOND, v(2, 2), object,
-        "Depends on subcommand.", "A container for object introspection commands.";
+    "object", -2, READ, SECOND, v(2, 2), encoding,
+        "Depends on subcommand.", "A container for object introspection commands.", SUBS;
     "debug", -2, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE), NO_KEYS, v(1, 0), debug,
         "Depends on subcommand.", "A container for debugging commands.";
 }
 
-fn object(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let word = args[1];
-    let known =
-        ["encoding", "refcount", "idletime", "freq"].into_iter().find(|name| is(word, name));
-    let Some(known) = known else { return cx.unknown_subcommand("object", word) };
-    let &[_, _, key] = args else { return cx.arity(&format!("object|{known}")) };
-    let value = cx.get(key).map(|value| value.encoding());
-    match value {
-        None if cx.has(v(5, 0)) => cx.out.null(),
-        None => return Err(errors::NO_SUCH_KEY),
-        Some(encoding) => match known {
-            "encoding" => cx.out.bulk(encoding.as_bytes()),
-            "refcount" => cx.out.int(1),
-            "idletime" => cx.out.int(0),
-            _ => {
-                return Err(
-                    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. \
-                     Please note that when switching between policies at runtime LRU and LFU data \
-                     will take some time to adjust.",
-                );
-            }
-        },
+subs! {
+    "encoding", 3, v(2, 2), encoding;
+    "freq", 3, v(4, 0), freq;
+    "help", 2, v(6, 2), dispatch::help;
+    "idletime", 3, v(2, 2), idletime;
+    "refcount", 3, v(2, 2), refcount;
+}
+
+/// What every subcommand does first: it answers null when there is no such key.
+fn on_key(
+    cx: &mut Cx<'_>,
+    key: &[u8],
+    reply: impl FnOnce(&mut Cx<'_>, &str) -> Outcome,
+) -> Outcome {
+    match cx.get(key).map(|value| value.encoding()) {
+        Some(encoding) => reply(cx, encoding),
+        None => {
+            cx.out.null();
+            Ok(())
+        }
     }
-    Ok(())
+}
+
+fn encoding(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    on_key(cx, args[2], |cx, encoding| {
+        cx.out.bulk(encoding.as_bytes());
+        Ok(())
+    })
+}
+
+fn refcount(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let shared = matches!(cx.get(args[2]), Some(Value::Int(_, 0..10_000)));
+    on_key(cx, args[2], |cx, _| {
+        // Redis shares the objects of small integers.
+        cx.out.int(if shared { i64::from(i32::MAX) } else { 1 });
+        Ok(())
+    })
+}
+
+fn idletime(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    on_key(cx, args[2], |cx, _| {
+        cx.out.int(0);
+        Ok(())
+    })
+}
+
+fn freq(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    on_key(cx, args[2], |_, _| {
+        Err(
+            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note \
+             that when switching between policies at runtime LRU and LFU data will take some time to \
+             adjust.",
+        )
+    })
 }
 
 fn debug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
@@ -46,6 +78,8 @@ fn debug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         [_, word, ..] if is(word, "sleep") => {
             Err("ERR DEBUG SLEEP is not supported: a plugin must not block the server")
         }
+        // Redis ends the process here; a plugin's panic costs one request.
+        [_, word] if is(word, "panic") => panic!("called by DEBUG PANIC"),
         [_, word, key] if is(word, "object") => {
             let Some(value) = cx.get(key) else { return Err(errors::NO_SUCH_KEY) };
             let encoding = value.encoding();
@@ -54,6 +88,9 @@ fn debug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             ));
             Ok(())
         }
-        _ => cx.unknown_subcommand("debug", args[1]),
+        _ => {
+            let word = String::from_utf8_lossy(args[1]).into_owned();
+            cx.error(&format!("ERR unknown subcommand '{word}'. Try DEBUG HELP."))
+        }
     }
 }

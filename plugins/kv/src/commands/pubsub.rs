@@ -1,11 +1,12 @@
 //! SUBSCRIBE, UNSUBSCRIBE, PSUBSCRIBE, PUNSUBSCRIBE, PUBLISH, PUBSUB.
 
-use crate::cx::{Cx, Outcome, is};
+use crate::cx::{Cx, Outcome};
+use crate::dispatch;
 use crate::flags::Flags;
 use crate::glob;
 use crate::pubsub::{self, Kind};
 use crate::reply::Reply;
-use crate::table::{NO_KEYS, rows, v};
+use crate::table::{NO_KEYS, rows, subs, v};
 
 const LISTEN: Flags =
     Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE).or(Flags::IN_SUBSCRIBED);
@@ -27,8 +28,8 @@ rows! { PubSub:
     "publish", 3, TELL.or(Flags::FAST), NO_KEYS, v(2, 0), publish,
         "O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number of subscribed patterns (by any client).",
         "Posts a message to a channel.";
-    "pubsub", -2, TELL, NO_KEYS, v(2, 8), pubsub_command,
-        "Depends on subcommand.", "A container for Pub/Sub commands.";
+    "pubsub", -2, TELL, NO_KEYS, v(2, 8), numpat,
+        "Depends on subcommand.", "A container for Pub/Sub commands.", SUBS;
 }
 
 fn subscribe(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
@@ -63,27 +64,58 @@ fn publish(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     Ok(())
 }
 
-fn pubsub_command(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let word = args[1];
-    match args.len() {
-        2 | 3 if is(word, "channels") => {
-            let pattern = args.get(2).copied().unwrap_or(b"*");
-            let names = cx.state.channels.keys().filter(|name| glob::matches(pattern, name, false));
-            let names: Vec<_> = names.collect();
-            cx.out.array(names.len());
-            names.iter().for_each(|name| cx.out.bulk(name));
-        }
-        _ if is(word, "numsub") => {
-            cx.out.array((args.len() - 2) * 2);
-            for &name in &args[2..] {
-                cx.out.bulk(name);
-                cx.out.int(cx.state.channels.get(name).map_or(0, |ids| ids.len()) as i64);
-            }
-        }
-        2 if is(word, "numpat") => cx.out.int(cx.state.patterns.len() as i64),
-        _ if is(word, "channels") => return cx.arity("pubsub|channels"),
-        _ if is(word, "numpat") => return cx.arity("pubsub|numpat"),
-        _ => return cx.unknown_subcommand("pubsub", word),
+subs! {
+    "channels", -2, v(2, 8), channels;
+    "help", 2, v(6, 2), dispatch::help;
+    "numpat", 2, v(2, 8), numpat;
+    "numsub", -2, v(2, 8), numsub;
+    "shardchannels", -2, v(7, 0), shard_channels;
+    "shardnumsub", -2, v(7, 0), shard_numsub;
+}
+
+fn channels(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    if args.len() > 3 {
+        return unknown(cx, args[1]);
+    }
+    let pattern = args.get(2).copied().unwrap_or(b"*");
+    let names = cx.state.channels.keys().filter(|name| glob::matches(pattern, name, false));
+    let names: Vec<_> = names.collect();
+    cx.out.array(names.len());
+    names.iter().for_each(|name| cx.out.bulk(name));
+    Ok(())
+}
+
+fn unknown(cx: &mut Cx<'_>, word: &[u8]) -> Outcome {
+    let word = String::from_utf8_lossy(word).into_owned();
+    cx.error(&format!(
+        "ERR unknown subcommand or wrong number of arguments for '{word}'. Try PUBSUB HELP."
+    ))
+}
+
+fn numsub(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.out.array((args.len() - 2) * 2);
+    for &name in &args[2..] {
+        cx.out.bulk(name);
+        cx.out.int(cx.state.channels.get(name).map_or(0, |ids| ids.len()) as i64);
+    }
+    Ok(())
+}
+
+fn numpat(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    cx.out.int(cx.state.patterns.len() as i64);
+    Ok(())
+}
+
+fn shard_channels(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    cx.out.array(0);
+    Ok(())
+}
+
+fn shard_numsub(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.out.array((args.len() - 2) * 2);
+    for name in &args[2..] {
+        cx.out.bulk(name);
+        cx.out.int(0);
     }
     Ok(())
 }

@@ -59,7 +59,11 @@ pub fn options<'a>(
     let mut rest = args;
     while let Some((&word, more)) = rest.split_first() {
         rest = more;
-        let free = options.time.is_none() && !options.keep_ttl && !options.persist;
+        // The same unit twice is fine: the last one counts.
+        let free = |unit| {
+            let same = options.time.is_none_or(|(_, other)| other == unit);
+            same && !options.keep_ttl && !options.persist
+        };
         if !getex && is(word, "nx") && !options.only_old {
             options.only_new = true;
         } else if !getex && is(word, "xx") && !options.only_new {
@@ -70,8 +74,8 @@ pub fn options<'a>(
             options.keep_ttl = true;
         } else if getex && is(word, "persist") && options.time.is_none() {
             options.persist = true;
-        } else if let (Some(unit), Some((&time, more)), true) =
-            (unit(cx, word), more.split_first(), free)
+        } else if let (Some(unit), Some((&time, more))) =
+            (unit(cx, word).filter(|&u| free(u)), more.split_first())
         {
             options.time = Some((time, unit));
             rest = more;

@@ -14,11 +14,12 @@
 //! A request that panicked is answered `error <message>\n`. The state is the number of requests
 //! answered, the session the number of this client's.
 //!
-//! With `answer-otherwise` the answer is `<word> otherwise\n`: the same plugin, recognisably other code.
+//! With `answer-otherwise` the answer is `<word> otherwise\n`: the same plugin, recognisably other
+//! code.
 //!
-//! Behaviours: see [`patched::ALL`]. One per copy. Those named `ctor-*` act when the image is mapped,
-//! those named after a function in that function, `tls-destructor` and `thread` in `tick` (`thread`
-//! starts one that parks until the process ends).
+//! Behaviours: see [`patched::ALL`]. One per copy. Those named `ctor-*` act when the image is
+//! mapped, those named after a function in that function, `tls-destructor` and `thread` in `tick`
+//! (`thread` starts one that parks until the process ends).
 
 pub mod patched;
 
@@ -37,6 +38,11 @@ impl Plugin for Misbehave {
 
     fn init(ctx: &mut InitCtx<'_>) -> Result<u64, Refusal> {
         going_up("init")?;
+        match patched::behaviour().as_str() {
+            "init-memory" => drop(std::hint::black_box(vec![1_u8; 8 << 30])),
+            "init-spawn" => return Err(leave_a_process()),
+            _ => {}
+        }
         if patched::is("needs-config") && ctx.config("mood") != Some("good") {
             return Err(Refusal::new("misbehave needs mood = \"good\" under [plugin]"));
         }
@@ -195,6 +201,14 @@ fn going_up(step: &str) -> Result<(), Refusal> {
         Some("-segv") => patched::segv(),
         Some("-exit") => std::process::exit(0),
         _ => Ok(()),
+    }
+}
+
+/// Starts a process that outlives its parent; the refusal tells its pid.
+fn leave_a_process() -> Refusal {
+    match std::process::Command::new("/bin/sleep").arg("600").spawn() {
+        Ok(child) => Refusal::new(format!("pid={}", child.id())),
+        Err(error) => error.into(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The behaviour that tests patch into the bytes, and what happens before any function is called.
 
 /// What a copy can be told to do; `none` is as built.
-pub const ALL: [&str; 36] = [
+pub const ALL: [&str; 39] = [
     "none",
     "answer-otherwise",
     "ctor-panic",
@@ -11,6 +11,7 @@ pub const ALL: [&str; 36] = [
     "ctor-segv",
     "ctor-hang",
     "ctor-print",
+    "ctor-flood",
     "dtor-segv",
     "needs-config",
     "init-refuse",
@@ -18,6 +19,8 @@ pub const ALL: [&str; 36] = [
     "init-hang",
     "init-segv",
     "init-exit",
+    "init-memory",
+    "init-spawn",
     "self-test-refuse",
     "self-test-panic",
     "self-test-hang",
@@ -88,6 +91,9 @@ extern "C" fn at_load() {
             println!("{{\"Done\":{{\"schema\":\"\",\"unmapped\":true}}}}");
             eprintln!("noise on standard error");
         }
+        "ctor-flood" => loop {
+            eprintln!("and on and on");
+        },
         _ => {}
     }
 }

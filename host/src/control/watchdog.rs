@@ -1,0 +1,109 @@
+//! The watchdog: names a call of a plugin that does not return.
+//!
+//! Nothing on an engine's thread can be interrupted, so it only tells, and where the admin wants that
+//! unattended, ends the process.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::{Control, Server};
+use crate::engine::{CALL_KINDS, Counters, monotonic_ns, stack};
+use crate::error::{Code, Error, Result};
+use crate::limits::{STUCK_AFTER, WATCHDOG_PERIOD};
+use crate::time::short_duration;
+
+/// A call that has not returned for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stuck {
+    /// Which function of the plugin.
+    pub function: &'static str,
+    /// Since when, on the monotonic clock; tells one call from the next.
+    pub since_ns: u64,
+    /// For how long.
+    pub time: Duration,
+}
+
+impl Server {
+    /// The call that does not return, if there is one.
+    pub fn stuck(&self) -> Option<Stuck> {
+        let since_ns = Counters::get(&self.handle.counters.call_since_ns);
+        if since_ns == 0 {
+            return None;
+        }
+        let time = Duration::from_nanos(monotonic_ns().saturating_sub(since_ns));
+        let kind = Counters::get(&self.handle.counters.call_kind) as usize;
+        let function = CALL_KINDS.get(kind).unwrap_or(&"unknown");
+        (time >= STUCK_AFTER).then_some(Stuck { function, since_ns, time })
+    }
+
+    fn stuck_text(&self, stuck: &Stuck) -> String {
+        let generation = Counters::get(&self.handle.counters.generation);
+        let time = short_duration(u64::try_from(stuck.time.as_nanos()).unwrap_or(u64::MAX));
+        format!("stuck in {}() of generation {generation}, {time}", stuck.function)
+    }
+}
+
+/// Refuses what the engine could not do now.
+///
+/// # Errors
+/// `STUCK`, with what a restart will load.
+pub(super) fn not_stuck(server: &Server) -> Result<()> {
+    let Some(stuck) = server.stuck() else { return Ok(()) };
+    let (name, from) = (&server.name, server.started_from.display());
+    Err(Error::new(
+        Code::Stuck,
+        format!("server '{name}' cannot switch now"),
+        format!(
+            "its engine is {}; a running call cannot be interrupted",
+            server.stuck_text(&stuck)
+        ),
+        format!(
+            "wait, or `kill -9 {}` and start again, which loads '{from}' \
+             (--stuck-abort does it unattended)",
+            std::process::id()
+        ),
+    ))
+}
+
+/// Watches all servers for as long as the host runs.
+pub async fn run(control: Rc<Control>, abort_after: Option<Duration>) {
+    let mut told: Vec<Option<(u64, Duration)>> = vec![None; control.servers().len()];
+    let mut look = tokio::time::interval(WATCHDOG_PERIOD);
+    loop {
+        look.tick().await;
+        for (server, told) in control.servers().iter().zip(&mut told) {
+            look_at(server, told, abort_after).await;
+        }
+    }
+}
+
+/// Tells once per call, and again whenever its time has doubled.
+async fn look_at(server: &Server, told: &mut Option<(u64, Duration)>, abort: Option<Duration>) {
+    let name = server.name.as_str();
+    let Some(stuck) = server.stuck() else {
+        if told.take().is_some() {
+            tracing::warn!(verb = "engine", server = name, "the call returned");
+        }
+        return;
+    };
+    let known = told.filter(|(since, _)| *since == stuck.since_ns).map(|(_, time)| time);
+    if known.is_none_or(|time| stuck.time >= time * 2) {
+        let text = server.stuck_text(&stuck);
+        tracing::error!(verb = "engine", server = name, "{text}");
+        let thread = Counters::get(&server.handle.counters.thread);
+        let frames = tokio::task::spawn_blocking(move || stack::of_thread(thread)).await;
+        for frame in frames.unwrap_or_default() {
+            tracing::error!(verb = "engine", server = name, "    {frame}");
+        }
+        *told = Some((stuck.since_ns, stuck.time));
+    }
+    if abort.is_some_and(|limit| stuck.time >= limit) {
+        let text = server.stuck_text(&stuck);
+        tracing::error!(
+            verb = "engine",
+            server = name,
+            "{text}: ending the process (--stuck-abort)"
+        );
+        std::process::abort();
+    }
+}

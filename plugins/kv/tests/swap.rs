@@ -1,0 +1,67 @@
+//! Goal: a swap between the versions loses nothing, whatever clients are in the middle of. Method: one
+//! server, swapped to and fro.
+
+mod common;
+
+use common::{V1, V2, words};
+use hotshell_plugin_api::testing::TestServer;
+
+#[test]
+fn clients_in_every_situation_survive_a_swap_there_and_back() {
+    let mut server = TestServer::<V1>::new();
+    let ids: Vec<u64> = (0..6).map(|_| server.connect()).collect();
+    let [multi, waiter, listener, half, watcher, other] = ids[..] else { unreachable!() };
+    server.ask(other, &words("mset a 1 b 2"));
+    server.ask(other, &words("set gone v px 300"));
+    server.ask(multi, &["multi", "incr a"].map(words).concat());
+    server.feed(waiter, &words("blpop l 1"));
+    server.ask(listener, &words("subscribe news"));
+    let request = words("set half a-value-that-comes-in-two-parts");
+    server.feed(half, &request[..20]);
+    server.ask(watcher, &["watch b", "multi", "get b"].map(words).concat());
+    server.ask(other, &words("select 5"));
+
+    server.swap::<V2>().unwrap();
+    assert_eq!(server.ask(other, &words("getex none")), b"$-1\r\n", "version 2 is there");
+    server.ask(multi, &words("incr a"));
+    server.ask(half, &request[20..30]);
+    server.ask(other, &["select 0", "incr b"].map(words).concat());
+    assert_eq!(server.ask(other, &words("publish news two")), b":1\r\n");
+
+    server.swap::<V1>().unwrap();
+    assert_eq!(server.ask(other, &words("getex none")), b"-ERR unknown command 'getex'\r\n");
+    assert_eq!(server.ask(multi, &words("exec")), b"*2\r\n:2\r\n:3\r\n");
+    assert_eq!(server.ask(half, &request[30..]), b"+OK\r\n");
+    assert_eq!(server.ask(watcher, &words("exec")), b"*-1\r\n");
+    assert_eq!(server.read(listener), b"*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$3\r\ntwo\r\n");
+    server.advance(300);
+    assert_eq!(server.ask(other, &words("exists gone")), b":0\r\n");
+    assert!(server.is_blocked(waiter));
+    server.advance(700);
+    assert_eq!(server.read(waiter), b"*-1\r\n");
+    assert!(server.panics().is_empty());
+}
+
+#[test]
+fn a_command_queued_under_version_2_that_version_1_lacks_fails_alone() {
+    let mut server = TestServer::<V2>::new();
+    let client = server.connect();
+    server.ask(client, &["set k v", "multi", "getdel k", "get k"].map(words).concat());
+    server.swap::<V1>().unwrap();
+    assert_eq!(
+        server.ask(client, &words("exec")),
+        b"*2\r\n-ERR unknown command 'getdel'\r\n$1\r\nv\r\n"
+    );
+}
+
+#[test]
+fn wake_ups_are_asked_for_anew_after_a_swap() {
+    let mut server = TestServer::<V1>::new();
+    let client = server.connect();
+    server.feed(client, &words("blpop l 5"));
+    server.swap::<V2>().unwrap();
+    assert_eq!(server.next_wake(), Some(server.unix_ms() + 5000));
+    server.swap::<V1>().unwrap();
+    server.advance(5000);
+    assert_eq!(server.read(client), b"*-1\r\n");
+}
