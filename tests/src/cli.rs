@@ -1,8 +1,9 @@
 //! Programs that are run to their end: the command line, and other people's clients.
 
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -84,6 +85,8 @@ pub fn hotshell<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) ->
 #[track_caller]
 pub fn run(command: &mut Command) -> Ran {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A group of its own, so that what it has started in the background ends with it, too.
+    command.process_group(0);
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let mut out = child.stdout.take().expect("piped");
     let mut err = child.stderr.take().expect("piped");
@@ -100,7 +103,7 @@ pub fn run(command: &mut Command) -> Ran {
             break Some(status);
         }
         if Instant::now() > deadline {
-            let _ = child.kill();
+            end_group(&child);
             let _ = child.wait();
             break None;
         }
@@ -111,6 +114,12 @@ pub fn run(command: &mut Command) -> Ran {
         panic!("{command:?} did not end\nstdout: {stdout}\nstderr: {stderr}")
     };
     Ran { code: status.code().unwrap_or(-1), stdout, stderr }
+}
+
+fn end_group(child: &Child) {
+    let group = i32::try_from(child.id()).expect("a pid");
+    // SAFETY: the child leads the group and has not been waited for, so the group is its.
+    unsafe { libc::kill(-group, libc::SIGKILL) };
 }
 
 /// A program of the system, if it is installed. Without it a test says that it is skipped; with

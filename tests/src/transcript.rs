@@ -7,7 +7,7 @@
 //!
 //! Lines that start with `$ ` are run, all in one shell, so variables and background jobs stay; lines
 //! that start with `> ` go on with the command above. What follows is what it prints, on standard
-//! output and standard error. `…` stands for any text within a line, a line of only `…` for any
+//! output and standard error; so a host in the background wants `2> host.log`. `…` stands for any text within a line, a line of only `…` for any
 //! number of lines.
 
 use std::path::Path;
@@ -69,8 +69,8 @@ pub fn run(steps: &[Step], folder: &Path, vars: &[(&str, &str)]) -> Result<(), S
     let path = std::env::var("PATH").unwrap_or_default();
     let mut shell = Command::new("bash");
     shell.arg("-c").arg(script).current_dir(folder);
-    shell.env("PATH", format!("{}:{path}", programs.display())).env_remove("HOTSHELL_ADMIN");
-    shell.envs(vars.iter().copied());
+    shell.env("PATH", format!("{}:{path}", programs.display()));
+    shell.env_remove("RUNTIME_DIRECTORY").envs(vars.iter().copied());
     let ran = cli::run(&mut shell);
     let end = format!("\n{MARK_OF_STEP}\n");
     let mut printed = ran.stdout.split(&end);
