@@ -75,10 +75,12 @@ fn tables_are_arrays_of_lines_and_errors_one_line() {
 }
 
 #[test]
-fn after_hello_3_tables_are_verbatim_and_errors_blobs() {
+fn after_hello_3_of_a_hotshell_client_tables_are_verbatim_and_errors_blobs() {
     let host = Host::start(kv_v1());
     let mut admin = host.admin();
-    let Value::Map(hello) = admin.call(&["HELLO", "3"]) else { panic!("a map") };
+    let Value::Map(hello) = admin.call(&["HELLO", "3", "SETNAME", "hotshell"]) else {
+        panic!("a map")
+    };
     assert!(hello.contains(&(bulk("server"), bulk("hotshell"))), "{hello:?}");
     assert!(hello.contains(&(bulk("proto"), Value::Int(3))), "{hello:?}");
     let Value::Verbatim(list) = admin.call(&["list"]) else { panic!("verbatim") };

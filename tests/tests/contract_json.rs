@@ -74,7 +74,7 @@ const LISTED: [(&str, Is); 14] = [
 
 #[test]
 fn list_has_every_generation_with_every_field() {
-    let host = Host::start(kv_v1());
+    let host = Host::with(kv_v1()).flags(&["--probation", "0"]).start();
     host.swap(kv_v2());
     let _client = host.resp();
     host.json(&["load", text(&kv_v1())]);

@@ -116,7 +116,7 @@ fn commands_of_the_next_version_are_there_after_the_swap_and_gone_after_the_roll
 
 #[test]
 fn a_second_asker_is_told_who_is_at_work_and_one_after_the_other_wins() {
-    let host = Host::with(kv_v1()).flags(&["--max-resident", "2"]).start();
+    let host = Host::with(kv_v1()).flags(&["--max-resident", "3", "--probation", "0"]).start();
     let mut client = host.resp();
     let swapper = || {
         let mut admin = host.admin();
@@ -202,7 +202,8 @@ fn rollback_walks_backwards_and_never_to_what_it_has_left() {
 
 #[test]
 fn swap_makes_room_by_itself_and_load_is_refused() {
-    let host = Host::with(kv_v1()).flags(&["--max-resident", "3"]).start();
+    let flags = ["--max-resident", "3", "--probation", "0"];
+    let host = Host::with(kv_v1()).flags(&flags).start();
     host.swap(kv_v2());
     host.swap(kv_v1());
     let error = host.refused(1, &["load", text(&kv_v2())]);
