@@ -11,10 +11,13 @@ use crate::reply::Reply;
 use crate::services::Services;
 use crate::state::{Db, Ready, SESSION_DIRTY, Session, State};
 use crate::table::{Level, Table};
-use crate::value::{List, Value};
+use crate::value::{Kind, List, Value};
 
 /// How a command ended: it wrote its reply, or this error is the reply.
 pub type Outcome = Result<(), &'static str>;
+
+/// A value that was looked for, beside the output.
+pub type Found<'a> = (Option<&'a Value>, Out<'a>);
 
 /// What becomes of the client after the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +84,8 @@ impl Cx<'_> {
         let space = self.state.db(db);
         let flagged = space.keys.get(key).is_some_and(Value::expires);
         if flagged && space.expires.get(key).is_some_and(|&at| at <= now) {
-            space.remove(key);
+            let value = space.remove(key);
+            value.into_iter().for_each(|value| self.bury(value));
             self.state.stats.expired += 1;
             self.touch_in(db, key);
         }
@@ -110,6 +114,89 @@ impl Cx<'_> {
             None => Ok(None),
             Some(Value::List(_, list)) => Ok(Some(list)),
             Some(_) => Err(errors::WRONG_TYPE),
+        }
+    }
+
+    /// The value of a key, if it is of this type, beside the output.
+    ///
+    /// # Errors
+    /// When it is of another type.
+    #[inline]
+    pub fn find(&mut self, key: &[u8], kind: Kind) -> Result<Found<'_>, &'static str> {
+        self.refresh(key);
+        let value = self.state.dbs[self.session.db as usize].keys.get(key);
+        if value.is_some() {
+            self.state.stats.hits += 1;
+        } else {
+            self.state.stats.misses += 1;
+        }
+        match value {
+            Some(value) if value.kind() != kind => Err(errors::WRONG_TYPE),
+            _ => Ok((value, self.out.reborrow())),
+        }
+    }
+
+    /// The value of a key, if it is of this type, to be changed: call [`Cx::changed`] after it.
+    ///
+    /// # Errors
+    /// When it is of another type.
+    #[inline]
+    pub fn find_mut(&mut self, key: &[u8], kind: Kind) -> Result<Option<&mut Value>, &'static str> {
+        match self.get_mut(key) {
+            Some(value) if value.kind() != kind => Err(errors::WRONG_TYPE),
+            value => Ok(value),
+        }
+    }
+
+    /// The collection at a key, to be changed; one that is not there yet is put there empty. Call
+    /// [`Cx::changed`] after it, or [`Cx::drop_empty`].
+    ///
+    /// # Errors
+    /// When it is of another type than `empty`.
+    pub fn find_or_put(
+        &mut self,
+        key: &[u8],
+        empty: fn() -> Value,
+    ) -> Result<&mut Value, &'static str> {
+        let empty = empty();
+        let kind = empty.kind();
+        if self.find_mut(key, kind)?.is_none() {
+            self.db().keys.insert(Bytes::from(key), empty);
+        }
+        self.find_mut(key, kind)?.ok_or(errors::NO_SUCH_KEY)
+    }
+
+    /// Removes a collection that lost its last element, and tells watchers.
+    pub fn changed(&mut self, key: &[u8]) {
+        self.drop_empty(key);
+        self.touch(key);
+    }
+
+    /// Removes a collection without elements: one that was put there for nothing.
+    pub fn drop_empty(&mut self, key: &[u8]) {
+        if self.db().keys.get(key).is_some_and(Value::is_empty) {
+            self.db().remove(key);
+        }
+    }
+
+    /// Sets a key to what a command computed, or removes it when that is empty; answers how many
+    /// elements there are.
+    pub fn store(&mut self, key: &[u8], value: Value) -> usize {
+        let len = value.len();
+        if len == 0 {
+            self.delete(key);
+        } else {
+            self.put(key, value);
+        }
+        len
+    }
+
+    /// Lets go of a value; a large one is freed in slices.
+    #[inline]
+    pub fn bury(&mut self, value: Value) {
+        if value.is_big() {
+            self.state.value_graves.push(value);
+            self.shell.wake_at(self.now);
         }
     }
 
@@ -142,11 +229,10 @@ impl Cx<'_> {
     /// Removes a key and tells watchers. False when it was not there.
     pub fn delete(&mut self, key: &[u8]) -> bool {
         self.refresh(key);
-        let found = self.db().remove(key).is_some();
-        if found {
-            self.touch(key);
-        }
-        found
+        let Some(value) = self.db().remove(key) else { return false };
+        self.bury(value);
+        self.touch(key);
+        true
     }
 
     /// Sets a key, without a time to live, and tells watchers.
@@ -157,7 +243,8 @@ impl Cx<'_> {
     /// [`Cx::put`] in another database.
     pub fn put_in(&mut self, db: u32, key: &[u8], value: Value) {
         let list = matches!(value, Value::List(..));
-        self.state.db(db).put(key, value);
+        let old = self.state.db(db).put(key, value);
+        old.into_iter().for_each(|old| self.bury(old));
         self.touch_in(db, key);
         if list {
             self.signal(db, key);
@@ -206,4 +293,12 @@ pub fn int(arg: &[u8]) -> Result<i64, &'static str> {
 #[inline]
 pub fn is(arg: &[u8], word: &str) -> bool {
     arg.eq_ignore_ascii_case(word.as_bytes())
+}
+
+/// The elements at `start ..= end`, both from the end when negative; empty when there are none.
+pub fn index_range(len: usize, start: i64, end: i64) -> core::ops::Range<usize> {
+    let len = len as i64;
+    let from_end = |n: i64| if n < 0 { n.saturating_add(len) } else { n };
+    let (start, end) = (from_end(start).max(0), from_end(end).min(len - 1));
+    if start > end { 0..0 } else { start as usize..end as usize + 1 }
 }

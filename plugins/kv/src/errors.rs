@@ -8,6 +8,8 @@ pub const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
 pub const NOT_POSITIVE: &str = "ERR value is out of range, must be positive";
 /// Not a float.
 pub const NOT_A_FLOAT: &str = "ERR value is not a valid float";
+/// No such place in a list.
+pub const INDEX: &str = "ERR index out of range";
 /// Options that do not fit.
 pub const SYNTAX: &str = "ERR syntax error";
 /// The key must exist.

@@ -5,7 +5,7 @@ use hotshell_plugin_api::state::StateType;
 
 use crate::services::Services;
 use crate::state::{DATABASES, Db, SESSION_DIRTY, State};
-use crate::value::{HEAD_EXPIRES, Value};
+use crate::value::{HEAD_EXPIRES, Kind, Value};
 
 /// Time between two expiry cycles, milliseconds.
 pub const CYCLE_MS: u64 = 100;
@@ -19,27 +19,28 @@ const SAMPLE: usize = 20;
 const BURY: usize = 256;
 
 impl Db {
-    /// Sets a key, without a time to live. O(1).
+    /// Sets a key, without a time to live; answers what was there. O(1).
     #[inline]
-    pub fn put(&mut self, key: &[u8], value: Value) {
+    pub fn put(&mut self, key: &[u8], value: Value) -> Option<Value> {
         match self.keys.get_mut(key) {
             Some(old) => {
-                let expires = old.expires();
-                *old = value;
-                if expires {
+                let old = core::mem::replace(old, value);
+                if old.expires() {
                     self.expires.remove(key);
                 }
+                Some(old)
             }
-            None => {
-                self.keys.insert(Bytes::from(key), value);
-            }
+            None => self.keys.insert(Bytes::from(key), value),
         }
     }
 
-    /// Sets a string, in place where there is one. O(length).
+    /// Sets a string, in place where there is one; answers the collection that was there. O(length).
     #[inline]
-    pub fn put_string(&mut self, key: &[u8], bytes: &[u8]) {
+    pub fn put_string(&mut self, key: &[u8], bytes: &[u8]) -> Option<Value> {
         match self.keys.get_mut(key) {
+            Some(old) if old.kind() != Kind::String => {
+                return self.put(key, Value::string(bytes));
+            }
             Some(old) => {
                 let expires = old.expires();
                 old.set_string(bytes);
@@ -51,6 +52,7 @@ impl Db {
                 self.keys.insert(Bytes::from(key), Value::string(bytes));
             }
         }
+        None
     }
 
     /// Removes a key with its time to live. O(1), apart from freeing the value.
@@ -108,15 +110,25 @@ impl State {
 
     /// Whether something that was flushed is not freed yet.
     pub fn has_graves(&self) -> bool {
-        !self.graveyard.is_empty() || !self.expiry_graves.is_empty()
+        !self.graveyard.is_empty()
+            || !self.expiry_graves.is_empty()
+            || !self.value_graves.is_empty()
     }
 
     /// Frees some of what was flushed. True while some is left.
     pub fn bury(&mut self, shell: &mut dyn Services) -> bool {
         let until = shell.monotonic_ns_now() + BUDGET_NS;
         while self.has_graves() && shell.monotonic_ns_now() < until {
-            bury_some(&mut self.graveyard);
-            bury_some(&mut self.expiry_graves);
+            let values = &mut self.value_graves;
+            if values.is_empty() {
+                bury_some(&mut self.graveyard, |value| {
+                    if value.is_big() {
+                        values.push(value);
+                    }
+                });
+            }
+            bury_some(&mut self.expiry_graves, |_| {});
+            bury_values(values);
         }
         self.has_graves()
     }
@@ -152,7 +164,8 @@ impl State {
                 continue;
             }
             let key = key.clone();
-            space.remove(&key);
+            let value = space.remove(&key);
+            self.value_graves.extend(value.into_iter().filter(Value::is_big));
             for &id in space.watchers.get(&key).into_iter().flatten() {
                 if let Some(session) = shell.session_of(id) {
                     session.flags |= SESSION_DIRTY;
@@ -165,9 +178,21 @@ impl State {
     }
 }
 
-fn bury_some<V: StateType>(graves: &mut Vec<HashMap<Bytes, V>>) {
+fn bury_values(graves: &mut Vec<Value>) {
+    if let Some(value) = graves.last_mut() {
+        value.crumble(BURY);
+        if !value.is_big() {
+            graves.pop();
+        }
+    }
+}
+
+fn bury_some<V: StateType>(graves: &mut Vec<HashMap<Bytes, V>>, mut take: impl FnMut(V)) {
     if let Some(grave) = graves.last_mut() {
-        grave.take_some(BURY, |key, value| drop((key, value)));
+        grave.take_some(BURY, |key, value| {
+            drop(key);
+            take(value);
+        });
         if grave.is_empty() {
             graves.pop();
         }

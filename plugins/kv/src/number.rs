@@ -1,5 +1,7 @@
 //! Numbers to text and back, as strict as Redis and without `fmt`.
 
+use core::fmt::{self, Write};
+
 /// Room for any 64-bit integer in decimal.
 #[derive(Debug)]
 pub struct Digits {
@@ -64,6 +66,104 @@ impl Default for Digits {
     }
 }
 
+/// Room for any number in decimal.
+#[derive(Debug)]
+pub struct Decimal {
+    digits: Digits,
+    bytes: [u8; 32],
+    len: usize,
+}
+
+/// Integers below this are written without an exponent by `%.17g`.
+const PLAIN: f64 = 1e17;
+
+impl Decimal {
+    /// Room, not yet filled.
+    pub const fn new() -> Self {
+        Self { digits: Digits::new(), bytes: [0; 32], len: 0 }
+    }
+
+    /// The integer in decimal.
+    pub fn integer(&mut self, n: i64) -> &[u8] {
+        self.digits.signed(n)
+    }
+
+    /// The float with 17 digits: C's `%.17g`.
+    pub fn float(&mut self, n: f64) -> &[u8] {
+        if n.fract() == 0.0 && n.abs() < PLAIN && !(n == 0.0 && n.is_sign_negative()) {
+            return self.digits.signed(n as i64);
+        }
+        if !n.is_finite() {
+            return if n > 0.0 { b"inf" } else { b"-inf" };
+        }
+        self.len = 0;
+        // Cannot fail: 24 bytes are the most.
+        let _ = write!(self, "{n:.16e}");
+        let text = self.bytes;
+        let e = text[..self.len].iter().position(|&b| b == b'e').unwrap_or(self.len);
+        let exponent = core::str::from_utf8(&text[e + 1..self.len]).ok();
+        let exponent = exponent.and_then(|text| text.parse::<i32>().ok()).unwrap_or(0);
+        let (sign, digits) = if text[0] == b'-' { (&text[..1], 1) } else { (&text[..0], 0) };
+        // One digit, the point, sixteen digits.
+        let mut mantissa = [0; 17];
+        mantissa[0] = text[digits];
+        mantissa[1..].copy_from_slice(&text[digits + 2..e]);
+        let used = mantissa.iter().rposition(|&b| b != b'0').map_or(1, |last| last + 1);
+        self.len = 0;
+        self.push(sign);
+        self.place(&mantissa, used, exponent);
+        &self.bytes[..self.len]
+    }
+
+    /// Writes digits, of which the first `used` count, as `%g` does.
+    fn place(&mut self, mantissa: &[u8; 17], used: usize, exponent: i32) {
+        match exponent {
+            0..17 => {
+                let whole = exponent as usize + 1;
+                self.push(&mantissa[..whole]);
+                if used > whole {
+                    self.push(b".");
+                    self.push(&mantissa[whole..used]);
+                }
+            }
+            -4..0 => {
+                self.push(&b"0.000"[..(1 - exponent) as usize]);
+                self.push(&mantissa[..used]);
+            }
+            _ => {
+                self.push(&mantissa[..1]);
+                if used > 1 {
+                    self.push(b".");
+                    self.push(&mantissa[1..used]);
+                }
+                let _ =
+                    write!(self, "e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
+            }
+        }
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        self.bytes[self.len..self.len + text.len()].copy_from_slice(text);
+        self.len += text.len();
+    }
+}
+
+impl Default for Decimal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Write for Decimal {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.len + text.len() > self.bytes.len() {
+            return Err(fmt::Error);
+        }
+        self.push(text.as_bytes());
+        Ok(())
+    }
+}
+
 /// Reads an integer as Redis' `string2ll`: no spaces, no plus, no leading zeros, no `-0`.
 #[inline]
 pub fn parse_i64(text: &[u8]) -> Option<i64> {
@@ -107,6 +207,15 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
     (!n.is_nan()).then_some(n)
 }
 
+/// [`parse_f64`] for scores: what is too large or too small for a float is refused, as C's `ERANGE`.
+pub fn parse_score(text: &[u8]) -> Option<f64> {
+    let n = parse_f64(text)?;
+    let mantissa = text.split(|b| b.eq_ignore_ascii_case(&b'e')).next()?;
+    let named = text.iter().any(|b| b.eq_ignore_ascii_case(&b'n'));
+    let lost = n == 0.0 && mantissa.iter().any(|b| (b'1'..=b'9').contains(b));
+    ((n.is_finite() || named) && !lost).then_some(n)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +237,32 @@ mod tests {
             assert_eq!(parse_i64(text.as_bytes()), None, "{text}");
         }
         assert_eq!(parse_i64(b"-9223372036854775809"), None);
+    }
+
+    #[test]
+    fn floats_have_seventeen_digits() {
+        let table = [
+            (0.1, "0.10000000000000001"),
+            (1.0, "1"),
+            (-2.5, "-2.5"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (1.5e300, "1.5000000000000001e+300"),
+            (0.0001, "0.0001"),
+            (0.001234, "0.0012340000000000001"),
+            (0.00001, "1.0000000000000001e-05"),
+            (-0.0, "-0"),
+            (123456.789, "123456.789"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+        ];
+        for (n, text) in table {
+            assert_eq!(core::str::from_utf8(Decimal::new().float(n)), Ok(text));
+        }
+        assert_eq!(parse_score(b"1e400"), None);
+        assert_eq!(parse_score(b"1e-400"), None);
+        assert_eq!(parse_score(b"0e5"), Some(0.0));
+        assert_eq!(parse_score(b"-inf"), Some(f64::NEG_INFINITY));
     }
 
     #[test]

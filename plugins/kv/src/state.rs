@@ -28,6 +28,8 @@ pub struct State {
     pub graveyard: Vec<Keyspace>,
     /// Their times to live.
     pub expiry_graves: Vec<HashMap<Bytes, u64>>,
+    /// Large values that were removed and are taken apart in slices.
+    pub value_graves: Vec<Value>,
     /// What CONFIG SET changed.
     pub config: HashMap<Bytes, Bytes>,
     /// Counters for INFO.

@@ -1,9 +1,11 @@
 //! What a key can hold.
 
-use hotshell_plugin_api::collections::{Box, Bytes, VecDeque};
+use hotshell_plugin_api::collections::{Box, Bytes, HashMap, HashSet, VecDeque};
 use hotshell_plugin_api::state;
 
 use crate::number::{self, Digits};
+use crate::table::{Level, v};
+use crate::zset::Ranking;
 
 /// A value with its header, 24 bytes: a tag byte, seven bytes of [`Head`], 16 bytes of payload. Large
 /// kinds live in boxes, so that further kinds leave the size as it is.
@@ -16,6 +18,31 @@ pub enum Value {
     Str(Head, Bytes),
     /// A list.
     List(Head, Box<List>),
+    /// A small hash: a [`crate::pack`] of fields, each with its value behind it.
+    HashPack(Head, Bytes),
+    /// Any other hash.
+    HashMap(Head, Box<HashMap<Bytes, Bytes>>),
+    /// A small set of integers: a [`crate::intset`].
+    IntSet(Head, Bytes),
+    /// A small set of anything: a [`crate::pack`] of members.
+    SetPack(Head, Bytes),
+    /// Any other set.
+    SetMap(Head, Box<HashSet<Bytes>>),
+    /// A small sorted set: a [`crate::pack`] of members, each with its score behind it, in order.
+    ZsetPack(Head, Bytes),
+    /// Any other sorted set.
+    Zset(Head, Box<Ranking>),
+}
+
+/// What TYPE tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are Redis'")]
+pub enum Kind {
+    String,
+    List,
+    Hash,
+    Set,
+    Zset,
 }
 
 const _: () = assert!(size_of::<Value>() == 24);
@@ -74,11 +101,29 @@ impl Value {
         Self::List(Head::default(), Box::new(List::default()))
     }
 
+    /// An empty hash, to be filled.
+    pub fn hash() -> Self {
+        Self::HashPack(Head::default(), Bytes::new())
+    }
+
+    /// An empty set, to be filled.
+    pub fn set() -> Self {
+        Self::IntSet(Head::default(), Bytes::new())
+    }
+
+    /// An empty sorted set, to be filled.
+    pub fn zset() -> Self {
+        Self::ZsetPack(Head::default(), Bytes::new())
+    }
+
     /// The header.
     #[inline(always)]
     pub fn head(&self) -> &Head {
         match self {
             Self::Int(head, _) | Self::Str(head, _) | Self::List(head, _) => head,
+            Self::HashPack(head, _) | Self::HashMap(head, _) => head,
+            Self::IntSet(head, _) | Self::SetPack(head, _) | Self::SetMap(head, _) => head,
+            Self::ZsetPack(head, _) | Self::Zset(head, _) => head,
         }
     }
 
@@ -87,6 +132,21 @@ impl Value {
     pub fn head_mut(&mut self) -> &mut Head {
         match self {
             Self::Int(head, _) | Self::Str(head, _) | Self::List(head, _) => head,
+            Self::HashPack(head, _) | Self::HashMap(head, _) => head,
+            Self::IntSet(head, _) | Self::SetPack(head, _) | Self::SetMap(head, _) => head,
+            Self::ZsetPack(head, _) | Self::Zset(head, _) => head,
+        }
+    }
+
+    /// Its type.
+    #[inline]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Int(..) | Self::Str(..) => Kind::String,
+            Self::List(..) => Kind::List,
+            Self::HashPack(..) | Self::HashMap(..) => Kind::Hash,
+            Self::IntSet(..) | Self::SetPack(..) | Self::SetMap(..) => Kind::Set,
+            Self::ZsetPack(..) | Self::Zset(..) => Kind::Zset,
         }
     }
 
@@ -102,7 +162,7 @@ impl Value {
         match self {
             Self::Str(_, bytes) => Some(bytes),
             Self::Int(_, n) => Some(digits.signed(*n)),
-            Self::List(..) => None,
+            _ => None,
         }
     }
 
@@ -123,14 +183,18 @@ impl Value {
 
     /// What TYPE answers.
     pub fn type_name(&self) -> &'static str {
-        match self {
-            Self::Int(..) | Self::Str(..) => "string",
-            Self::List(..) => "list",
+        match self.kind() {
+            Kind::String => "string",
+            Kind::List => "list",
+            Kind::Hash => "hash",
+            Kind::Set => "set",
+            Kind::Zset => "zset",
         }
     }
 
-    /// What OBJECT ENCODING answers.
-    pub fn encoding(&self) -> &'static str {
+    /// What OBJECT ENCODING answers at a Redis level.
+    pub fn encoding(&self, level: Level) -> &'static str {
+        let packed = if level >= v(7, 0) { "listpack" } else { "ziplist" };
         match self {
             Self::Int(..) => "int",
             Self::Str(head, bytes) if head.flags & HEAD_RAW == 0 && bytes.len() <= EMBSTR => {
@@ -138,6 +202,11 @@ impl Value {
             }
             Self::Str(..) => "raw",
             Self::List(..) => "quicklist",
+            Self::HashPack(..) | Self::ZsetPack(..) => packed,
+            Self::IntSet(..) => "intset",
+            // Small sets of strings are tables in Redis up to 7.0.
+            Self::HashMap(..) | Self::SetPack(..) | Self::SetMap(..) => "hashtable",
+            Self::Zset(..) => "skiplist",
         }
     }
 
@@ -150,6 +219,16 @@ impl Value {
                 let items = list.items.iter().cloned().collect();
                 Self::List(*head, Box::new(List { items }))
             }
+            Self::HashPack(head, pack) => Self::HashPack(*head, pack.clone()),
+            Self::HashMap(head, map) => {
+                let fields = map.iter().map(|(field, value)| (field.clone(), value.clone()));
+                Self::HashMap(*head, Box::new(fields.collect()))
+            }
+            Self::IntSet(head, ints) => Self::IntSet(*head, ints.clone()),
+            Self::SetPack(head, pack) => Self::SetPack(*head, pack.clone()),
+            Self::SetMap(head, set) => Self::SetMap(*head, Box::new(set.iter().cloned().collect())),
+            Self::ZsetPack(head, pack) => Self::ZsetPack(*head, pack.clone()),
+            Self::Zset(head, ranking) => Self::Zset(*head, Box::new(ranking.copy())),
         };
         copy.head_mut().flags &= !HEAD_EXPIRES;
         copy

@@ -2,7 +2,7 @@
 
 use hotshell_plugin_api::collections::Bytes;
 
-use crate::cx::{Cx, Outcome, int};
+use crate::cx::{Cx, Outcome, index_range, int};
 use crate::errors;
 use crate::flags::{Flags, READ, READ_FAST, WRITE};
 use crate::reply::Reply;
@@ -32,21 +32,13 @@ fn llen(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     Ok(())
 }
 
-/// The elements at `start ..= end`, both from the end when negative; empty when there are none.
-fn list_range(len: usize, start: i64, end: i64) -> core::ops::Range<usize> {
-    let len = len as i64;
-    let from_end = |n: i64| if n < 0 { n.saturating_add(len) } else { n };
-    let (start, end) = (from_end(start).max(0), from_end(end).min(len - 1));
-    if start > end { 0..0 } else { start as usize..end as usize + 1 }
-}
-
 fn lrange(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (start, end) = (int(args[2])?, int(args[3])?);
     cx.refresh(args[1]);
     match cx.state.dbs[cx.session.db as usize].keys.get(args[1]) {
         None => cx.out.array(0),
         Some(Value::List(_, list)) => {
-            let range = list_range(list.items.len(), start, end);
+            let range = index_range(list.items.len(), start, end);
             cx.out.array(range.len());
             list.items.range(range).for_each(|element| cx.out.bulk(element));
         }
@@ -78,7 +70,7 @@ fn lindex(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 fn lset(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let list = cx.list(args[1])?.ok_or(errors::NO_SUCH_KEY)?;
     let at = index(list.items.len(), int(args[2])?);
-    let element = at.and_then(|at| list.items.get_mut(at)).ok_or("ERR index out of range")?;
+    let element = at.and_then(|at| list.items.get_mut(at)).ok_or(errors::INDEX)?;
     *element = Bytes::from(args[3]);
     cx.touch(args[1]);
     cx.out.ok();
@@ -88,7 +80,7 @@ fn lset(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 fn ltrim(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (start, end) = (int(args[2])?, int(args[3])?);
     if let Some(list) = cx.list(args[1])? {
-        let range = list_range(list.items.len(), start, end);
+        let range = index_range(list.items.len(), start, end);
         list.items.truncate(range.end);
         drop(list.items.drain(..range.start));
         if list.items.is_empty() {

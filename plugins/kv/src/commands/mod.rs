@@ -6,19 +6,28 @@ mod command;
 mod config;
 mod connection;
 mod expire;
+mod hash;
+mod hash_numbers;
 mod incr;
 mod info;
 mod keys;
 mod list;
+mod member_scan;
 mod object;
 mod pubsub;
 mod push_pop;
+mod random;
 mod range;
 mod scan;
 mod server;
 mod set;
+mod set_algebra;
+mod sets;
 mod strings;
 mod transaction;
+mod zset;
+mod zset_algebra;
+mod zset_range;
 
 use crate::table::Row;
 
@@ -30,17 +39,26 @@ pub const FAMILIES: &[&[Row]] = &[
     config::ROWS,
     connection::ROWS,
     expire::ROWS,
+    hash::ROWS,
+    hash_numbers::ROWS,
     incr::ROWS,
     info::ROWS,
     keys::ROWS,
     list::ROWS,
+    member_scan::ROWS,
     object::ROWS,
     pubsub::ROWS,
     push_pop::ROWS,
+    random::ROWS,
     range::ROWS,
     scan::ROWS,
     server::ROWS,
     set::ROWS,
+    set_algebra::ROWS,
+    sets::ROWS,
     strings::ROWS,
     transaction::ROWS,
+    zset::ROWS,
+    zset_algebra::ROWS,
+    zset_range::ROWS,
 ];

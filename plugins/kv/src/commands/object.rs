@@ -31,7 +31,8 @@ fn on_key(
     key: &[u8],
     reply: impl FnOnce(&mut Cx<'_>, &str) -> Outcome,
 ) -> Outcome {
-    match cx.get(key).map(|value| value.encoding()) {
+    let level = cx.table.redis;
+    match cx.get(key).map(|value| value.encoding(level)) {
         Some(encoding) => reply(cx, encoding),
         None => {
             cx.out.null();
@@ -81,8 +82,9 @@ fn debug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         // Redis ends the process here; a plugin's panic costs one request.
         [_, word] if is(word, "panic") => panic!("called by DEBUG PANIC"),
         [_, word, key] if is(word, "object") => {
+            let level = cx.table.redis;
             let Some(value) = cx.get(key) else { return Err(errors::NO_SUCH_KEY) };
-            let encoding = value.encoding();
+            let encoding = value.encoding(level);
             cx.out.simple(&format!(
                 "Value at:0x0 refcount:1 encoding:{encoding} lru:0 lru_seconds_idle:0"
             ));

@@ -34,34 +34,61 @@ fn keys(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     Ok(())
 }
 
-fn scan(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let cursor = number::parse_cursor(args[1]).ok_or(errors::CURSOR)?;
-    let (mut pattern, mut count, mut kind) = (None, 10, None);
-    let (options, rest) = args[2..].as_chunks::<2>();
-    for [word, value] in options {
-        if is(word, "count") {
-            count = int(value)?;
-            if count < 1 {
+/// The options of SCAN and its like.
+#[derive(Debug)]
+pub struct Options<'a> {
+    pattern: Option<&'a [u8]>,
+    kind: Option<&'a [u8]>,
+    /// About how many are wanted.
+    pub count: usize,
+}
+
+impl<'a> Options<'a> {
+    /// Reads them; `kinds`: whether TYPE is one.
+    ///
+    /// # Errors
+    /// When they are none.
+    pub fn read(args: &[&'a [u8]], kinds: bool) -> Result<Self, &'static str> {
+        let mut all = Self { pattern: None, kind: None, count: 10 };
+        let (options, rest) = args.as_chunks::<2>();
+        for [word, value] in options {
+            if is(word, "count") {
+                let count = int(value)?;
+                all.count = usize::try_from(count).ok().filter(|&n| n > 0).ok_or(errors::SYNTAX)?;
+            } else if is(word, "match") {
+                all.pattern = Some(*value).filter(|p| *p != b"*");
+            } else if is(word, "type") && kinds {
+                all.kind = Some(*value);
+            } else {
                 return Err(errors::SYNTAX);
             }
-        } else if is(word, "match") {
-            pattern = Some(*value).filter(|p| *p != b"*");
-        } else if is(word, "type") && cx.has(v(6, 0)) {
-            kind = Some(*value);
-        } else {
-            return Err(errors::SYNTAX);
         }
+        if rest.is_empty() { Ok(all) } else { Err(errors::SYNTAX) }
     }
-    if !rest.is_empty() {
-        return Err(errors::SYNTAX);
+
+    /// Whether a name is wanted.
+    pub fn wants(&self, name: &[u8]) -> bool {
+        self.pattern.is_none_or(|pattern| glob::matches(pattern, name, false))
     }
+}
+
+/// Reads a cursor.
+///
+/// # Errors
+/// When it is none.
+pub fn cursor(text: &[u8]) -> Result<u64, &'static str> {
+    number::parse_cursor(text).ok_or(errors::CURSOR)
+}
+
+fn scan(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let cursor = cursor(args[1])?;
+    let options = Options::read(&args[2..], cx.has(v(6, 0)))?;
     let wanted = |key: &Bytes, value: &Value| {
-        pattern.is_none_or(|pattern| glob::matches(pattern, key, false))
-            && kind.is_none_or(|kind| is(kind, value.type_name()))
+        options.wants(key) && options.kind.is_none_or(|kind| is(kind, value.type_name()))
     };
     let mut found: Vec<Bytes> = Vec::new();
     let space = cx.state.db(cx.session.db);
-    let next = space.keys.scan(cursor, count as usize, |key, value| {
+    let next = space.keys.scan(cursor, options.count, |key, value| {
         if wanted(key, value) {
             found.push(key.clone());
         }

@@ -138,10 +138,17 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     if args.len() > 3 {
         return set_with(cx, args);
     }
-    cx.db().put_string(key, value);
-    cx.touch(key);
+    put_string(cx, key, value);
     cx.out.ok();
     Ok(())
+}
+
+#[inline(always)]
+fn put_string(cx: &mut Cx<'_>, key: &[u8], value: &[u8]) {
+    if let Some(old) = cx.db().put_string(key, value) {
+        cx.bury(old);
+    }
+    cx.touch(key);
 }
 
 #[inline(never)]
@@ -167,8 +174,7 @@ fn set_with(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         return Ok(());
     }
     let kept = if options.keep_ttl { cx.db().expiry(key) } else { None };
-    cx.db().put_string(key, value);
-    cx.touch(key);
+    put_string(cx, key, value);
     if let Some(at) = at.or(kept) {
         expire_at(cx, key, at);
     }

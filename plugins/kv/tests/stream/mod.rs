@@ -51,6 +51,35 @@ getdel K;getex K;getex K ex T;getex K persist;getex K O T;\
 lpush K V;lpush K V V;rpush K V V V;lpushx K V;rpushx K V V;lpop K;rpop K;lpop K N;rpop K N;llen K;\
 lrange K N N;lrange K 0 -1;lindex K N;lset K N V;ltrim K N N;rpoplpush K K;lmove K K E E;\
 blpop K K 0;brpop K 0;blpop K 100;brpop K W;\
+hset K G V;hset K G V G V;hset K G I;hset K G F;hmset K G V G V;hsetnx K G V;hget K G;hget K G;\
+hmget K G G V;hgetall K;hgetall K;hkeys K;hvals K;hdel K G;hdel K G G;hlen K;hexists K G;hstrlen K G;\
+hincrby K G I;hincrby K G I;hincrbyfloat K G F;hincrbyfloat K G F;hset L G V G V G V;hset L V G V G;\
+hgetall L;hincrby L G I;hscan K 0 count 1000;hscan K x;hscan K 0 O V;hscan K 0 match V count 1000;\
+hrandfield K 1000;hrandfield K 0;hrandfield K 1000 withvalues;hrandfield K x;\
+hrandfield K 9223372036854775807 withvalues;\
+object encoding L;\
+sadd K G;sadd K G G V;sadd K I I;srem K G;srem K G V;sismember K G;smismember K G V;smembers K;scard K;\
+smove K K G;spop K 1000;spop K 0;spop K J;srandmember K 1000;srandmember K 0;srandmember K O;\
+sadd S G G V;sadd S I I;srem S G;smove S S G;smembers S;sinter S S;sunion S S S;sdiff S S S;sinter S S S;\
+sunionstore S S S;sdiffstore S S S;sinterstore S S S;sunionstore K K S;sinterstore K K S;sdiffstore K K K;\
+sinter K K;sunion K K;sdiff K S;sintercard 2 S S;sintercard N S S;sintercard 2 S S limit N;\
+sintercard 2 K S O N;sscan S 0 count 1000;sscan K 0 match 1* count 1000;object encoding S;sadd S U U U U U U;\
+zadd K X G;zadd Z X G X G;zadd Z X U X U X U X U;zadd Z X G;zadd Z Y X G;zadd Z Y Y X G X G;zadd Z Y Y Y X G;\
+zadd Z X V;zincrby Z X G;zincrby K X G;zrem Z G;zrem Z G G;zrem K G;zscore Z G;zmscore Z G G;zcard Z;zrank Z G;\
+zrevrank Z G;zpopmin Z;zpopmax Z;zpopmin Z N;zpopmax K N;zrange Z N N;zrange Z 0 -1 withscores;\
+zrange Z 0 -1 withscores;zrevrange Z N N withscores;zrange Z X X byscore;zrange Z X X byscore rev limit N N;\
+zrange Z - + bylex;zrange Z N N R;zrange Z X X R R;zrange Z B B R R;zrange K 0 -1 O;\
+zrangebyscore Z X X;zrangebyscore Z X X withscores limit N N;zrevrangebyscore Z X X;\
+zrevrangebyscore Z X X limit N N;zcount Z X X;zcount K X X;zremrangebyrank Z N N;zremrangebyscore Z X X;\
+zadd lex 0 G 0 G 0 G;zadd lex 0 U 0 U;zrangebylex lex B B;zrevrangebylex lex B B;zrangebylex lex B B limit N N;\
+zlexcount lex B B;zremrangebylex lex B B;zrange lex B B bylex rev;zlexcount K B B;\
+zrangestore Z Z N N;zrangestore Z Z X X byscore limit N N;zrangestore Z K 0 -1 O;\
+zscan Z 0 count 1000;zscan K 0 count 1000;zrandmember Z 1000;zrandmember Z 1000 withscores;zrandmember Z 0;\
+object encoding Z;zunionstore Z 2 Z Z;zinterstore Z 2 Z Z;zdiffstore Z 2 Z Z;zunion 2 Z Z withscores;\
+zinter 2 Z Z withscores;zdiff 2 Z Z withscores;zunion 2 Z S weights Q Q aggregate H withscores;\
+zinterstore Z 2 Z Z weights Q Q aggregate H;zunionstore K N Z K;zinter 2 Z K aggregate O;zdiff 3 Z S K;\
+zdiffstore Z 2 Z Z O;zintercard 2 Z Z limit N;zintercard 2 Z S;zunion N Z Z Z weights Q Q Q;\
+zinter 2 S S withscores;\
 del K;del K K;unlink K K;exists K K K;touch K K;type K;rename K K;renamenx K K;copy K K;copy K K O;\
 copy K K db N replace;move K N;dbsize;flushdb;flushall O;select N;object encoding K;\
 object O K;\
@@ -61,7 +90,47 @@ subscribe C;unsubscribe C;psubscribe c*;punsubscribe c*;publish C V;publish C V;
 pubsub numpat;pubsub O;pubsub channels x;\
 ping;ping V;echo V;hello 4;hello x;client setname V;client getname;client O;client O V;\
 reset;command count V;config O;config set V;config get nothing;nosuchcommand V V;\
-scan x;scan 0 O;scan 0 match nothing;scan 0 count x";
+scan x;scan 0 O;scan 0 match nothing count 1000;scan 0 count x";
+
+/// Spoiled, these would show what must differ: ids, orders, what is drawn by lot.
+const KEEP: &[&str] = &[
+    "scan",
+    "hello",
+    "command",
+    "pubsub",
+    "unsubscribe",
+    "punsubscribe",
+    "hscan",
+    "sscan",
+    "hrandfield",
+    "srandmember",
+    "zrandmember",
+    "spop",
+];
+
+/// Replies of these come in no order; of transactions, too, as they may hold them.
+const IN_NO_ORDER: &[&str] = &[
+    "hgetall",
+    "hkeys",
+    "hvals",
+    "hscan",
+    "hrandfield",
+    "smembers",
+    "sinter",
+    "sunion",
+    "sdiff",
+    "spop",
+    "srandmember",
+    "sscan",
+    "zscan",
+    "zrandmember",
+    "exec",
+];
+
+/// Whether the order of the reply is open.
+pub fn in_no_order(args: &[Vec<u8>]) -> bool {
+    IN_NO_ORDER.iter().any(|name| args[0].eq_ignore_ascii_case(name.as_bytes()))
+}
 
 /// A stream of so many steps.
 pub fn stream(random: &mut Random, steps: usize, clients: usize) -> Vec<Step> {
@@ -71,9 +140,7 @@ pub fn stream(random: &mut Random, steps: usize, clients: usize) -> Vec<Step> {
         let request = random.pick(&requests);
         let mut args: Vec<Vec<u8>> =
             request.split(' ').map(|word| argument(random, word)).collect();
-        // Spoiled, these would show what must differ: ids, orders, the number of commands.
-        let keep = ["scan", "hello", "command", "pubsub", "unsubscribe", "punsubscribe"]
-            .contains(&request.split(' ').next().unwrap_or(""));
+        let keep = KEEP.contains(&request.split(' ').next().unwrap_or(""));
         match random.below(40) {
             0 | 1 if keep => {}
             0 => args.truncate(random.below(args.len()).max(1)),
@@ -94,6 +161,47 @@ fn argument(random: &mut Random, word: &str) -> Vec<u8> {
     let number = match word {
         "K" => return random.pick(&["a", "b", "c", "d", "e", "a-longer-name-of-a-key"]).into(),
         "V" => return value(random),
+        "G" => {
+            return random.pick(&["f0", "f1", "f2", "f3", "1", "-20", "300000", "f4"]).into();
+        }
+        "S" => return random.pick(&["s0", "s1", "s2"]).into(),
+        "U" => return random.below(2000).to_string().into_bytes(),
+        "Z" => return random.pick(&["z0", "z1", "z2"]).into(),
+        "X" => {
+            return random
+                .pick(&[
+                    "1",
+                    "2",
+                    "3",
+                    "-1",
+                    "1.5",
+                    "0.1",
+                    "inf",
+                    "-inf",
+                    "(1",
+                    "(2",
+                    "x",
+                    "1e300",
+                    "0",
+                    "123456789.25",
+                    "1e-7",
+                    "(inf",
+                    "",
+                    "nan",
+                ])
+                .into();
+        }
+        "Y" => return random.pick(&["nx", "xx", "gt", "lt", "ch", "incr"]).into(),
+        // No negative one: our sorted sets know no negative zero.
+        "Q" => return random.pick(&["1", "2", "0.5", "inf", "1e300", "x"]).into(),
+        "H" => return random.pick(&["sum", "min", "max", "avg"]).into(),
+        "R" => return random.pick(&["rev", "byscore", "bylex", "withscores", "limit"]).into(),
+        "B" => {
+            return random
+                .pick(&["-", "+", "[f1", "(f1", "[f3", "(f3", "[1", "(5", "x", "[", "("])
+                .into();
+        }
+        "L" => return random.pick(&["l0", "l1"]).into(),
         "C" => return random.pick(&["c0", "c1"]).into(),
         "E" => return random.pick(&["left", "right", "LEFT", "up"]).into(),
         "O" => {
