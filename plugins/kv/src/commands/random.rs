@@ -23,7 +23,7 @@ pub const ROWS: &[Row] = &[
         Group::Set,
         v(1, 0),
         srandmember,
-        "Get one or multiple random members from a set",
+        "Returns one or more random members of a set.",
     ),
     row(
         "zrandmember",
