@@ -44,8 +44,8 @@ pub const MAX_ADMIN_REQUEST: usize = 64 << 10;
 /// Most admin connections at once.
 pub const MAX_ADMIN_CONNECTIONS: usize = 64;
 /// A call of the plugin that takes longer than this is named in the log.
-pub const STUCK_AFTER: Duration = Duration::from_secs(1);
+pub const STUCK_AFTER: Duration = Duration::from_millis(700);
 /// How often the watchdog looks.
-pub const WATCHDOG_PERIOD: Duration = Duration::from_millis(250);
+pub const WATCHDOG_PERIOD: Duration = Duration::from_millis(200);
 /// How long a graceful stop waits for clients that do not read their replies.
 pub const STOP_PATIENCE: Duration = Duration::from_secs(5);

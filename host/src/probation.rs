@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::engine::{Conduct, Counters};
+use crate::engine::Counters;
 
 /// When a generation is undone, and when it is good. Each has a flag and a key of the same name.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,12 +21,14 @@ pub struct Rules {
     pub max_panics: u64,
     /// Most replies, in percent of the calls, that the plugin may mark as failed.
     pub max_failed_percent: f64,
-    /// How many times as long as before 99 of 100 calls may take.
+    /// How many times as much CPU time as before a call may take, on average.
     pub max_slowdown: f64,
 }
 
-/// Calls shorter than this are never too slow, whatever they took before.
-const SLOW_FROM_NS: u64 = 1_000_000;
+/// Calls that take less CPU time than this, on average, are never too slow. Nanoseconds.
+const SLOW_FROM_NS: f64 = 50_000.0;
+/// An average wants this many times the calls that a share wants: one slow request must not tip it.
+const AVERAGE_CALLS: u64 = 100;
 
 impl Default for Rules {
     fn default() -> Self {
@@ -36,21 +38,22 @@ impl Default for Rules {
             min_calls: 100,
             max_panics: 2,
             max_failed_percent: 5.0,
-            max_slowdown: 8.0,
+            max_slowdown: 5.0,
         }
     }
 }
 
-/// What a generation did so far, and how fast the one before was.
+/// What a generation did so far, and what a call cost under the one before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Sample {
     pub calls: u64,
     pub panics: u64,
     pub failed: u64,
-    pub p99_ns: u64,
+    /// CPU time of the engine's thread: what other processes do to the machine is not in it.
+    pub cpu_ns: u64,
     pub calls_before: u64,
-    pub p99_before_ns: u64,
+    pub cpu_before_ns: u64,
 }
 
 /// What is known about a generation on probation.
@@ -69,14 +72,14 @@ pub enum Verdict {
 impl Sample {
     /// Reads the published counters.
     pub fn read(counters: &Counters) -> Self {
-        let calls = |conduct: &Conduct| Counters::get(&conduct.calls);
+        let Counters { now, before, .. } = counters;
         Self {
-            calls: calls(&counters.now),
-            panics: Counters::get(&counters.now.panics),
-            failed: Counters::get(&counters.now.failed),
-            p99_ns: counters.now.p99_ns().unwrap_or(0),
-            calls_before: calls(&counters.before),
-            p99_before_ns: counters.before.p99_ns().unwrap_or(0),
+            calls: Counters::get(&now.calls),
+            panics: Counters::get(&now.panics),
+            failed: Counters::get(&now.failed),
+            cpu_ns: counters.cpu_now_ns(),
+            calls_before: Counters::get(&before.calls),
+            cpu_before_ns: Counters::get(&before.cpu_ns),
         }
     }
 }
@@ -98,7 +101,7 @@ impl Rules {
     }
 
     fn broken(&self, sample: &Sample) -> Option<String> {
-        let Sample { calls, panics, failed, p99_ns, calls_before, p99_before_ns } = *sample;
+        let Sample { calls, panics, failed, cpu_ns, calls_before, cpu_before_ns } = *sample;
         if panics > self.max_panics {
             let most = self.max_panics;
             return Some(format!(
@@ -115,12 +118,15 @@ impl Rules {
                 "{failed} of {calls} replies failed ({percent:.1} %), probation-max-failed is {most} %"
             ));
         }
-        let slower = p99_ns as f64 > p99_before_ns as f64 * self.max_slowdown;
-        if slower && p99_ns > SLOW_FROM_NS && calls_before >= self.min_calls {
-            let (now, before) = (p99_ns as f64 / 1e3, p99_before_ns as f64 / 1e3);
-            let most = self.max_slowdown;
+        if calls.min(calls_before) < self.min_calls * AVERAGE_CALLS {
+            return None;
+        }
+        let now = cpu_ns as f64 / calls as f64;
+        let before = cpu_before_ns as f64 / calls_before as f64;
+        if now > SLOW_FROM_NS && now > before * self.max_slowdown {
+            let (now, before, most) = (now / 1e3, before / 1e3, self.max_slowdown);
             return Some(format!(
-                "99 of 100 calls take up to {now:.0} us, before it was {before:.0} us, \
+                "a call takes {now:.0} us of CPU time, before it was {before:.0} us, \
                  probation-max-slowdown is {most}"
             ));
         }
@@ -170,20 +176,21 @@ mod tests {
     }
 
     #[test]
-    fn slowness_is_judged_against_the_generation_before() {
+    fn slowness_is_judged_by_cpu_time_against_the_generation_before() {
         let slow = Sample {
-            calls: 100,
-            p99_ns: 1 << 24,
-            calls_before: 100,
-            p99_before_ns: 1 << 20,
+            calls: 10_000,
+            cpu_ns: 600_000_000,
+            calls_before: 10_000,
+            cpu_before_ns: 100_000_000,
             ..Sample::default()
         };
-        let text = "99 of 100 calls take up to 16777 us, before it was 1049 us, \
-                    probation-max-slowdown is 8";
+        let text =
+            "a call takes 60 us of CPU time, before it was 10 us, probation-max-slowdown is 5";
         assert_eq!(judged(0, slow), failed(text));
-        assert_eq!(judged(0, Sample { p99_before_ns: 1 << 21, ..slow }), Verdict::Pending);
-        assert_eq!(judged(0, Sample { calls_before: 99, ..slow }), Verdict::Pending);
-        let fast = Sample { p99_ns: 900_000, p99_before_ns: 1000, ..slow };
-        assert_eq!(judged(0, fast), Verdict::Pending, "under a millisecond nothing is slow");
+        assert_eq!(judged(0, Sample { cpu_before_ns: 120_000_000, ..slow }), Verdict::Pending);
+        assert_eq!(judged(0, Sample { calls_before: 9_999, ..slow }), Verdict::Pending);
+        assert_eq!(judged(0, Sample { calls: 9_999, ..slow }), Verdict::Pending);
+        let fast = Sample { cpu_ns: 490_000_000, cpu_before_ns: 10_000_000, ..slow };
+        assert_eq!(judged(0, fast), Verdict::Pending, "under 50 us nothing is slow");
     }
 }

@@ -71,7 +71,7 @@ pub fn line(unread: &[u8]) -> Option<Line<'_>> {
     Some(Line { text: text.strip_suffix(b"\r").unwrap_or(text), consumed: end + 1 })
 }
 
-/// As [`line`], of at most `max` bytes of text. O(`max`) at most.
+/// As [`line()`], of at most `max` bytes of text. O(`max`) at most.
 ///
 /// # Errors
 /// [`FrameError::LineTooLong`] when the text has more bytes, or must have, for no end is in sight.

@@ -6,6 +6,7 @@
 
 mod call;
 mod clock;
+mod heap;
 mod host;
 
 use core::alloc::Layout;
@@ -16,7 +17,6 @@ use core::ptr::NonNull;
 
 use crate::abi::{OUTCOME_DONE, PluginTable};
 use crate::ctx::ClientId;
-use crate::heap;
 use crate::plugin::{Plugin, Refusal};
 use crate::schema::Schema;
 use host::{Client, Host};
@@ -122,7 +122,7 @@ impl<P: Plugin> TestServer<P> {
     pub fn connect_from(&mut self, peer: SocketAddr) -> ClientId {
         self.host.last_client += 1;
         let id = self.host.last_client;
-        let session = heap::alloc(Layout::new::<P::Session>());
+        let session = crate::heap::alloc(Layout::new::<P::Session>());
         let client = Client::new(peer, session.as_ptr(), self.host.clock.unix_ms);
         self.host.clients.insert(id, Box::new(client));
         self.host.connections += 1;
@@ -330,6 +330,6 @@ impl<P: Plugin> Drop for TestServer<P> {
 fn free_session<S>(session: *mut u8) {
     if let Some(session) = NonNull::new(session) {
         // SAFETY: `connect_from` took the block with this layout, or `swap` compared the schemas.
-        unsafe { heap::free(session, Layout::new::<S>()) };
+        unsafe { crate::heap::free(session, Layout::new::<S>()) };
     }
 }

@@ -1,11 +1,12 @@
-//! Built plugins, for tests.
+//! Built plugins and the built host, for tests.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The plugins that tests load.
-const PACKAGES: [&str; 2] = ["misbehave", "wrong-layout"];
+/// What tests load, and the program that loads it.
+const PACKAGES: [&str; 7] =
+    ["hotshell", "misbehave", "wrong-layout", "kv-v1", "kv-v2", "counter-v1", "counter-v2"];
 
 /// The `.so` of a package, built with the profile of the running test.
 ///

@@ -44,3 +44,7 @@ pub async fn accept(listener: UnixListener, access: Access, control: Rc<Control>
 
 /// How long accepting rests after it failed.
 const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
+#[cfg(test)]
+#[path = "admin_tests.rs"]
+mod tests;

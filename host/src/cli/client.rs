@@ -102,7 +102,7 @@ fn read_reply(from: &mut impl BufRead) -> io::Result<Reply> {
     let (kind, text) = read_header(from)?;
     Ok(match kind {
         b'+' | b':' | b'_' => Reply::Line(text),
-        b'-' => Reply::Refused(error(&text)),
+        b'-' => Reply::Refused(error(&three_lines(&text))),
         b'!' => Reply::Refused(error(&String::from_utf8_lossy(&read_sized(from, &text)?))),
         b'$' => Reply::Bytes(read_sized(from, &text)?),
         b'=' => {
@@ -155,6 +155,13 @@ fn strange(what: &str) -> io::Error {
     io::Error::other(format!("{what} was not understood; is this a hotshell admin socket?"))
 }
 
+/// `CODE message: detail; hint`, as a host says it that turns us away before it has read our HELLO.
+fn three_lines(line: &str) -> String {
+    let (message, rest) = line.split_once(": ").unwrap_or((line, ""));
+    let (detail, hint) = rest.rsplit_once("; ").unwrap_or((rest, ""));
+    format!("{message}\n{detail}\n{hint}")
+}
+
 /// `CODE message`, detail and hint on a line each; the last two may be missing.
 fn error(text: &str) -> Error {
     let mut lines = text.split('\n');
@@ -186,8 +193,9 @@ mod tests {
         assert_eq!(reply("=7\r\ntxt:a\nb\r\n").expect("whole"), lines(&["a", "b"]));
         let busy = Error::new(Code::Busy, "m", "d", "h");
         assert_eq!(reply("!10\r\nBUSY m\nd\nh\r\n").expect("whole"), Reply::Refused(busy));
-        let Reply::Refused(error) = reply("-DENIED no\r\n").expect("whole") else { panic!() };
-        assert_eq!((error.code, error.message.as_str()), (Code::Denied, "no"));
+        let denied = |d, h| Reply::Refused(Error::new(Code::Denied, "no", d, h));
+        assert_eq!(reply("-DENIED no\r\n").expect("whole"), denied("", ""));
+        assert_eq!(reply("-DENIED no: a: b; c\r\n").expect("whole"), denied("a: b", "c"));
     }
 
     #[test]

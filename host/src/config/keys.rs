@@ -237,7 +237,7 @@ pub const KEYS: &[Key] = &[
                restarts it [default: never]",
         of: Of::Host(
             |host, text, _| match parse_span(text)? {
-                time if time < STUCK_AFTER => Err("it must be at least 1s".to_owned()),
+                time if time < STUCK_AFTER => Err(format!("it must be at least {STUCK_AFTER:?}")),
                 time => {
                     host.stuck_abort = Some(time);
                     Ok(())
@@ -364,7 +364,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "probation-max-slowdown",
         value: Some("FACTOR"),
-        help: "How many times as long as before 99 of 100 calls may take [default: 8]",
+        help: "How many times as much CPU time as before a call may take [default: 5]",
         of: Of::Server(
             |server, text, _| parse_share(text).map(|n| server.rules.max_slowdown = n),
             |server| Some(server.rules.max_slowdown.to_string()),

@@ -11,7 +11,7 @@ mod probation;
 mod report;
 mod swap;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod watchdog;
 
 use std::cell::RefCell;

@@ -17,7 +17,7 @@ use crate::testing::{answer, engine, fresh};
 
 /// Holds every load of a file named `slow` until it is opened.
 #[derive(Default)]
-struct Door {
+pub(crate) struct Door {
     open: Mutex<bool>,
     opened: Condvar,
 }
@@ -44,7 +44,7 @@ fn make_up(job: &Job) -> Result<Fresh> {
     Ok(fresh(job.generation, &name.to_string_lossy(), &version, schema))
 }
 
-fn host(names: &[&str]) -> (Rc<Control>, Vec<UnboundedReceiver<Command>>, Arc<Door>) {
+pub(crate) fn host(names: &[&str]) -> (Rc<Control>, Vec<UnboundedReceiver<Command>>, Arc<Door>) {
     let mut heard = Vec::new();
     let mut server = |name: &&str| {
         let (handle, commands) = engine(name);
@@ -90,7 +90,7 @@ async fn refused(control: &Rc<Control>, line: &str) -> Code {
 }
 
 /// Runs a test on a control thread with one server, `main`, whose engine answers.
-fn with_main<F: Future<Output = ()>>(test: impl FnOnce(Rc<Control>, Arc<Door>) -> F) {
+pub(crate) fn with_main<F: Future<Output = ()>>(test: impl FnOnce(Rc<Control>, Arc<Door>) -> F) {
     let (control, heard, door) = host(&["main"]);
     run_local(async {
         for commands in heard {

@@ -10,6 +10,7 @@ use super::{Control, Server};
 use crate::engine::{CALL_KINDS, Counters, monotonic_ns, stack};
 use crate::error::{Code, Error, Result};
 use crate::limits::{STUCK_AFTER, WATCHDOG_PERIOD};
+use crate::time::short_duration;
 
 /// A call that has not returned for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +38,8 @@ impl Server {
 
     fn stuck_text(&self, stuck: &Stuck) -> String {
         let generation = Counters::get(&self.handle.counters.generation);
-        let (function, seconds) = (stuck.function, stuck.time.as_secs());
-        format!("stuck in {function}() of generation {generation}, {seconds} s")
+        let time = short_duration(u64::try_from(stuck.time.as_nanos()).unwrap_or(u64::MAX));
+        format!("stuck in {}() of generation {generation}, {time}", stuck.function)
     }
 }
 

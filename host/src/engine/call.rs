@@ -22,6 +22,10 @@ const CALLS_PER_TURN: usize = 512;
 /// When a tick panicked, the next one comes after this time, milliseconds.
 const TICK_RETRY_MS: u64 = 1000;
 
+/// For how long the wall clock is told from the monotonic one, which is read for every turn anyway.
+/// A wall clock that is set is noticed after this time. Nanoseconds.
+const CLOCKS_AGREE_NS: u64 = 100_000_000;
+
 /// What became of a client's unread input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fed {
@@ -36,8 +40,21 @@ impl Server {
     pub(super) fn refresh_clocks(&self) {
         // SAFETY: `call` is ours, and no plugin code runs now.
         let call = unsafe { &mut *self.call };
-        call.unix_ms = unix_ms();
         call.monotonic_ns = monotonic_ns();
+        let (unix, monotonic) = self.clocks.get();
+        let since = call.monotonic_ns - monotonic;
+        if since < CLOCKS_AGREE_NS && monotonic > 0 {
+            call.unix_ms = unix + since / 1_000_000;
+        } else {
+            call.unix_ms = unix_ms();
+            self.clocks.set((call.unix_ms, call.monotonic_ns));
+        }
+    }
+
+    /// The wall clock as the calls of this turn see it, milliseconds since the Unix epoch.
+    pub(super) fn unix_ms(&self) -> u64 {
+        // SAFETY: a plain read of a field that only the engine writes.
+        unsafe { (*self.call).unix_ms }
     }
 
     /// Executes the requests in `unread`, which is the client's input from its first unread byte on.
@@ -298,6 +315,8 @@ impl Server {
 
     /// Calls `tick`.
     pub(super) fn tick_plugin(&self) {
+        // The wall clock itself says that the time has come, so the plugin must see it as it is.
+        self.clocks.set((0, 0));
         self.refresh_clocks();
         let tick = self.enter(CallKind::Tick).tick;
         self.aim_at_none(std::ptr::null_mut());
@@ -443,8 +462,10 @@ impl Server {
             let pause_ns = monotonic_ns() - begun;
 
             core.state.counters.swaps += 1;
-            core.counters.before.take(&core.counters.now);
             let counters = &core.counters;
+            let cpu_ns = counters.cpu_now_ns();
+            counters.before.take(&counters.now, cpu_ns);
+            Counters::add(&counters.cpu_at_switch_ns, cpu_ns);
             let max = Counters::get(&counters.swap_pause_ns_max).max(pause_ns);
             counters.swap_pause_ns_last.store(pause_ns, std::sync::atomic::Ordering::Relaxed);
             counters.swap_pause_ns_max.store(max, std::sync::atomic::Ordering::Relaxed);
@@ -519,10 +540,10 @@ impl Server {
     fn leave(&self, calls: u64) {
         let core = &mut *self.core.borrow_mut();
         // SAFETY: `call` is ours between calls.
-        let Call { wake_at_ms: wake_at, failed, monotonic_ns: begun, .. } = *unsafe { &*self.call };
+        let Call { wake_at_ms: wake_at, failed, .. } = *unsafe { &*self.call };
         if calls > 0 {
             core.state.counters.calls += calls;
-            core.counters.now.note(calls, monotonic_ns().saturating_sub(begun));
+            Counters::add(&core.counters.now.calls, calls);
         }
         if failed > 0 {
             core.state.counters.failed += u64::from(failed);

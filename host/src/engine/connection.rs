@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::clients::Client;
-use super::core::{Core, Server, unix_ms};
+use super::core::{Core, Server};
 
 /// Room for one read. Also the most input that one client gets through before others are read.
 const READ_SIZE: usize = 64 << 10;
@@ -212,9 +212,9 @@ impl Connection {
         }
         // SAFETY: `poll_read` filled `n` bytes of the spare room.
         unsafe { buffer.advance(n) };
-        self.client().active_ms = unix_ms();
-        self.server.core.borrow_mut().state.counters.bytes_in += n as u64;
         self.server.refresh_clocks();
+        self.client().active_ms = self.server.unix_ms();
+        self.server.core.borrow_mut().state.counters.bytes_in += n as u64;
         if own {
             drop(scratch);
             self.feed_input();

@@ -25,6 +25,9 @@ pub(super) struct Server {
     pub core: RefCell<Core>,
     /// The struct that every call is made with.
     pub call: *mut Call,
+    /// Where the two clocks stood when they were last read together: wall clock in milliseconds since
+    /// the Unix epoch, monotonic clock in nanoseconds.
+    pub clocks: Cell<(u64, u64)>,
     /// How many resumes, closes and outputs to others the running call has left to be settled.
     pub queued: Cell<usize>,
     /// Wakes the task that sends output.
@@ -85,6 +88,7 @@ impl Server {
         Self {
             core: RefCell::new(core),
             call: Box::into_raw(call),
+            clocks: Cell::new((0, 0)),
             queued: Cell::new(0),
             flush: Notify::new(),
             tick: Notify::new(),

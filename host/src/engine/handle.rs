@@ -64,7 +64,9 @@ pub struct Counters {
     pub now: Conduct,
     /// What the one before did, up to that switch.
     pub before: Conduct,
-    /// The engine thread's id in the kernel, for the watchdog's look at its stack.
+    /// CPU time of the engine's thread when the active generation was switched to, nanoseconds.
+    pub cpu_at_switch_ns: AtomicU64,
+    /// The engine thread's id in the kernel, for its CPU clock and for a look at its stack.
     pub thread: AtomicU64,
     /// Counters that the plugin named, in the order of their first use.
     plugin: Mutex<Vec<(String, u64)>>,
@@ -83,47 +85,23 @@ pub struct Conduct {
     pub panics: AtomicU64,
     /// Replies that the plugin marked as failed.
     pub failed: AtomicU64,
-    /// Calls by their duration: `by_ns[i]` took from 2^i to 2^(i+1) nanoseconds, as the mean of the
-    /// calls that were made in one turn.
-    by_ns: [AtomicU64; 32],
+    /// CPU time that the engine's thread has used in this generation's time, nanoseconds. Known only
+    /// once that time is over.
+    pub cpu_ns: AtomicU64,
 }
 
 impl Conduct {
-    /// Notes `calls` calls of `data` that took `total_ns` together.
-    #[inline]
-    pub(super) fn note(&self, calls: u64, total_ns: u64) {
-        if let Some(mean_ns) = total_ns.checked_div(calls) {
-            let bucket = mean_ns.max(1).ilog2().min(31) as usize;
-            Counters::add(&self.by_ns[bucket], calls);
-            Counters::add(&self.calls, calls);
-        }
-    }
-
-    /// The duration that 99 of 100 calls stay below, nanoseconds, as the upper end of its bucket: up
-    /// to twice too high. `None` without calls.
-    pub fn p99_ns(&self) -> Option<u64> {
-        let counts: Vec<u64> = self.by_ns.iter().map(Counters::get).collect();
-        let total: u64 = counts.iter().sum();
-        let mut above = total / 100;
-        for (bucket, &count) in counts.iter().enumerate().rev() {
-            if count > above {
-                return Some(2 << bucket);
-            }
-            above -= count;
-        }
-        None
-    }
-
     /// Takes over what `other` holds, and empties that. Engine thread only.
-    pub(super) fn take(&self, other: &Self) {
+    pub(super) fn take(&self, other: &Self, cpu_ns: u64) {
         let pairs = [
             (&self.calls, &other.calls),
             (&self.panics, &other.panics),
             (&self.failed, &other.failed),
         ];
-        for (mine, theirs) in pairs.into_iter().chain(self.by_ns.iter().zip(&other.by_ns)) {
+        for (mine, theirs) in pairs {
             mine.store(theirs.swap(0, Ordering::Relaxed), Ordering::Relaxed);
         }
+        self.cpu_ns.store(cpu_ns, Ordering::Relaxed);
     }
 }
 
@@ -160,10 +138,29 @@ impl Counters {
         self.call_since_ns.store(0, Ordering::Relaxed);
     }
 
+    /// CPU time that the engine's thread has used since the active generation was switched to,
+    /// nanoseconds. Can be asked from any thread; one system call.
+    pub fn cpu_now_ns(&self) -> u64 {
+        let thread = Self::get(&self.thread) as libc::pid_t;
+        thread_cpu_ns(thread).saturating_sub(Self::get(&self.cpu_at_switch_ns))
+    }
+
     /// Reads a counter.
     #[inline]
     pub fn get(counter: &AtomicU64) -> u64 {
         counter.load(Ordering::Relaxed)
+    }
+}
+
+/// CPU time of a thread of this process, nanoseconds; 0 when there is no such thread.
+fn thread_cpu_ns(thread: libc::pid_t) -> u64 {
+    // How the kernel names the CPU clock of a thread (clock_getcpuclockid(3)).
+    let clock = (!thread << 3) | 6;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes into `time` only; a clock that is unknown is an error.
+    match unsafe { libc::clock_gettime(clock, &raw mut time) } {
+        0 => time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64,
+        _ => 0,
     }
 }
 

@@ -81,15 +81,26 @@ impl Stage {
         super::refuse(&artifact.path, Code::File, detail, "make room or fix the directory's rights")
     }
 
-    /// Best effort: a leftover costs disk, nothing else.
     fn remove_leftovers(&self) {
+        self.remove(|name| owner_of(name).is_some_and(is_dead));
+    }
+
+    /// Best effort: a leftover costs disk, nothing else.
+    fn remove(&self, unwanted: impl Fn(&str) -> bool) {
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
         for entry in entries {
-            let name = entry.file_name();
-            if name.to_str().and_then(owner_of).is_some_and(is_dead) {
+            if entry.file_name().to_str().is_some_and(&unwanted) {
                 let _ = fs::remove_file(entry.path());
             }
         }
+    }
+}
+
+impl Drop for Stage {
+    /// The loader goes with its host: what is still mapped needs no name any more.
+    fn drop(&mut self) {
+        let ours = format!("{}-", self.owner);
+        self.remove(|name| name.starts_with(&ours) && owner_of(name).is_some());
     }
 }
 

@@ -7,7 +7,8 @@ use crate::abi::{
 use crate::ctx::ClientId;
 use crate::plugin::{Plugin, Refusal};
 use crate::testing::TestServer;
-use crate::testing::host::{self, Host};
+use crate::testing::heap;
+use crate::testing::host::Host;
 
 /// A function of the plugin's table that takes only the call.
 type Function = unsafe extern "C" fn(call: *mut Call) -> Outcome;
@@ -242,13 +243,13 @@ fn run(
         wake_at_ms: host.wake_at_ms,
         message: &mut message,
     };
-    let before = host::heap_bytes() - message_cap as i64;
+    let before = heap::heap_bytes() - message_cap as i64;
     let ended = function(&mut call);
     host.begun = call.begun;
     host.need = call.need;
     host.failed += u64::from(call.failed);
     host.wake_at_ms = call.wake_at_ms;
-    host.end_call(host::heap_bytes() - message.cap as i64 - before);
+    host.end_call(heap::heap_bytes() - message.cap as i64 - before);
     host.message = message;
     ended
 }

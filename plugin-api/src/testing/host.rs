@@ -1,6 +1,5 @@
 //! The shell's half of a test: what the plugin's services answer, over a plain struct.
 
-use core::alloc::Layout;
 use core::ffi::c_void;
 use core::net::{IpAddr, SocketAddr};
 use std::cell::Cell;
@@ -11,7 +10,7 @@ use crate::abi::{
     ABI_VERSION, Buffer, ClientInfo, HostTable, MAGIC, NO_WAKE, NOT_BEGUN, ServerInfo,
 };
 use crate::ctx::{self, ClientId};
-use crate::heap::{self, HeapTable};
+use crate::heap;
 use crate::plugin::Refusal;
 use crate::testing::clock::{self, Clock};
 
@@ -152,12 +151,6 @@ impl Host {
 
 thread_local! {
     static CURRENT: Cell<*mut Host> = const { Cell::new(core::ptr::null_mut()) };
-    static HEAP_BYTES: Cell<i64> = const { Cell::new(0) };
-}
-
-/// Bytes this thread has taken from the state heap, less those it gave back.
-pub(super) fn heap_bytes() -> i64 {
-    HEAP_BYTES.get()
 }
 
 /// Makes this image's plugins talk to the test's shell. The panic hook stays as it is, so that a
@@ -167,7 +160,7 @@ pub(super) fn attach() {
     ONCE.call_once(|| {
         // SAFETY: the table is a static; its memory comes from `std::alloc`, as that of the fallback
         // it replaces, so that blocks of either may be freed by the other.
-        unsafe { heap::install(&HEAP) };
+        unsafe { heap::install(&super::heap::HEAP) };
         ctx::attach(&HOST.0);
     });
 }
@@ -184,23 +177,12 @@ struct Shared<T>(T);
 // SAFETY: the tables point at statics and functions only.
 unsafe impl<T> Sync for Shared<T> {}
 
-static HEAP: HeapTable = HeapTable {
-    size: size_of::<HeapTable>() as u32,
-    reserved: 0,
-    alloc: heap_alloc,
-    alloc_zeroed: heap_alloc_zeroed,
-    realloc: heap_realloc,
-    free: heap_free,
-    discard: heap_discard,
-    random: clock::random,
-};
-
 static HOST: Shared<HostTable> = Shared(HostTable {
     magic: MAGIC,
     abi_version: ABI_VERSION,
     size: size_of::<HostTable>() as u32,
     build_id: 0,
-    heap: &HEAP,
+    heap: &super::heap::HEAP,
     log,
     log_enabled,
     unix_ms: clock::unix_ms,
@@ -218,36 +200,6 @@ static HOST: Shared<HostTable> = Shared(HostTable {
     server_info,
     stop,
 });
-
-fn counted(bytes: i64) {
-    HEAP_BYTES.set(HEAP_BYTES.get() + bytes);
-}
-
-unsafe extern "C" fn heap_alloc(size: usize, align: usize) -> *mut u8 {
-    counted(size as i64);
-    // SAFETY: callers of the table pass a size that is not zero and a valid alignment.
-    unsafe { std::alloc::alloc(Layout::from_size_align_unchecked(size, align)) }
-}
-
-unsafe extern "C" fn heap_alloc_zeroed(size: usize, align: usize) -> *mut u8 {
-    counted(size as i64);
-    // SAFETY: as in `heap_alloc`.
-    unsafe { std::alloc::alloc_zeroed(Layout::from_size_align_unchecked(size, align)) }
-}
-
-unsafe extern "C" fn heap_realloc(ptr: *mut u8, old: usize, new: usize, align: usize) -> *mut u8 {
-    counted(new as i64 - old as i64);
-    // SAFETY: callers pass a block of this heap with its layout.
-    unsafe { std::alloc::realloc(ptr, Layout::from_size_align_unchecked(old, align), new) }
-}
-
-unsafe extern "C" fn heap_free(ptr: *mut u8, size: usize, align: usize) {
-    counted(-(size as i64));
-    // SAFETY: callers pass a block of this heap with its layout.
-    unsafe { std::alloc::dealloc(ptr, Layout::from_size_align_unchecked(size, align)) }
-}
-
-unsafe extern "C" fn heap_discard(_: *mut u8, _: usize, _: usize, _: usize) {}
 
 /// # Safety
 /// The bytes are valid for the call.

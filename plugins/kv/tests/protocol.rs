@@ -126,3 +126,29 @@ fn connection_commands() {
     one.ask("shutdown");
     assert!(one.server.is_stopping());
 }
+
+#[test]
+fn a_panic_costs_one_request() {
+    let mut server = TestServer::<V2>::new();
+    let client = server.connect();
+    let replies = server.ask(client, &["ping", "debug panic", "ping"].map(words).concat());
+    assert_eq!(text(replies), "+PONG\r\n-ERR internal error: called by DEBUG PANIC\r\n+PONG\r\n");
+    assert_eq!(server.panics(), ["data: called by DEBUG PANIC"]);
+    server.self_test().unwrap();
+}
+
+#[test]
+fn nothing_is_left_in_the_heap_when_all_is_deleted() {
+    let mut server = TestServer::<V2>::new();
+    let client = server.connect();
+    let empty = server.state_bytes();
+    let guest = server.connect();
+    let requests =
+        ["set k a-value-of-more-than-fifteen-bytes", "rpush l a-long-long-long-element b"];
+    server.ask(guest, &requests.map(words).concat());
+    server.ask(guest, &["watch k l", "multi", "get a-long-long-long-long-key"].map(words).concat());
+    server.disconnect(guest);
+    server.ask(client, &words("del k l"));
+    let left = server.state_bytes() - empty;
+    assert!(left < 2000, "{left} bytes: more than the tables of empty maps");
+}

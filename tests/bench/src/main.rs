@@ -1,1 +1,96 @@
-fn main() {}
+//! Benchmarks of hotshell. Every figure is a ratio against a peer in the same run, or a stop that the
+//! host measured itself.
+
+mod admin;
+mod artifacts;
+mod bars;
+mod boundary;
+mod clock;
+mod collections;
+mod host;
+mod load;
+mod median;
+mod peer;
+mod process;
+mod random;
+mod rehearse;
+mod report;
+mod resp;
+mod soak;
+mod swap;
+mod throughput;
+mod traffic;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// The allocator of the host, so that peers in this process have the same one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Benchmarks of hotshell: ratios against a peer in the same run, or stops that the host measured.
+///
+/// Build first: cargo build --release -p hotshell -p kv-v1 -p kv-v2
+#[derive(Debug, Parser)]
+#[command(name = "hotshell-bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    what: What,
+    /// Print one JSON object instead of tables
+    #[arg(long, global = true)]
+    json: bool,
+    /// Exit with 1 when a bar does not hold
+    #[arg(long, global = true)]
+    strict: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Swaps under traffic: the stop, what clients notice, whether anything is lost
+    Swap(swap::SwapArgs),
+    /// Many swaps under light traffic: whether memory stays flat
+    Soak(soak::SoakArgs),
+    /// `load` stage by stage, and `use`
+    Load(load::LoadArgs),
+    /// Requests per second and CPU time per request against a peer, with redis-benchmark
+    Throughput(throughput::ThroughputArgs),
+    /// Instructions per request of a loaded plugin against the same one linked statically
+    Boundary(boundary::BoundaryArgs),
+    /// The collections of server state against hashbrown's and std's
+    Collections(collections::CollectionsArgs),
+    /// The traffic of `swap` against any RESP server, without swaps
+    Rehearse(rehearse::RehearseArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(u8::from(cli.strict)),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Answers whether all bars hold.
+fn run(cli: &Cli) -> Result<bool> {
+    let report = match &cli.what {
+        What::Swap(args) => swap::run(args),
+        What::Soak(args) => soak::run(args),
+        What::Load(args) => load::run(args),
+        What::Throughput(args) => throughput::run(args),
+        What::Boundary(args) => boundary::run(args),
+        What::Collections(args) => collections::run(args),
+        What::Rehearse(args) => rehearse::run(args),
+    }?;
+    if cli.json {
+        println!("{}", report.json());
+    } else {
+        println!("{report}");
+    }
+    Ok(report.passes())
+}

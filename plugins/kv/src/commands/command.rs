@@ -5,7 +5,7 @@ use crate::dispatch;
 use crate::errors;
 use crate::flags::Flags;
 use crate::reply::{NULL_ARRAY, Reply};
-use crate::table::{Group, Level, NO_KEYS, Row, rows, subs, v};
+use crate::table::{Group, Level, NO_KEYS, Row, Sub, rows, subs, v};
 
 rows! { Server:
     "command", -1, Flags::LOADING.or(Flags::STALE).or(Flags::RANDOM), NO_KEYS, v(2, 8), command,
@@ -61,11 +61,25 @@ fn info(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 /// One command as COMMAND shows it: six elements, with Redis 7 ten.
 fn describe(cx: &mut Cx<'_>, row: &Row) {
+    describe_as(cx, row, row.name, row.arity);
+    if cx.has(v(7, 0)) {
+        let level = cx.table.redis;
+        let subs: Vec<&Sub> = row.subs.iter().filter(|sub| sub.since <= level).collect();
+        cx.out.array(subs.len());
+        for sub in subs {
+            describe_as(cx, row, &format!("{}|{}", row.name, sub.name), sub.arity);
+            cx.out.array(0);
+        }
+    }
+}
+
+/// All elements but the last of Redis 7, the subcommands.
+fn describe_as(cx: &mut Cx<'_>, row: &Row, name: &str, arity: i16) {
     let long = cx.has(v(7, 0));
     let (first, last, step) = row.keys;
     cx.out.array(if long { 10 } else { 6 });
-    cx.out.bulk(row.name.as_bytes());
-    cx.out.int(i64::from(row.arity));
+    cx.out.bulk(name.as_bytes());
+    cx.out.int(i64::from(arity));
     let flags: Vec<&str> = row.flags.names().collect();
     cx.out.array(flags.len());
     flags.iter().for_each(|flag| cx.out.simple(flag));
@@ -76,8 +90,8 @@ fn describe(cx: &mut Cx<'_>, row: &Row) {
         let categories = categories(row);
         cx.out.array(categories.len());
         categories.iter().for_each(|category| cx.out.simple(category));
-        // Tips, key specifications, subcommands.
-        (0..3).for_each(|_| cx.out.array(0));
+        // Tips and key specifications.
+        (0..2).for_each(|_| cx.out.array(0));
     }
 }
 

@@ -19,10 +19,10 @@ rows! { Generic:
 
 subs! {
     "encoding", 3, v(2, 2), encoding;
-    "refcount", 3, v(2, 2), refcount;
-    "idletime", 3, v(2, 2), idletime;
     "freq", 3, v(4, 0), freq;
     "help", 2, v(6, 2), dispatch::help;
+    "idletime", 3, v(2, 2), idletime;
+    "refcount", 3, v(2, 2), refcount;
 }
 
 /// What every subcommand does first: it answers null when there is no such key.
@@ -79,6 +79,8 @@ fn debug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         [_, word, ..] if is(word, "sleep") => {
             Err("ERR DEBUG SLEEP is not supported: a plugin must not block the server")
         }
+        // Redis ends the process here; a plugin's panic costs one request.
+        [_, word] if is(word, "panic") => panic!("called by DEBUG PANIC"),
         [_, word, key] if is(word, "object") => {
             let level = cx.table.redis;
             let Some(value) = cx.get(key) else { return Err(errors::NO_SUCH_KEY) };

@@ -72,8 +72,20 @@ impl Redis {
         assert_eq!(bytes, reply);
     }
 
-    /// What redis has sent to a client.
-    pub fn read(&mut self, client: usize) -> Vec<u8> {
+    /// What redis has sent to a client: as much as `enough` accepts, if it comes at all.
+    pub fn read_until(&mut self, client: usize, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+        let mut all = self.read(client);
+        for _ in 0..20 {
+            if enough(&all) {
+                break;
+            }
+            self.sync();
+            all.extend(self.read(client));
+        }
+        all
+    }
+
+    fn read(&mut self, client: usize) -> Vec<u8> {
         let mut all = Vec::new();
         let mut some = [0; 4096];
         loop {

@@ -3,7 +3,12 @@
 use std::ops::Range;
 
 /// Times to live are drawn from here, in seconds, and no other number is.
-pub const TTL: Range<i64> = 700_000..800_000;
+const TTL: Range<i64> = 700_000..800_000;
+
+/// Whether a number can be a time to live of which some seconds have passed.
+pub fn is_ttl(seconds: i64) -> bool {
+    (TTL.start - 60..TTL.end).contains(&seconds)
+}
 
 /// One request of one client.
 #[derive(Debug, Clone)]
@@ -45,7 +50,7 @@ getrange K N N;substr K N N;setrange K N V;incr K;decr K;incrby K I;decrby K I;i
 getdel K;getex K;getex K ex T;getex K persist;getex K O T;\
 lpush K V;lpush K V V;rpush K V V V;lpushx K V;rpushx K V V;lpop K;rpop K;lpop K N;rpop K N;llen K;\
 lrange K N N;lrange K 0 -1;lindex K N;lset K N V;ltrim K N N;rpoplpush K K;lmove K K E E;\
-blpop K K 0;brpop K 0;blpop K N;brpop K W;\
+blpop K K 0;brpop K 0;blpop K 100;brpop K W;\
 hset K G V;hset K G V G V;hset K G I;hset K G F;hmset K G V G V;hsetnx K G V;hget K G;hget K G;\
 hmget K G G V;hgetall K;hgetall K;hkeys K;hvals K;hdel K G;hdel K G G;hlen K;hexists K G;hstrlen K G;\
 hincrby K G I;hincrby K G I;hincrbyfloat K G F;hincrbyfloat K G F;hset L G V G V G V;hset L V G V G;\

@@ -5,7 +5,7 @@
 //!
 //! | word | effect |
 //! |---|---|
-//! | `boom` | triggers `data-panic`, `data-panic-after-begin`, `payload-drop-panics`, `hang-in-data`, `slow-call`, `big-output`, `fail` |
+//! | `boom` | triggers `data-panic`, `data-panic-after-begin`, `payload-drop-panics`, `panicked-panic`, `hang-in-data`, `slow-call`, `big-output`, `fail` |
 //! | `block` | answers `block wait\n` and blocks; somebody's `wake` lets it go on, with `block ok\n` |
 //! | `wake` | resumes every blocked client |
 //! | `count` | `count <requests answered, all clients> <requests of this client>\n` |
@@ -163,6 +163,7 @@ fn boom(ctx: &mut Ctx<'_, Misbehave>) {
             panic!("misbehave was told to panic in data after begin");
         }
         "payload-drop-panics" => std::panic::panic_any(Payload),
+        "panicked-panic" => panic!("misbehave was told to panic in panicked"),
         "hang-in-data" => hang(),
         "slow-call" => {
             let end = Instant::now() + Duration::from_millis(200);

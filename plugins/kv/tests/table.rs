@@ -1,0 +1,54 @@
+//! Goal: the command tables of both versions are sound. Method: every row is looked at.
+
+mod common;
+
+use hotshell_kv::commands::FAMILIES;
+use hotshell_kv::flags::Flags;
+use hotshell_kv::{Edition, Level, Table};
+
+fn tables() -> [&'static Table; 2] {
+    [kv_v1::V1::table(), kv_v2::V2::table()]
+}
+
+#[test]
+fn every_row_is_found_in_any_case_and_nothing_else_is() {
+    for table in tables() {
+        for row in table.rows() {
+            let found = |name: &str| table.find(name.as_bytes()).map(|row| row.name);
+            assert_eq!(found(row.name), Some(row.name));
+            assert_eq!(found(&row.name.to_ascii_uppercase()), Some(row.name));
+            assert_eq!(found(&format!("{}x", row.name)).filter(|&name| name == row.name), None);
+            assert_eq!(found(&format!("{}\0", row.name)), None);
+        }
+        assert_eq!(table.rows().count(), table.len());
+        assert!(table.find(b"").is_none());
+        assert!(table.find(&[b'x'; 1000]).is_none());
+    }
+}
+
+#[test]
+fn version_2_has_all_of_version_1_and_more() {
+    let [v1, v2] = tables();
+    assert!(v1.rows().all(|row| v2.find(row.name.as_bytes()).is_some()));
+    assert!(v2.len() > v1.len());
+    assert_eq!(v1.find(b"lpop").map(|row| row.arity), Some(2));
+    assert_eq!(v2.find(b"lpop").map(|row| row.arity), Some(-2));
+    assert!(v1.rows().all(|row| row.since <= Level::of(4, 0, 14)));
+}
+
+#[test]
+fn rows_say_what_is_needed_to_run_and_to_document_them() {
+    for row in FAMILIES.iter().copied().flatten() {
+        let name = row.name;
+        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
+        assert!(row.summary.ends_with('.') && !row.complexity.is_empty(), "{name}");
+        assert_ne!(row.arity, 0, "{name}");
+        let (first, last, step) = row.keys;
+        assert_eq!(first == 0, step == 0, "{name}");
+        assert!(last < 0 || last >= first, "{name}");
+        let touches = row.flags.has(Flags::WRITE) || row.flags.has(Flags::READONLY);
+        assert!(touches || first == 0 || name == "watch" || name == "object", "{name}");
+        assert!(!(row.flags.has(Flags::WRITE) && row.flags.has(Flags::READONLY)), "{name}");
+        assert!(row.subs.is_sorted_by_key(|sub| sub.name), "{name}");
+    }
+}

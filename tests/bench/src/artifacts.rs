@@ -1,0 +1,34 @@
+//! Where the binary under test and its plugins lie: beside this program.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+/// The `hotshell` binary.
+pub fn hotshell() -> Result<PathBuf> {
+    beside("hotshell")
+}
+
+/// Version 1 of the kv plugin.
+pub fn kv_v1() -> Result<PathBuf> {
+    beside("libkv_v1.so")
+}
+
+/// Version 2 of the kv plugin.
+pub fn kv_v2() -> Result<PathBuf> {
+    beside("libkv_v2.so")
+}
+
+fn beside(name: &str) -> Result<PathBuf> {
+    let me = std::env::current_exe().context("where this program lies")?;
+    let folder = me.parent().context("this program lies in no folder")?;
+    let path = folder.join(name);
+    if !path.exists() {
+        let release = if folder.ends_with("release") { " --release" } else { "" };
+        bail!(
+            "{} is not there; build it first: cargo build{release} -p hotshell -p kv-v1 -p kv-v2",
+            path.display()
+        );
+    }
+    Ok(path)
+}

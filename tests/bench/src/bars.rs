@@ -1,0 +1,63 @@
+//! Every bar, with its name, in one file.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// What a figure must be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bar {
+    /// At least this.
+    AtLeast(f64),
+    /// At most this.
+    AtMost(f64),
+}
+
+use Bar::{AtLeast, AtMost};
+
+/// Connections closed, replies wrong, missing or doubled: by any number of swaps.
+pub const LOST: Bar = AtMost(0.0);
+/// The longest stop of 99 % of the swaps, microseconds.
+pub const STOP_P99_US: Bar = AtMost(100.0);
+/// The longest stop of all, microseconds: a preemption of the engine's thread may fall into one.
+pub const STOP_MAX_US: Bar = AtMost(1_000.0);
+/// A client's p99 around the switch between warm generations, against the steady state.
+pub const CLIENT_P99_RATIO: Bar = AtMost(1.5);
+/// `use`, microseconds.
+pub const USE_US: Bar = AtMost(1_000.0);
+/// `load`, milliseconds.
+pub const LOAD_MS: Bar = AtMost(50.0);
+/// Resident memory at the end against that after ten swaps.
+pub const RSS_RATIO: Bar = AtMost(1.1);
+/// Requests per second without pipelining, against the peer.
+pub const RPS_P1: Bar = AtLeast(1.0);
+/// Requests per second with pipelining, against the peer.
+pub const RPS_PIPELINED: Bar = AtLeast(1.5);
+/// CPU time per request, against the peer.
+pub const CPU: Bar = AtMost(1.0);
+/// Instructions per request of a loaded plugin, against the same one linked statically.
+pub const BOUNDARY: Bar = AtMost(1.01);
+/// Speed of a collection against its peer.
+pub const COLLECTION: Bar = AtLeast(0.9);
+/// The worst single insert of a growing map against its peer's.
+pub const WORST_INSERT: Bar = AtMost(1.0);
+
+impl Bar {
+    /// Whether a figure is on the right side. One that is not a number is not.
+    pub fn holds(self, measured: f64) -> bool {
+        match self {
+            AtLeast(limit) => measured >= limit,
+            AtMost(limit) => measured <= limit,
+        }
+    }
+}
+
+impl fmt::Display for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AtLeast(limit) => write!(f, ">= {limit}"),
+            AtMost(limit) => write!(f, "<= {limit}"),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Monotonic time in nanoseconds: one number per moment, comparable between threads.
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Nanoseconds in a microsecond.
+pub const MICROSECOND: u64 = 1_000;
+/// Nanoseconds in a millisecond.
+pub const MILLISECOND: u64 = 1_000_000;
+/// Nanoseconds in a second.
+pub const SECOND: u64 = 1_000_000_000;
+
+/// Now.
+pub fn now_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * SECOND + now.tv_nsec as u64
+}

@@ -1,0 +1,60 @@
+//! A client of a line protocol: counter and misbehave.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use crate::poll::PATIENCE;
+
+/// A connected client.
+#[derive(Debug)]
+pub struct Lines(BufReader<TcpStream>);
+
+impl Lines {
+    /// Connects.
+    ///
+    /// # Panics
+    /// When nobody listens.
+    #[track_caller]
+    pub fn connect(addr: SocketAddr) -> Self {
+        let stream = TcpStream::connect(addr).expect("the server listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        stream.set_nodelay(true).expect("a socket");
+        Self(BufReader::new(stream))
+    }
+
+    /// Sends bytes as they are.
+    ///
+    /// # Panics
+    /// When the connection is gone.
+    #[track_caller]
+    pub fn send(&mut self, bytes: &str) {
+        self.0.get_mut().write_all(bytes.as_bytes()).expect("the connection is open");
+    }
+
+    /// The next line, without its end.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[track_caller]
+    pub fn read(&mut self) -> String {
+        let mut line = String::new();
+        let read = self.0.read_line(&mut line).expect("an answer in time");
+        assert!(read > 0, "the connection was closed");
+        line.trim_end().to_owned()
+    }
+
+    /// Sends a line and answers the next one.
+    #[track_caller]
+    pub fn ask(&mut self, line: &str) -> String {
+        self.send(&format!("{line}\n"));
+        self.read()
+    }
+
+    /// Whether the server closes the connection with nothing more to say.
+    #[track_caller]
+    pub fn is_closed(&mut self) -> bool {
+        let mut line = Vec::new();
+        // A reset is an end, too.
+        self.0.read_until(b'\n', &mut line).map_or(true, |read| read == 0)
+    }
+}

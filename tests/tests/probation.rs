@@ -1,0 +1,169 @@
+//! Goal: a new generation that misbehaves on live traffic is taken back by the host itself, nobody is
+//! disconnected, and whoever asked hears why; a call that does not return is named.
+//! Method: a plugin that misbehaves on demand, swapped in under a connected client.
+
+use std::time::Duration;
+
+use hotshell_tests::host::text;
+use hotshell_tests::{Host, Ran, eventually, misbehave};
+
+/// A host that serves the well-behaved plugin and judges by these flags.
+fn host(flags: &[&str]) -> Host {
+    let builder = Host::bare();
+    let sound = builder.folder().write("sound.so", &misbehave("none"));
+    builder.flag("--plugin").flag(sound).flags(&["--listen", "127.0.0.1:0"]).flags(flags).start()
+}
+
+/// Swaps in a plugin that misbehaves like this, with `--wait`, and lets `traffic` act meanwhile.
+fn swap_and_wait(host: &Host, behaviour: &str, traffic: impl FnOnce()) -> Ran {
+    let file = host.folder.write(&format!("{behaviour}.so"), &misbehave(behaviour));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| host.cli(&["swap", text(&file), "--wait", "--json"]));
+        let before = host.status("swaps");
+        eventually("the swap is done", || host.status("swaps") > before);
+        traffic();
+        waiting.join().expect("the command line ends")
+    })
+}
+
+#[test]
+fn a_panic_storm_is_ended_by_a_rollback_and_nobody_is_disconnected() {
+    let host = host(&[]);
+    let mut client = host.lines();
+    assert_eq!(client.ask("hello"), "hello ok");
+    let ran = swap_and_wait(&host, "data-panic-after-begin", || {
+        for _ in 0..3 {
+            assert!(client.ask("boom").starts_with("error "), "the client gets an error");
+        }
+    });
+    let error = ran.expect(6).error();
+    assert_eq!(error["code"], "ROLLEDBACK");
+    let left = "misbehave 1.0.0 (generation 2) was rolled back to misbehave 1.0.0 (generation 1)";
+    assert_eq!(error["message"], left);
+    let detail = error["detail"].as_str().expect("a reason");
+    assert!(detail.ends_with("calls panicked, probation-max-panics is 2"), "{detail}");
+    assert_eq!(client.ask("boom"), "boom ok", "the same connection, the good code");
+    let status = host.json(&["status"]);
+    assert_eq!(status["last_probation"]["verdict"], "rolled-back");
+    assert_eq!((&status["generation"], &status["permanent_generation"]), (&1.into(), &1.into()));
+    host.logs("probation: failed: ");
+}
+
+#[test]
+fn a_rolled_back_generation_is_no_way_back() {
+    let host = host(&[]);
+    let mut client = host.lines();
+    swap_and_wait(&host, "data-panic-after-begin", || {
+        (0..3).for_each(|_| drop(client.ask("boom")));
+    })
+    .expect(6);
+    let error = host.refused(1, &["rollback"]);
+    assert_eq!(error["code"], "NOROLLBACK", "a human's rollback never goes forward to the bad one");
+}
+
+#[test]
+fn failed_replies_over_the_limit_are_a_reason() {
+    let host = host(&["--probation-min-calls", "20"]);
+    let mut client = host.lines();
+    let ran = swap_and_wait(&host, "fail", || {
+        (0..20).for_each(|_| drop(client.ask("boom")));
+    });
+    let detail = ran.expect(6).error()["detail"].as_str().expect("a reason").to_owned();
+    assert!(detail.contains("replies failed"), "{detail}");
+    assert!(detail.ends_with("probation-max-failed is 5 %"), "{detail}");
+}
+
+#[test]
+fn calls_that_cost_far_more_than_before_are_a_reason() {
+    let host = host(&["--probation-min-calls", "1"]);
+    let mut client = host.lines();
+    (0..100).for_each(|_| assert_eq!(client.ask("hello"), "hello ok"));
+    let ran = swap_and_wait(&host, "slow-call", || {
+        (0..99).for_each(|_| assert_eq!(client.ask("hello"), "hello ok"));
+        assert_eq!(client.ask("boom"), "boom ok");
+    });
+    let detail = ran.expect(6).error()["detail"].as_str().expect("a reason").to_owned();
+    assert!(detail.contains("us of CPU time, before it was"), "{detail}");
+}
+
+#[test]
+fn a_generation_that_holds_becomes_permanent() {
+    let host = host(&["--probation", "300ms", "--probation-min-calls", "5"]);
+    let mut client = host.lines();
+    let file = host.folder.write("next.so", &misbehave("answer-otherwise"));
+    host.swap(&file);
+    let row = |host: &Host| host.json(&["list"])[1].clone();
+    assert_eq!(row(&host)["permanent"], false);
+    assert!(row(&host)["probation"].as_str().is_some_and(|text| text.contains("calls so far")));
+    (0..5).for_each(|_| assert_eq!(client.ask("hello"), "hello otherwise"));
+    eventually("probation is over", || row(&host)["probation"].is_null());
+    assert_eq!(row(&host)["permanent"], true);
+    assert_eq!(host.json(&["status"])["last_probation"]["verdict"], "proven");
+}
+
+#[test]
+fn too_few_calls_end_as_unproven_at_the_longest_time() {
+    let host = host(&["--probation", "100ms", "--probation-max", "300ms"]);
+    let ran = swap_and_wait(&host, "answer-otherwise", || {});
+    let answer = ran.expect(0).json();
+    assert_eq!(answer["probation"]["verdict"], "unproven");
+    assert_eq!(host.json(&["status"])["permanent_generation"], 2);
+}
+
+#[test]
+fn a_swap_or_rollback_during_probation_ends_it() {
+    let host = host(&[]);
+    let file = host.folder.write("next.so", &misbehave("answer-otherwise"));
+    host.swap(&file);
+    host.cli(&["rollback"]).expect(0);
+    let status = host.json(&["status"]);
+    assert_eq!(status["last_probation"]["verdict"], "ended");
+    assert!(status["probation"].is_null());
+    host.swap(&file);
+    host.swap(&file);
+    assert_eq!(host.json(&["status"])["probation"]["generation"], 4);
+}
+
+#[test]
+fn probation_0_makes_a_generation_permanent_at_once() {
+    let host = host(&["--probation", "0"]);
+    let file = host.folder.write("next.so", &misbehave("answer-otherwise"));
+    let answer = host.cli(&["swap", text(&file), "--wait", "--json"]).expect(0).json();
+    assert!(answer["probation"].is_null());
+    assert_eq!(host.json(&["status"])["permanent_generation"], 2);
+}
+
+#[test]
+fn a_call_that_does_not_return_is_named_and_the_admin_is_answered() {
+    let mut host = host(&["--stuck-abort", "3s"]);
+    let mut client = host.lines();
+    let file = host.folder.write("hang.so", &misbehave("hang-in-data"));
+    host.swap(&file);
+    client.send("boom\n");
+    eventually("the watchdog names it", || host.log().contains("engine: stuck in data() of gener"));
+    host.logs("misbehave::hang");
+    assert_eq!(host.json(&["list"])[1]["status"], "active", "list answers meanwhile");
+    assert_eq!(host.json(&["status"])["call_kind"], "data");
+    let error = host.refused(1, &["rollback"]);
+    assert_eq!(error["code"], "STUCK");
+    let hint = error["hint"].as_str().expect("a hint");
+    assert!(hint.contains("kill -9") && hint.contains("sound.so"), "{hint}");
+    let ended = host.wait();
+    assert!(!ended.success(), "--stuck-abort ends the process: {ended}");
+    host.logs("ending the process (--stuck-abort)");
+}
+
+#[test]
+fn the_way_back_takes_milliseconds() {
+    let host = host(&["--probation-max-panics", "0"]);
+    let mut client = host.lines();
+    let file = host.folder.write("bad.so", &misbehave("data-panic-after-begin"));
+    host.swap(&file);
+    client.send("boom\n");
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while host.status("generation") != 1 {
+        assert!(std::time::Instant::now() < deadline, "{}", host.log());
+    }
+    assert!(client.read().starts_with("error "));
+    assert_eq!(client.ask("hello"), "hello ok");
+}
