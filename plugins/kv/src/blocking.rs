@@ -7,9 +7,10 @@ use hotshell_plugin_api::collections::{Box, Bytes, Option};
 use hotshell_plugin_api::ctx::ClientId;
 
 use crate::cx::{After, Cx};
+use crate::errors;
 use crate::reply::{NULL_ARRAY, Reply};
 use crate::services::Services;
-use crate::state::{Session, State, Waiting};
+use crate::state::{Ready, Session, State, Waiting};
 use crate::value::Value;
 
 /// The end of a list.
@@ -21,10 +22,20 @@ pub enum End {
     Tail = 1,
 }
 
-/// Lets the client of `cx` wait for elements of `keys`; `until_ms` 0 waits for ever.
-pub fn wait(cx: &mut Cx<'_>, keys: &[&[u8]], end: End, until_ms: u64) {
+/// Lets the client of `cx` wait for elements of `keys`, and have them pushed to a `target`;
+/// `until_ms` 0 waits for ever.
+pub fn wait(
+    cx: &mut Cx<'_>,
+    keys: &[&[u8]],
+    end: End,
+    target: core::option::Option<(&[u8], End)>,
+    until_ms: u64,
+) {
     let db = cx.session.db;
     let mut waiting = Waiting { db, end: end as u8, until_ms, ..Waiting::default() };
+    if let Some((target, end)) = target {
+        (waiting.target, waiting.push) = (Bytes::from(target), 1 + end as u8);
+    }
     for &key in keys {
         if waiting.keys.iter().any(|known| known == key) {
             continue;
@@ -80,19 +91,58 @@ fn serve_one(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) 
         space.waiting.get_mut(key).map(|queue| queue.pop_front());
         return true;
     };
-    let tail = session.waiting.as_std().is_some_and(|w| w.end == End::Tail as u8);
-    let element = if tail { list.items.pop_back() } else { list.items.pop_front() };
-    let Some(element) = element else { return false };
-    if list.items.is_empty() {
+    let Some(waiting) = session.waiting.as_std() else { return false };
+    let from = if waiting.end == End::Tail as u8 { End::Tail } else { End::Head };
+    let target = match waiting.push {
+        0 => None,
+        1 => Some((waiting.target.clone(), End::Head)),
+        _ => Some((waiting.target.clone(), End::Tail)),
+    };
+    let Some(element) = list.pop(from) else { return false };
+    forget(state, client, session);
+    let done = match &target {
+        None => true,
+        Some((target, to)) => push(state, shell, db, target, *to, &element),
+    };
+    let space = state.db(db);
+    if let (false, Some(Value::List(_, list))) = (done, space.keys.get_mut(key)) {
+        list.push(from, element.clone());
+    }
+    if space.keys.get(key).is_some_and(Value::is_empty) {
         space.remove(key);
     }
-    forget(state, client, session);
     if let Some(mut out) = shell.out_of(client) {
-        out.array(2);
-        out.bulk(key);
-        out.bulk(&element);
+        match target {
+            Some(_) if !done => out.error(errors::WRONG_TYPE),
+            Some(_) => out.bulk(&element),
+            None => {
+                out.array(2);
+                out.bulk(key);
+                out.bulk(&element);
+            }
+        }
     }
     shell.resume(client);
+    true
+}
+
+/// Pushes an element for a client that waited for it. False when the target is no list.
+fn push(
+    state: &mut State,
+    shell: &mut dyn Services,
+    db: u32,
+    target: &Bytes,
+    end: End,
+    element: &Bytes,
+) -> bool {
+    let space = state.db(db);
+    let value = space.keys.entry(target.clone()).or_insert_with(Value::list);
+    let Value::List(_, list) = value else { return false };
+    list.push(end, element.clone());
+    space.tell_watchers(shell, target);
+    if space.waiting.contains_key(target) {
+        state.ready.push_back(Ready { db, key: target.clone() });
+    }
     true
 }
 

@@ -64,6 +64,15 @@ impl Db {
         Some(value)
     }
 
+    /// Tells clients other than the one that is served now, if they WATCH a key, that it changed.
+    pub fn tell_watchers(&self, shell: &mut dyn Services, key: &[u8]) {
+        for &id in self.watchers.get(key).into_iter().flatten() {
+            if let Some(session) = shell.session_of(id) {
+                session.flags |= SESSION_DIRTY;
+            }
+        }
+    }
+
     /// When a key ends, if it does.
     pub fn expiry(&self, key: &[u8]) -> Option<u64> {
         let expires = self.keys.get(key)?.expires();
@@ -166,11 +175,7 @@ impl State {
             let key = key.clone();
             let value = space.remove(&key);
             self.value_graves.extend(value.into_iter().filter(Value::is_big));
-            for &id in space.watchers.get(&key).into_iter().flatten() {
-                if let Some(session) = shell.session_of(id) {
-                    session.flags |= SESSION_DIRTY;
-                }
-            }
+            space.tell_watchers(shell, &key);
             self.stats.expired += 1;
             due += 1;
         }

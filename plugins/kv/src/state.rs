@@ -124,6 +124,10 @@ pub struct Waiting {
     pub db: u32,
     /// Which end is popped: 0 head, 1 tail.
     pub end: u8,
+    /// Where the element goes: 0 to the client alone, 1 to the target's head, too, 2 to its tail.
+    pub push: u8,
+    /// The list that it is pushed to.
+    pub target: Bytes,
     /// When it stops waiting, milliseconds since the Unix epoch; 0: never.
     pub until_ms: u64,
     /// The keys, each once, in the order of the request.

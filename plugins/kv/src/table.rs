@@ -14,9 +14,11 @@ pub type Run = fn(&mut Cx<'_>, &[&[u8]]) -> Outcome;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are Redis'")]
 pub enum Group {
+    Bitmap,
     Connection,
     Generic,
     Hash,
+    HyperLogLog,
     List,
     PubSub,
     Server,

@@ -1,6 +1,6 @@
-//! BLPOP and BRPOP: wait for an element of the first list that has one.
+//! Waiting for an element of the first list that has one: BLPOP, BRPOP, BRPOPLPUSH, BLMOVE.
 
-use super::push_pop::take;
+use super::push_pop::{end, relay, take};
 use crate::blocking::{self, End};
 use crate::cx::{Cx, Outcome, int};
 use crate::errors;
@@ -10,6 +10,8 @@ use crate::reply::{NULL_ARRAY, Reply};
 use crate::table::{Keys, rows, v};
 
 const BLOCKING: Flags = Flags::WRITE.or(Flags::NOSCRIPT).or(Flags::BLOCKING);
+const WAITS_TO_WRITE: Flags = BLOCKING.or(Flags::DENYOOM);
+const TWO_KEYS: Keys = (1, 2, 1);
 const ALL_BUT_LAST: Keys = (1, -2, 1);
 
 rows! { List:
@@ -19,6 +21,32 @@ rows! { List:
     "brpop", -3, BLOCKING, ALL_BUT_LAST, v(2, 0), brpop,
         "O(N) where N is the number of provided keys.",
         "Removes and returns the last element in a list. Blocks until an element is available otherwise. Deletes the list if the last element was popped.";
+    "brpoplpush", 4, WAITS_TO_WRITE, TWO_KEYS, v(2, 2), brpoplpush,
+        "O(1)",
+        "Pops an element from a list, pushes it to another list and returns it. Block until an element is available otherwise. Deletes the list if the last element was popped.";
+    "blmove", 6, WAITS_TO_WRITE, TWO_KEYS, v(6, 2), blmove,
+        "O(1)",
+        "Pops an element from a list, pushes it to another list and returns it. Blocks until an element is available otherwise. Deletes the list if the last element was moved.";
+}
+
+fn brpoplpush(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    move_or_wait(cx, args, End::Tail, End::Head)
+}
+
+fn blmove(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let (from, to) = (end(args[3])?, end(args[4])?);
+    move_or_wait(cx, args, from, to)
+}
+
+fn move_or_wait(cx: &mut Cx<'_>, args: &[&[u8]], from: End, to: End) -> Outcome {
+    let (source, target) = (args[1], args[2]);
+    let timeout_ms = timeout_ms(cx, args[args.len() - 1])?;
+    if cx.list(source)?.is_some() || cx.in_exec {
+        return relay(cx, source, target, from, to);
+    }
+    let until_ms = if timeout_ms == 0 { 0 } else { cx.now + timeout_ms };
+    blocking::wait(cx, &[source], from, Some((target, to)), until_ms);
+    Ok(())
 }
 
 fn blpop(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
@@ -45,7 +73,7 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], end: End) -> Outcome {
         return Ok(());
     }
     let until_ms = if timeout_ms == 0 { 0 } else { cx.now + timeout_ms };
-    blocking::wait(cx, keys, end, until_ms);
+    blocking::wait(cx, keys, end, None, until_ms);
     Ok(())
 }
 

@@ -100,9 +100,11 @@ fn categories(row: &Row) -> Vec<&'static str> {
     categories.extend(row.flags.has(Flags::WRITE).then_some("@write"));
     categories.extend(row.flags.has(Flags::READONLY).then_some("@read"));
     categories.extend(match row.group {
+        Group::Bitmap => Some("@bitmap"),
         Group::Connection => Some("@connection"),
         Group::Generic => Some("@keyspace"),
         Group::Hash => Some("@hash"),
+        Group::HyperLogLog => Some("@hyperloglog"),
         Group::List => Some("@list"),
         Group::PubSub => Some("@pubsub"),
         Group::Server => None,
@@ -120,9 +122,11 @@ fn categories(row: &Row) -> Vec<&'static str> {
 
 fn group_name(group: Group) -> &'static str {
     match group {
+        Group::Bitmap => "bitmap",
         Group::Connection => "connection",
         Group::Generic => "generic",
         Group::Hash => "hash",
+        Group::HyperLogLog => "hyperloglog",
         Group::List => "list",
         Group::PubSub => "pubsub",
         Group::Server => "server",

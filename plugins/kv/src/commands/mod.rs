@@ -1,5 +1,7 @@
 //! The commands, one small family per file. Each file holds its rows of the table and their functions.
 
+mod bitfield;
+mod bits;
 mod blocking;
 mod client;
 mod command;
@@ -8,10 +10,12 @@ mod connection;
 mod expire;
 mod hash;
 mod hash_numbers;
+mod hyperloglog;
 mod incr;
 mod info;
 mod keys;
 mod list;
+mod list_edit;
 mod member_scan;
 mod object;
 mod pubsub;
@@ -33,6 +37,8 @@ use crate::table::Row;
 
 /// All families.
 pub const FAMILIES: &[&[Row]] = &[
+    bitfield::ROWS,
+    bits::ROWS,
     blocking::ROWS,
     client::ROWS,
     command::ROWS,
@@ -41,10 +47,12 @@ pub const FAMILIES: &[&[Row]] = &[
     expire::ROWS,
     hash::ROWS,
     hash_numbers::ROWS,
+    hyperloglog::ROWS,
     incr::ROWS,
     info::ROWS,
     keys::ROWS,
     list::ROWS,
+    list_edit::ROWS,
     member_scan::ROWS,
     object::ROWS,
     pubsub::ROWS,

@@ -45,14 +45,16 @@ rows! { List:
 }
 
 impl List {
-    fn push(&mut self, end: End, element: Bytes) {
+    /// Adds an element at an end.
+    pub fn push(&mut self, end: End, element: Bytes) {
         match end {
             End::Head => self.items.push_front(element),
             End::Tail => self.items.push_back(element),
         }
     }
 
-    fn pop(&mut self, end: End) -> Option<Bytes> {
+    /// Takes an element off an end.
+    pub fn pop(&mut self, end: End) -> Option<Bytes> {
         match end {
             End::Head => self.items.pop_front(),
             End::Tail => self.items.pop_back(),
@@ -175,7 +177,7 @@ fn lmove(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     relay(cx, args[1], args[2], from, to)
 }
 
-fn end(word: &[u8]) -> Result<End, &'static str> {
+pub(super) fn end(word: &[u8]) -> Result<End, &'static str> {
     match word {
         _ if is(word, "left") => Ok(End::Head),
         _ if is(word, "right") => Ok(End::Tail),
@@ -184,7 +186,7 @@ fn end(word: &[u8]) -> Result<End, &'static str> {
 }
 
 /// Moves an element from one list to another, or to the other end of the same one.
-fn relay(cx: &mut Cx<'_>, source: &[u8], target: &[u8], from: End, to: End) -> Outcome {
+pub(super) fn relay(cx: &mut Cx<'_>, source: &[u8], target: &[u8], from: End, to: End) -> Outcome {
     if cx.list(source)?.is_none() {
         cx.out.null();
         return Ok(());

@@ -61,7 +61,10 @@ pub(super) fn strlen(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 ///
 /// # Errors
 /// When it is no string.
-fn bytes_mut<'a>(cx: &'a mut Cx<'_>, key: &[u8]) -> Result<Option<&'a mut Bytes>, &'static str> {
+pub(super) fn bytes_mut<'a>(
+    cx: &'a mut Cx<'_>,
+    key: &[u8],
+) -> Result<Option<&'a mut Bytes>, &'static str> {
     let Some(value) = cx.get_mut(key) else { return Ok(None) };
     if let Value::Int(head, n) = value {
         *value = Value::Str(*head, Bytes::from(Digits::new().signed(*n)));

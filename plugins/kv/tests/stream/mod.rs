@@ -80,7 +80,16 @@ zinter 2 Z Z withscores;zdiff 2 Z Z withscores;zunion 2 Z S weights Q Q aggregat
 zinterstore Z 2 Z Z weights Q Q aggregate H;zunionstore K N Z K;zinter 2 Z K aggregate O;zdiff 3 Z S K;\
 zdiffstore Z 2 Z Z O;zintercard 2 Z Z limit N;zintercard 2 Z S;zunion N Z Z Z weights Q Q Q;\
 zinter 2 S S withscores;\
-del K;del K K;unlink K K;exists K K K;touch K K;type K;rename K K;renamenx K K;copy K K;copy K K O;\
+brpoplpush K K 0;blmove K K E E 0;brpoplpush K K W;blmove K K E E N;\
+linsert K before V V;linsert K after V V;linsert K O V V;lrem K N V;lpos K V;lpos K V rank N;\
+lpos K V count N maxlen N;lpos K V rank N count N;lpos K V O N;rpush K V V V V;\
+setbit K D 1;setbit K D 0;setbit K N N;getbit K D;getbit K N;bitcount K;bitcount K N N;bitcount K D D bit;\
+bitcount K N N O;bitpos K 1;bitpos K 0;bitpos K N N;bitpos K 1 N N;bitpos K 0 N N bit;bitpos K 0 D D bit;\
+bitop and K K K;bitop or K K K;bitop xor K K K;bitop not K K;bitop not K K K;bitop O K K;\
+bitfield K get T1 D;bitfield K set T1 D I;bitfield K set u8 #N I get u4 0;bitfield K incrby T1 D I get T1 D;\
+bitfield K overflow T2 incrby T1 D I set T1 D I;bitfield_ro K get T1 D;bitfield_ro K set u8 0 1;bitfield K O D;\
+pfadd P2 V V;pfadd P2 G;pfadd P2 U U U U;pfcount P2;pfcount P2 P2;pfmerge P2 P2 P2;pfcount K;pfmerge P2 K;\
+del P2;del K;del K K;unlink K K;exists K K K;touch K K;type K;rename K K;renamenx K K;copy K K;copy K K O;\
 copy K K db N replace;move K N;dbsize;flushdb;flushall O;select N;object encoding K;\
 object O K;\
 expire K T;pexpire K M;expireat K A;pexpireat K P;expire K T O;expire K T O O;pexpire K J;expire K I;\
@@ -194,6 +203,13 @@ fn argument(random: &mut Random, word: &str) -> Vec<u8> {
         "Y" => return random.pick(&["nx", "xx", "gt", "lt", "ch", "incr"]).into(),
         // No negative one: our sorted sets know no negative zero.
         "Q" => return random.pick(&["1", "2", "0.5", "inf", "1e300", "x"]).into(),
+        "D" => return random.below(100).to_string().into_bytes(),
+        "P2" => return random.pick(&["p0", "p1", "p2"]).into(),
+        "T1" => {
+            return random.pick(&["u8", "i8", "i5", "u63", "i64", "u64", "u1", "i16", "x"]).into();
+        }
+        "T2" => return random.pick(&["wrap", "sat", "fail", "none"]).into(),
+        "#N" => return format!("#{}", random.below(9)).into_bytes(),
         "H" => return random.pick(&["sum", "min", "max", "avg"]).into(),
         "R" => return random.pick(&["rev", "byscore", "bylex", "withscores", "limit"]).into(),
         "B" => {

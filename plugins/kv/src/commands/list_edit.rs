@@ -1,0 +1,135 @@
+//! Lists by value: LINSERT, LREM, LPOS.
+
+use hotshell_plugin_api::collections::Bytes;
+
+use crate::cx::{Cx, Outcome, int, is};
+use crate::errors;
+use crate::flags::{Flags, READ, WRITE};
+use crate::number;
+use crate::reply::Reply;
+use crate::table::{ONE_KEY, rows, v};
+use crate::value::{Kind, Value};
+
+rows! { List:
+    "linsert", 5, WRITE, ONE_KEY, v(2, 2), linsert,
+        "O(N) where N is the number of elements to traverse before seeing the value pivot.",
+        "Inserts an element before or after another element in a list.";
+    "lrem", 4, Flags::WRITE, ONE_KEY, v(1, 0), lrem,
+        "O(N+M) where N is the length of the list and M is the number of elements removed.",
+        "Removes elements from a list. Deletes the list if the last element was removed.";
+    "lpos", -3, READ, ONE_KEY, v(6, 0), lpos,
+        "O(N) where N is the number of elements in the list, for the average case.",
+        "Returns the index of matching elements in a list.";
+}
+
+fn linsert(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let behind = match args[2] {
+        word if is(word, "after") => 1,
+        word if is(word, "before") => 0,
+        _ => return Err(errors::SYNTAX),
+    };
+    let len = match cx.list(args[1])? {
+        None => 0,
+        Some(list) => match list.items.iter().position(|item| *item == args[3]) {
+            None => -1,
+            Some(at) => {
+                list.items.insert(at + behind, Bytes::from(args[4]));
+                let len = list.items.len();
+                cx.touch(args[1]);
+                len as i64
+            }
+        },
+    };
+    cx.out.int(len);
+    Ok(())
+}
+
+fn lrem(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let count = int(args[2])?;
+    let most = if count == 0 { usize::MAX } else { count.unsigned_abs() as usize };
+    let mut removed = 0;
+    if let Some(list) = cx.list(args[1])? {
+        let same = list.items.iter().filter(|item| **item == args[3]).count();
+        removed = same.min(most);
+        // From the tail, those in front stay.
+        let mut skip = if count < 0 { same - removed } else { 0 };
+        let mut left = removed;
+        list.items.retain(|item| {
+            if left == 0 || *item != args[3] {
+                return true;
+            }
+            if skip > 0 {
+                skip -= 1;
+                return true;
+            }
+            left -= 1;
+            false
+        });
+    }
+    if removed > 0 {
+        cx.changed(args[1]);
+    }
+    cx.out.int(removed as i64);
+    Ok(())
+}
+
+fn lpos(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let (mut rank, mut count, mut most) = (1, None, 0);
+    let (options, rest) = args[3..].as_chunks::<2>();
+    let natural = |text: &[u8], error| {
+        number::parse_i64(text).and_then(|n| usize::try_from(n).ok()).ok_or(error)
+    };
+    for [word, text] in options {
+        if is(word, "rank") {
+            rank = int(text)?;
+            if rank == 0 {
+                return Err(
+                    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second \
+                     ... or use negative to start from the end of the list",
+                );
+            }
+        } else if is(word, "count") {
+            count = Some(natural(text, "ERR COUNT can't be negative")?);
+        } else if is(word, "maxlen") {
+            most = natural(text, "ERR MAXLEN can't be negative")?;
+        } else {
+            return Err(errors::SYNTAX);
+        }
+    }
+    if !rest.is_empty() {
+        return Err(errors::SYNTAX);
+    }
+    if rank == i64::MIN {
+        return Err(
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+        );
+    }
+    let (value, mut out) = cx.find(args[1], Kind::List)?;
+    let mut found = Vec::new();
+    if let Some(Value::List(_, list)) = value {
+        let len = list.items.len();
+        let looked_at = if most == 0 { len } else { most.min(len) };
+        let wanted = match count {
+            None => 1,
+            Some(0) => usize::MAX,
+            Some(n) => n,
+        };
+        let matching = |at: &usize| list.items.get(*at).is_some_and(|item| *item == args[2]);
+        let skip = rank.unsigned_abs() as usize - 1;
+        if rank > 0 {
+            found.extend((0..looked_at).filter(matching).skip(skip).take(wanted));
+        } else {
+            let backwards = (len - looked_at..len).rev();
+            found.extend(backwards.filter(matching).skip(skip).take(wanted));
+        }
+    }
+    match (count, found.first()) {
+        (None, Some(&at)) => out.int(at as i64),
+        (None, None) => out.null(),
+        _ => {
+            out.array(found.len());
+            found.iter().for_each(|&at| out.int(at as i64));
+        }
+    }
+    Ok(())
+}
