@@ -49,6 +49,14 @@ pub fn bytes() -> u64 {
     BYTES.get()
 }
 
+/// Makes the C library return large blocks to the system when they are freed. By default it begins to
+/// keep blocks of a size that it has seen freed, and each load holds a whole plugin file on a thread,
+/// and so in an arena, of its own. Call once, at the start of a host.
+pub fn return_large_blocks() {
+    // SAFETY: sets a number of the C library's allocator; no other thread runs yet.
+    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE as libc::c_int) };
+}
+
 /// Makes the host's own collections allocate from this heap. Call before any of them holds memory.
 pub fn install() {
     // SAFETY: the table is a static, and callers run this before they create state.

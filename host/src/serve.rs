@@ -28,6 +28,7 @@ use crate::{logging, signals, stage, watch};
 /// # Errors
 /// `START` and the loader's refusals: then nothing serves.
 pub fn serve(config: Config) -> Result<ExitCode> {
+    crate::heap::return_large_blocks();
     logging::start(&config.host);
     let failed = |why: String| {
         Error::new(

@@ -301,8 +301,9 @@ fn a_hundred_swaps_leave_no_memory_no_mapping_and_no_descriptor() {
     assert_eq!(host.descriptors(), descriptors);
     let more = host.maps_of("").saturating_sub(maps);
     assert!(more < 20, "{more} more mappings");
-    let grown = host.resident_bytes().saturating_sub(resident);
-    assert!(grown < 16 << 20, "grew by {grown} bytes");
+    // The last load's thread may still be giving back what it read.
+    let grown = || host.resident_bytes().saturating_sub(resident);
+    eventually("no memory has gone into a hundred swaps", || grown() < 16 << 20);
     assert_eq!(host.status("images_retained"), 0);
     assert_eq!(staged(&host).len(), 4);
 }

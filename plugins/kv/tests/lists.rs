@@ -128,3 +128,58 @@ fn nothing_waits_inside_a_transaction() {
         ("ping", "+PONG"),
     ]);
 }
+
+#[test]
+fn elements_are_found_inserted_and_removed_by_value() {
+    const TABLE: &[(&str, &str)] = &[
+        ("rpush l a b a c a", ":5"),
+        ("lrem l 1 a", ":1"),
+        ("lrange l 0 -1", "*4|$1|b|$1|a|$1|c|$1|a"),
+        ("lrem l -1 a", ":1"),
+        ("lrange l 0 -1", "*3|$1|b|$1|a|$1|c"),
+        ("linsert l before a x", ":4"),
+        ("linsert l after c y", ":5"),
+        ("linsert l after none y", ":-1"),
+        ("linsert none after a y", ":0"),
+        ("linsert l near a y", "-ERR syntax error"),
+        ("lrange l 0 -1", "*5|$1|b|$1|x|$1|a|$1|c|$1|y"),
+        ("rpush m a", ":1"),
+        ("lrem m 0 a", ":1"),
+        ("exists m", ":0"),
+    ];
+    One::<V1>::new().check(TABLE);
+    One::<V2>::new().check(TABLE);
+    One::<V2>::new().check(&[
+        ("rpush l a b a c a", ":5"),
+        ("lpos l a", ":0"),
+        ("lpos l a rank -1", ":4"),
+        ("lpos l a rank 2 count 0", "*2|:2|:4"),
+        ("lpos l a count 0 maxlen 3", "*2|:0|:2"),
+        ("lpos l x", "$-1"),
+        ("lpos none x count 1", "*0"),
+    ]);
+}
+
+#[test]
+fn a_waiting_move_carries_an_element_on_or_puts_it_back() {
+    let mut server = TestServer::<V2>::new();
+    let (mover, popper, pusher) = (server.connect(), server.connect(), server.connect());
+    server.feed(popper, &words("blpop to 0"));
+    server.feed(mover, &words("blmove from to left right 0"));
+    server.ask(pusher, &words("rpush from 1"));
+    assert_eq!(server.read(mover), b"$1\r\n1\r\n");
+    assert_eq!(
+        server.read(popper),
+        b"*2\r\n$2\r\nto\r\n$1\r\n1\r\n",
+        "it was served from the target"
+    );
+    server.ask(pusher, &words("set to text"));
+    server.feed(mover, &words("brpoplpush from to 0"));
+    server.ask(pusher, &words("rpush from 2"));
+    assert!(server.read(mover).starts_with(b"-WRONGTYPE"));
+    assert_eq!(server.ask(pusher, &words("lrange from 0 -1")), b"*1\r\n$1\r\n2\r\n");
+    server.feed(mover, &words("blmove none to left left 1"));
+    server.advance(1000);
+    assert_eq!(server.read(mover), b"*-1\r\n");
+    assert!(server.state().deadlines.is_empty() && server.state().dbs[0].waiting.is_empty());
+}

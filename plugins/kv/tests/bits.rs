@@ -1,0 +1,48 @@
+//! Goal: bits, bit fields and cardinalities as Redis has them. Method: exact replies, both versions.
+
+mod common;
+
+use common::{One, V1, V2};
+
+#[test]
+fn bits_are_set_counted_found_and_combined() {
+    const TABLE: &[(&str, &str)] = &[
+        ("setbit b 7 1", ":0"),
+        ("setbit b 7 1", ":1"),
+        ("getbit b 7", ":1"),
+        ("getbit b 100", ":0"),
+        ("get b", "$1|\u{1}"),
+        ("bitcount b", ":1"),
+        ("bitpos b 1", ":7"),
+        ("setbit b -1 1", "-ERR bit offset is not an integer or out of range"),
+        ("setbit b 0 2", "-ERR bit is not an integer or out of range"),
+        ("set x a", "+OK"),
+        ("set y c", "+OK"),
+        ("bitop and z x y", ":1"),
+        ("get z", "$1|a"),
+        ("bitop xor z x y", ":1"),
+        ("get z", "$1|\u{2}"),
+        ("bitop not z x y", "-ERR BITOP NOT must be called with a single source key."),
+        ("bitfield f set u8 0 255 incrby u8 0 1 get u8 0", "*3|:0|:0|:0"),
+        ("bitfield f overflow sat incrby u8 0 300", "*1|:255"),
+        ("bitfield f overflow fail incrby u8 0 1", "*1|$-1"),
+    ];
+    One::<V1>::new().check(TABLE);
+    One::<V2>::new().check(TABLE);
+}
+
+#[test]
+fn cardinalities_are_counted_and_merged() {
+    const TABLE: &[(&str, &str)] = &[
+        ("pfadd h a b c", ":1"),
+        ("pfadd h a", ":0"),
+        ("pfcount h", ":3"),
+        ("pfadd i c d", ":1"),
+        ("pfcount h i", ":4"),
+        ("pfmerge j h i", "+OK"),
+        ("pfcount j", ":4"),
+        ("pfcount none", ":0"),
+    ];
+    One::<V1>::new().check(TABLE);
+    One::<V2>::new().check(TABLE);
+}
