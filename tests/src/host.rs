@@ -17,6 +17,9 @@ use crate::lines::Lines;
 use crate::poll::{PATIENCE, eventually};
 use crate::resp::Resp;
 
+/// Lines of a host that are shown when a test has failed.
+const MOST_SAID: usize = 40;
+
 /// A running host. Killed when dropped; what it said is shown when the test failed.
 #[derive(Debug)]
 pub struct Host {
@@ -307,7 +310,10 @@ impl Drop for Host {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- the host said ---\n{}{}", self.stdout.text(), self.stderr.text());
+            let said = self.stdout.text() + &self.stderr.text();
+            let lines: Vec<&str> = said.lines().collect();
+            let last = lines.len().saturating_sub(MOST_SAID);
+            eprintln!("--- the host said, at last ---\n{}", lines[last..].join("\n"));
         }
     }
 }

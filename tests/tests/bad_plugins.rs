@@ -436,11 +436,14 @@ fn a_call_that_hangs_is_named_by_a_status_that_still_answers() {
     let status = host.json(&["status"]);
     assert_eq!(status["call_kind"], "data");
     assert_eq!(host.json(&["list"]).as_array().map(Vec::len), Some(2));
+    host.logs("engine: stuck in data()");
     let good = artifacts::plugin("misbehave");
-    let error = host.refused(5, &["swap", text(&good), "--timeout", "300ms"]);
-    assert_eq!(error["code"], "TIMEOUT");
-    let error = host.refused(4, &["swap", text(&good)]);
-    assert_eq!(error["code"], "BUSY");
+    let error = host.refused(1, &["swap", text(&good)]);
+    assert_eq!(error["code"], "STUCK");
+    let detail = error["detail"].as_str().expect("a text");
+    assert!(detail.contains("stuck in data() of generation 2"), "{detail}");
+    assert_eq!(host.status("generation"), 2, "nothing changed");
+    assert_eq!(host.json(&["list"]).as_array().map(Vec::len), Some(2));
 }
 
 #[test]
