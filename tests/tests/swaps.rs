@@ -201,6 +201,17 @@ fn rollback_walks_backwards_and_never_to_what_it_has_left() {
 }
 
 #[test]
+fn what_a_rollback_has_left_is_no_way_back_though_it_served_before() {
+    let host = Host::start(kv_v1());
+    host.swap(kv_v2());
+    host.json(&["use", "1"]);
+    assert_eq!(host.json(&["rollback"])["generation"], 2);
+    let error = host.refused(1, &["rollback"]);
+    assert_eq!(error["code"], "NOROLLBACK", "1 served before 2, but was rolled back from");
+    assert_eq!(host.status("generation"), 2);
+}
+
+#[test]
 fn swap_makes_room_by_itself_and_load_is_refused() {
     let flags = ["--max-resident", "3", "--probation", "0"];
     let host = Host::with(kv_v1()).flags(&flags).start();
