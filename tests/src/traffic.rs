@@ -241,15 +241,21 @@ fn blocked(addr: SocketAddr, turn: &Turn, name: &str) {
     let (mut client, mut other) = (Resp::connect(addr), Resp::connect(addr));
     let mut round = 0;
     while turn.goes_on() {
-        client.send(request(&["BLPOP", name, "0"]));
+        let behind = request(&["ECHO", "behind"]);
+        client.send([request(&["BLPOP", name, "0"]), behind.clone()].concat());
         // Not before it is blocked: then the push would find nobody.
         let blocked = || other.call(&["INFO", "clients"]).text().contains("blocked_clients:1");
         eventually("BLPOP waits", blocked);
         turn.meet_swap();
+        // What comes behind it waits with it, whether it came before the swap or after.
+        client.send(&behind);
+        turn.right(other.call(&["LLEN", name]), &Value::Int(0));
         assert!(client.is_silent(), "it waits");
         let value = format!("value {round}");
         turn.right(other.call(&["RPUSH", name, &value]), &Value::Int(1));
         turn.right(client.read(), &Value::Array(vec![bulk(name), bulk(&value)]));
+        turn.right(client.read(), &bulk("behind"));
+        turn.right(client.read(), &bulk("behind"));
         turn.right(other.call(&["LLEN", name]), &Value::Int(0));
         round += 1;
     }
