@@ -4,6 +4,7 @@ use super::bits::{MOST, grown};
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{READ_FAST, WRITE};
+use crate::notify;
 use crate::number::{self, Digits};
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
@@ -187,7 +188,7 @@ fn run(cx: &mut Cx<'_>, key: &[u8], steps: &[Step]) -> Outcome {
         }
     }
     if changed {
-        cx.touch(key);
+        cx.event(key, notify::STRING, "setbit");
     }
     Ok(())
 }
