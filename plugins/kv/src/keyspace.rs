@@ -52,7 +52,7 @@ impl Db {
             Some(old) if old.kind() != Kind::String => {
                 let mut value = Value::string(bytes);
                 value.head_mut().access = access;
-                return self.put(key, value).map_or(Put::New, Put::Collection);
+                self.put(key, value).map_or(Put::New, Put::Collection)
             }
             Some(old) => {
                 let expires = old.expires();
