@@ -6,3 +6,4 @@
 
 pub mod lineage;
 pub mod plan;
+pub mod table;

@@ -101,8 +101,10 @@ impl<'a> Draft<'a> {
     }
 
     fn how(&mut self, path: &str, at: PairIndex, old: TypeIndex, new: TypeIndex) -> How {
-        if let Some(how) = self.function(old, new) {
-            return how;
+        match self.function(old, new) {
+            Some(Ok(how)) => return how,
+            Some(Err(why)) => return self.refuse(path, at, old, new, why),
+            None => {}
         }
         let (a, b) = (self.old_type(old), self.new_type(new));
         if let (Some(from), Some(to)) = (Number::of(a), Number::of(b)) {
@@ -168,21 +170,23 @@ impl<'a> Draft<'a> {
             || self.from.lineage.names_before(Place::Type(old)).any(|was| was == b)
     }
 
-    /// The author's conversion between exactly these two, in either image.
-    fn function(&self, old: TypeIndex, new: TypeIndex) -> Option<How> {
-        let up = self.to.lineage.conversions.iter().find(|c| {
-            c.new == new && Alike::new(&self.from.schema.types, self.to.lineage).is(old, c.old)
-        });
-        let down = || {
-            self.from.lineage.conversions.iter().find(|c| {
-                c.new == old && Alike::new(&self.to.schema.types, self.from.lineage).is(new, c.old)
-            })
+    /// The author's conversion between exactly these two, in either image; a refusal where it was
+    /// written for one direction only and this is the other.
+    fn function(&self, old: TypeIndex, new: TypeIndex) -> Option<Result<How, Why>> {
+        let find = |newer: Side<'_>, older: Side<'_>, (theirs, own): (TypeIndex, TypeIndex)| {
+            let alike = |older_in_newer| {
+                Alike::new(&older.schema.types, newer.lineage).is(theirs, older_in_newer)
+            };
+            newer.lineage.conversions.iter().find(|c| c.new == own && alike(c.old)).cloned()
         };
-        if let Some(conversion) = up {
-            return Some(How::Function { image: Image::New, index: conversion.up });
+        if let Some(conversion) = find(self.to, self.from, (old, new)) {
+            return Some(Ok(How::Function { image: Image::New, index: conversion.up }));
         }
-        let index = down()?.back?;
-        Some(How::Function { image: Image::Old, index })
+        let back = find(self.from, self.to, (new, old))?.back;
+        Some(match back {
+            Some(index) => Ok(How::Function { image: Image::Old, index }),
+            None => Err(Why::OneWay),
+        })
     }
 
     fn arms(&mut self, path: &str, at: PairIndex, old: TypeIndex, new: TypeIndex) -> Vec<Arm> {
@@ -255,7 +259,7 @@ impl<'a> Draft<'a> {
     ) -> How {
         let (a, b) = (self.old_type(old), self.new_type(new));
         let say = |name: String, def: &TypeDef| match why {
-            Why::Meaning => format!("{name} (schema {})", def.format),
+            Why::Meaning | Why::OneWay => format!("{name} (schema {})", def.format),
             Why::Format => format!("{name} (format {})", def.format),
             _ => name,
         };
