@@ -12,6 +12,7 @@ use super::probation::{Judged, Watched};
 use super::{Control, Server};
 use crate::engine::{CALL_KINDS, Counters, Switched};
 use crate::generation::Artifact;
+use crate::loader::{Retained, retained_images};
 use crate::registry::{Generation, Status as Standing};
 use crate::time;
 
@@ -284,11 +285,11 @@ impl Discarded {
         server: &Server,
         generation: u64,
         title: String,
-        retained: Option<String>,
+        retained: Option<Retained>,
     ) -> Self {
         let mapped = retained.is_some();
-        let outcome =
-            retained.map_or("unmapped".to_owned(), |reason| format!("retained: {reason}"));
+        let outcome = retained
+            .map_or("unmapped".to_owned(), |retained| format!("retained: {}", retained.reason));
         Self { server: server.name.clone(), generation, mapped, outcome, title }
     }
 
@@ -373,7 +374,17 @@ fn kind(counters: &Counters) -> &'static str {
     CALL_KINDS.get(kind).unwrap_or(&"unknown")
 }
 
+/// Notices images that went since their generation was discarded. Costs a look into the maps, so
+/// only when there is one to look for.
+fn look_again(server: &Server) {
+    if server.registry.borrow().retained() > 0 {
+        retained_images();
+        server.registry.borrow_mut().look_again();
+    }
+}
+
 fn listed(server: &Server) -> Vec<Listed> {
+    look_again(server);
     let registry = server.registry.borrow();
     let (way_back, watched) = (registry.rollback_target(), server.watched());
     let row = |g: &Generation| {
@@ -398,7 +409,7 @@ fn listed(server: &Server) -> Vec<Listed> {
             sessions: if active { Counters::get(&server.handle.counters.clients) } else { 0 },
             weight: if active { 100 } else { 0 },
             mapped: g.is_mapped(),
-            retained: g.retained.clone(),
+            retained: g.retained.as_ref().map(|retained| retained.reason.clone()),
         }
     };
     registry.all().iter().map(row).collect()

@@ -32,7 +32,7 @@ use crate::error::{Code, Error, Result};
 use crate::generation::{Artifact, Callable};
 use crate::limits::{VET_MEMORY, VET_TIMEOUT};
 use handshake::Tables;
-pub use image::{Image, Unmapping, retained_images};
+pub use image::{Image, Retained, Unmapping, retained_images};
 use inspect::{Inspected, Reason};
 use stage::{Stage, Staged};
 use vet::{Vet, Vetted};
