@@ -36,7 +36,7 @@ impl Loaded {
         let mut config = LoaderConfig::new(folder.path());
         config.vet_program = artifacts::hotshell()?;
         let loader = Loader::new(config, host_table())?;
-        let loaded = loader.load(&artifacts::kv_v1()?, 1, None, &AtomicBool::new(false))?;
+        let loaded = loader.load(&artifacts::kv_v1()?, 1, &AtomicBool::new(false))?;
         let linked = Schema::of::<<Kv as Plugin>::State, <Kv as Plugin>::Session>();
         ensure!(
             loaded.callable.schema.fingerprint == linked.fingerprint,
