@@ -15,7 +15,7 @@ use core::ptr::{self, NonNull};
 
 use abi_stable::StableAbi;
 
-use super::group::{EMPTY, Group, WIDTH, tag};
+use super::group::{EMPTY, Group, Tags, WIDTH};
 use super::unit::{UnitHead, heads_size, unit_count, unit_shift};
 use super::{ALGORITHM, FORMAT};
 use crate::heap;
@@ -267,17 +267,20 @@ impl Table {
         hash: u64,
         mut eq: impl FnMut(&T) -> bool,
     ) -> Result<usize, Miss> {
-        let tag = tag(hash);
+        let tags = Tags::of(hash);
         let mut at = self.home(hash);
         loop {
             // SAFETY: every search meets an `EMPTY` at the latest in the closing group (or the only
             // one), so `at` stays inside the control bytes, which are aligned.
             let group = unsafe { Group::load(self.ctrl.add(at)) };
-            for bit in group.tagged(tag) {
+            let mut tagged = group.tagged(tags);
+            while let Some(bit) = tagged.lowest() {
+                let index = at + bit;
                 // SAFETY: a tagged slot is full and holds a `T`.
-                if eq(unsafe { &*self.slot::<T>(at + bit) }) {
-                    return Ok(at + bit);
+                if eq(unsafe { &*self.slot::<T>(index) }) {
+                    return Ok(index);
                 }
+                tagged = tagged.without_lowest();
             }
             if group.empty().any() {
                 return Err(Miss { at, group });
@@ -293,7 +296,7 @@ impl Table {
     #[inline(always)]
     pub(super) unsafe fn vacancy_after(&self, hash: u64, miss: Miss) -> Option<usize> {
         if miss.at == self.home(hash) {
-            return Some(miss.at + miss.group.vacant().lowest());
+            return miss.group.vacant().lowest().map(|bit| miss.at + bit);
         }
         // SAFETY: the caller's promise.
         unsafe { self.vacancy(hash) }
@@ -308,8 +311,8 @@ impl Table {
         let home = self.home(hash);
         // SAFETY: a home is inside the control bytes.
         let vacant = unsafe { Group::load(self.ctrl.add(home)) }.vacant();
-        if vacant.any() {
-            return Some(home + vacant.lowest());
+        if let Some(bit) = vacant.lowest() {
+            return Some(home + bit);
         }
         // SAFETY: as above.
         unsafe { self.vacancy_behind(home) }
@@ -324,7 +327,7 @@ impl Table {
         groups.find_map(|at| {
             // SAFETY: below the end of the control bytes.
             let vacant = unsafe { Group::load(self.ctrl.add(at)) }.vacant();
-            vacant.any().then(|| at + vacant.lowest())
+            vacant.lowest().map(|bit| at + bit)
         })
     }
 
