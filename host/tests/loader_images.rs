@@ -76,7 +76,7 @@ fn an_artifact_tells_what_it_is() {
     let about = &loaded.artifact;
     assert_eq!(about.symbol, "hotshell_plugin_misbehave");
     assert_eq!((about.abi_version, about.size), (1, bytes.len() as u64));
-    assert_eq!(about.schema_fingerprint, loaded.callable.schema.fingerprint);
+    assert_eq!(about.schema_fingerprint, loaded.callable.shape.schema.fingerprint);
     assert!(about.target.ends_with("-linux-gnu"));
     assert_eq!((&*loaded.callable.plugin, loaded.callable.generation), ("misbehave", 1));
     let name = loaded.image.staged_path().file_name().expect("a name").to_string_lossy();

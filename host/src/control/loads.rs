@@ -60,10 +60,7 @@ impl Loads {
         Self { load: Arc::new(load), check: Arc::new(check) }
     }
 
-    /// Loads with the loader.
-    ///
-    /// The control thread compares names and schemas by itself, so that another plugin is called
-    /// that, and not a schema that differs; hence no `against`.
+    /// Loads with the loader. The control thread compares names and schemas by itself.
     pub fn from_loader(loader: Loader) -> Self {
         let loader = Arc::new(loader);
         let checker = loader.clone();
@@ -99,7 +96,7 @@ impl Loads {
 
 impl Job {
     fn target(&self) -> Target<'_> {
-        Target { generation: self.generation, against: None, config: Some(&self.config) }
+        Target { generation: self.generation, config: Some(&self.config) }
     }
 }
 

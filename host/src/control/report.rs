@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hotshell_plugin_api::schema::Schema;
 use serde::Serialize;
 
 use super::gate::Work;
 use super::probation::{Judged, Watched};
 use super::{Control, Server};
 use crate::engine::{CALL_KINDS, Counters, Switched};
-use crate::generation::Artifact;
+use crate::generation::{Artifact, Shape};
 use crate::loader::{Retained, retained_images};
 use crate::registry::{Generation, Status as Standing};
 use crate::time;
@@ -25,15 +24,15 @@ pub struct Checked {
     /// What it says of itself.
     pub artifact: Artifact,
     /// The shape of its state.
-    pub schema: Schema,
+    pub shape: Shape,
     /// What no load would refuse, but an admin may want to know.
     pub warnings: Vec<String>,
 }
 
 impl From<crate::loader::Checked> for Checked {
     fn from(checked: crate::loader::Checked) -> Self {
-        let crate::loader::Checked { artifact, schema, warnings, .. } = checked;
-        Self { artifact, schema, warnings }
+        let crate::loader::Checked { artifact, shape, warnings, .. } = checked;
+        Self { artifact, shape, warnings }
     }
 }
 

@@ -69,9 +69,9 @@ fn core(
 ) -> Core {
     let mut state = ServerState::new(&config.name, started_ms);
     let mut schema = Buffer::new();
-    schema.extend_from_slice(&first.schema.encode());
+    schema.extend_from_slice(&first.shape.schema.encode());
     state.layouts.push(schema);
-    let session = &first.schema.types[first.schema.session as usize];
+    let session = &first.shape.schema.types[first.shape.schema.session as usize];
     state.session_size = session.size as usize;
     state.session_align = session.align as usize;
     state.generation = first.generation;
