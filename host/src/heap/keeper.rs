@@ -70,9 +70,7 @@ fn keep(blocks: &Receiver<Block>) {
         match received {
             Ok(block) if block.size <= KEEP_EACH && zero(&block) => put(block),
             Ok(block) => unmap(&block),
-            Err(RecvTimeoutError::Timeout) => {
-                drop_kept(|first, _| first.since.elapsed() >= KEEP_FOR)
-            }
+            Err(RecvTimeoutError::Timeout) => drop_expired(),
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
