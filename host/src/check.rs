@@ -1,14 +1,12 @@
 //! The verdict of `check`: what a file is, and how the state that serves would be taken over.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use hotshell_plugin_api::schema::Schema;
 use serde::Serialize;
 
 use crate::control::Checked;
 use crate::error::{Code, Error, Result};
-use crate::generation::Artifact;
+use crate::generation::{Artifact, Shape};
 
 /// What a file is compared with.
 #[derive(Debug, Clone)]
@@ -18,7 +16,7 @@ pub struct Serving {
     /// Plugin name.
     pub plugin: String,
     /// The shape of the state.
-    pub schema: Arc<Schema>,
+    pub shape: Shape,
 }
 
 /// The answer of `check`.
@@ -53,7 +51,7 @@ impl Verdict {
         let artifact = &checked.artifact;
         let same = serving.filter(|serving| serving.plugin == artifact.plugin);
         if let Some(serving) = same {
-            fits(serving, artifact, &checked.schema)?;
+            fits(serving, artifact, &checked.shape)?;
         }
         let Artifact { path, plugin, version, digest, target, api_version, .. } = artifact.clone();
         Ok(Self {
@@ -96,8 +94,10 @@ impl Verdict {
 ///
 /// # Errors
 /// `SCHEMA`, with the first difference.
-pub fn fits(serving: &Serving, artifact: &Artifact, schema: &Schema) -> Result<()> {
-    let Some(difference) = serving.schema.first_difference(schema) else { return Ok(()) };
+pub fn fits(serving: &Serving, artifact: &Artifact, shape: &Shape) -> Result<()> {
+    let Some(difference) = serving.shape.schema.first_difference(&shape.schema) else {
+        return Ok(());
+    };
     let Artifact { plugin, version, .. } = artifact;
     Err(Error::new(
         Code::Schema,

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use hotshell::engine::{self, Counters, EngineConfig, EngineHandle, Switch};
 use hotshell::error::{Code, Result};
-use hotshell::generation::Callable;
+use hotshell::generation::{Callable, Shape};
 use hotshell::limits::Limits;
 use hotshell_plugin_api::abi::OUTCOME_DONE;
 use hotshell_plugin_api::collections::Vec as StateVec;
 use hotshell_plugin_api::export;
+use hotshell_plugin_api::migrate::lineage::Lineage;
 use hotshell_plugin_api::prelude::*;
 use hotshell_plugin_api::schema::Schema;
 
@@ -136,12 +137,14 @@ fn callable<P: Plugin>(generation: u64, version: &str) -> Callable {
     assert_eq!(attached.code, OUTCOME_DONE);
     // The plugin's hook would send this test's own panics to a log that nobody reads.
     drop(std::panic::take_hook());
+    let (lineage, functions) = Lineage::of::<P::State, P::Session>();
     Callable {
         generation,
         plugin: "lines".into(),
         version: version.into(),
         table,
-        schema: Arc::new(Schema::of::<P::State, P::Session>()),
+        shape: Shape::new(Schema::of::<P::State, P::Session>(), lineage),
+        functions: Arc::new(functions),
     }
 }
 

@@ -67,7 +67,7 @@ impl Server {
         Serving {
             title: active.title(),
             plugin: active.artifact.plugin.clone(),
-            schema: callable.schema,
+            shape: callable.shape,
         }
     }
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hotshell_plugin_api::schema::Schema;
 use serde::Serialize;
 
 use super::gate::Work;
 use super::probation::{Judged, Watched};
 use super::{Control, Server};
 use crate::engine::{CALL_KINDS, Counters, Switched};
-use crate::generation::Artifact;
+use crate::generation::{Artifact, Shape};
+use crate::loader::{Retained, retained_images};
 use crate::registry::{Generation, Status as Standing};
 use crate::time;
 
@@ -24,15 +24,15 @@ pub struct Checked {
     /// What it says of itself.
     pub artifact: Artifact,
     /// The shape of its state.
-    pub schema: Schema,
+    pub shape: Shape,
     /// What no load would refuse, but an admin may want to know.
     pub warnings: Vec<String>,
 }
 
 impl From<crate::loader::Checked> for Checked {
     fn from(checked: crate::loader::Checked) -> Self {
-        let crate::loader::Checked { artifact, schema, warnings, .. } = checked;
-        Self { artifact, schema, warnings }
+        let crate::loader::Checked { artifact, shape, warnings, .. } = checked;
+        Self { artifact, shape, warnings }
     }
 }
 
@@ -284,11 +284,11 @@ impl Discarded {
         server: &Server,
         generation: u64,
         title: String,
-        retained: Option<String>,
+        retained: Option<Retained>,
     ) -> Self {
         let mapped = retained.is_some();
-        let outcome =
-            retained.map_or("unmapped".to_owned(), |reason| format!("retained: {reason}"));
+        let outcome = retained
+            .map_or("unmapped".to_owned(), |retained| format!("retained: {}", retained.reason));
         Self { server: server.name.clone(), generation, mapped, outcome, title }
     }
 
@@ -373,7 +373,17 @@ fn kind(counters: &Counters) -> &'static str {
     CALL_KINDS.get(kind).unwrap_or(&"unknown")
 }
 
+/// Notices images that went since their generation was discarded. Costs a look into the maps, so
+/// only when there is one to look for.
+fn look_again(server: &Server) {
+    if server.registry.borrow().retained() > 0 {
+        retained_images();
+        server.registry.borrow_mut().look_again();
+    }
+}
+
 fn listed(server: &Server) -> Vec<Listed> {
+    look_again(server);
     let registry = server.registry.borrow();
     let (way_back, watched) = (registry.rollback_target(), server.watched());
     let row = |g: &Generation| {
@@ -398,7 +408,7 @@ fn listed(server: &Server) -> Vec<Listed> {
             sessions: if active { Counters::get(&server.handle.counters.clients) } else { 0 },
             weight: if active { 100 } else { 0 },
             mapped: g.is_mapped(),
-            retained: g.retained.clone(),
+            retained: g.retained.as_ref().map(|retained| retained.reason.clone()),
         }
     };
     registry.all().iter().map(row).collect()

@@ -202,7 +202,7 @@ impl Control {
         // A load that was cancelled says so, whatever it came to by itself.
         let fresh = pass.go_on().and(fresh)?;
         let fit = same_plugin(&server.registry.borrow(), &fresh.artifact, asked.options)
-            .and_then(|()| fits(&server.serving(), &fresh.artifact, &fresh.callable.schema));
+            .and_then(|()| fits(&server.serving(), &fresh.artifact, &fresh.callable.shape));
         if let Err(refused) = fit {
             unmap(fresh.image).await;
             return Err(refused);

@@ -1,6 +1,6 @@
 //! [`Draft`]: the walk over two schemas that makes a plan, or all reasons why there is none.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::alike::Alike;
 use super::fields::{self, Slot};
@@ -13,7 +13,7 @@ use crate::schema::{Kind, TypeDef, TypeIndex, Variant};
 
 /// A plan in the making. Refused pairs are in it too, as if nothing changed, so that one walk finds
 /// every refusal.
-pub(super) struct Draft<'a> {
+pub(crate) struct Draft<'a> {
     pub from: Side<'a>,
     pub to: Side<'a>,
     pub root: PairIndex,
@@ -21,6 +21,8 @@ pub(super) struct Draft<'a> {
     pub pairs: Vec<Pair>,
     /// The first refusal at each pair.
     pub refused: BTreeMap<PairIndex, Refused>,
+    /// New fields without a default: the pair, the field's name.
+    pub without_default: HashSet<(PairIndex, String)>,
     /// Path at which each pair was met first.
     paths: Vec<String>,
     known: HashMap<(TypeIndex, TypeIndex), PairIndex>,
@@ -38,6 +40,7 @@ impl<'a> Draft<'a> {
             session: 0,
             pairs: Vec::new(),
             refused: BTreeMap::new(),
+            without_default: HashSet::new(),
             paths: Vec::new(),
             known: HashMap::new(),
             keys: Vec::new(),
@@ -55,6 +58,16 @@ impl<'a> Draft<'a> {
         }
         let kind = self.kind();
         Ok(Plan { kind, root: self.root, session: self.session, pairs: self.pairs })
+    }
+
+    /// The pair of two types, if the walk met it.
+    pub fn find(&self, old: TypeIndex, new: TypeIndex) -> Option<PairIndex> {
+        self.known.get(&(old, new)).copied()
+    }
+
+    /// Whether a pair is refused itself.
+    pub fn refuses(&self, pair: PairIndex) -> bool {
+        self.refused.contains_key(&pair)
     }
 
     fn kind(&self) -> PlanKind {
@@ -101,8 +114,10 @@ impl<'a> Draft<'a> {
     }
 
     fn how(&mut self, path: &str, at: PairIndex, old: TypeIndex, new: TypeIndex) -> How {
-        if let Some(how) = self.function(old, new) {
-            return how;
+        match self.function(old, new) {
+            Some(Ok(how)) => return how,
+            Some(Err(why)) => return self.refuse(path, at, old, new, why),
+            None => {}
         }
         let (a, b) = (self.old_type(old), self.new_type(new));
         if let (Some(from), Some(to)) = (Number::of(a), Number::of(b)) {
@@ -168,21 +183,23 @@ impl<'a> Draft<'a> {
             || self.from.lineage.names_before(Place::Type(old)).any(|was| was == b)
     }
 
-    /// The author's conversion between exactly these two, in either image.
-    fn function(&self, old: TypeIndex, new: TypeIndex) -> Option<How> {
-        let up = self.to.lineage.conversions.iter().find(|c| {
-            c.new == new && Alike::new(&self.from.schema.types, self.to.lineage).is(old, c.old)
-        });
-        let down = || {
-            self.from.lineage.conversions.iter().find(|c| {
-                c.new == old && Alike::new(&self.to.schema.types, self.from.lineage).is(new, c.old)
-            })
+    /// The author's conversion between exactly these two, in either image; a refusal where it was
+    /// written for one direction only and this is the other.
+    fn function(&self, old: TypeIndex, new: TypeIndex) -> Option<Result<How, Why>> {
+        let find = |newer: Side<'_>, older: Side<'_>, (theirs, own): (TypeIndex, TypeIndex)| {
+            let alike = |older_in_newer| {
+                Alike::new(&older.schema.types, newer.lineage).is(theirs, older_in_newer)
+            };
+            newer.lineage.conversions.iter().find(|c| c.new == own && alike(c.old)).cloned()
         };
-        if let Some(conversion) = up {
-            return Some(How::Function { image: Image::New, index: conversion.up });
+        if let Some(conversion) = find(self.to, self.from, (old, new)) {
+            return Some(Ok(How::Function { image: Image::New, index: conversion.up }));
         }
-        let index = down()?.back?;
-        Some(How::Function { image: Image::Old, index })
+        let back = find(self.from, self.to, (new, old))?.back;
+        Some(match back {
+            Some(index) => Ok(How::Function { image: Image::Old, index }),
+            None => Err(Why::OneWay),
+        })
     }
 
     fn arms(&mut self, path: &str, at: PairIndex, old: TypeIndex, new: TypeIndex) -> Vec<Arm> {
@@ -233,6 +250,7 @@ impl<'a> Draft<'a> {
             },
             |new| without.push(new.clone()),
         );
+        self.without_default.extend(without.iter().map(|slot| (at, slot.path.clone())));
         if let Some(slot) = without.first() {
             self.refused.entry(at).or_insert_with(|| Refused {
                 path: format!("{path}.{}", slot.path),
@@ -255,7 +273,7 @@ impl<'a> Draft<'a> {
     ) -> How {
         let (a, b) = (self.old_type(old), self.new_type(new));
         let say = |name: String, def: &TypeDef| match why {
-            Why::Meaning => format!("{name} (schema {})", def.format),
+            Why::Meaning | Why::OneWay => format!("{name} (schema {})", def.format),
             Why::Format => format!("{name} (format {})", def.format),
             _ => name,
         };
@@ -271,7 +289,7 @@ impl<'a> Draft<'a> {
 
     /// Answers what only the whole graph can: see [`settle`].
     fn settle(&mut self) {
-        let same = settle::same(&self.pairs);
+        let same = settle::same(&self.pairs, |pair| self.refuses(pair));
         for (i, same) in same.iter().enumerate() {
             let Pair { old, new, .. } = self.pairs[i];
             let (a, b) = (self.old_type(old), self.new_type(new));
@@ -288,6 +306,7 @@ impl<'a> Draft<'a> {
                 self.refuse(&path, map, old, new, Why::Key);
             }
         }
+        let same = settle::same(&self.pairs, |pair| self.refuses(pair));
         for (pair, same) in self.pairs.iter_mut().zip(&same) {
             if *same {
                 pair.how = How::Same;

@@ -26,6 +26,8 @@ pub enum Why {
     Key,
     /// The schema number changed and the layout did not: the same bytes mean something else.
     Meaning,
+    /// The author's conversion leads here from the other side only.
+    OneWay,
     /// A new field has nothing to start with.
     NoDefault,
     /// Two formats of a collection, from two versions of the plugin interface.
@@ -42,6 +44,7 @@ impl Why {
             Self::Meaning => {
                 "the schema number changed and the layout did not, so the meaning changed"
             }
+            Self::OneWay => "the conversion between them has no way back",
             Self::NoDefault => "the new field has no default to start with",
             Self::Format => "the collection has another format",
         }
@@ -54,6 +57,7 @@ impl Why {
                 "convert it by function: #[state(from = OLD, with = up, back = down)] on the type \
                  or on one that contains it"
             }
+            Self::OneWay => "write back = FUNCTION beside the conversion's with = FUNCTION",
             Self::Name => {
                 "if it is the same type under a new name, write #[state(was = \"OLD\")] on it"
             }
