@@ -1,5 +1,7 @@
 //! The commands, one small family per file. Each file holds its rows of the table and their functions.
 
+mod absent;
+mod auth;
 mod bitfield;
 mod bits;
 mod blocking;
@@ -14,9 +16,11 @@ mod hyperloglog;
 mod incr;
 mod info;
 mod keys;
+mod latency;
 mod list;
 mod list_edit;
 mod member_scan;
+mod monitor;
 mod object;
 mod pubsub;
 mod push_pop;
@@ -27,6 +31,7 @@ mod server;
 mod set;
 mod set_algebra;
 mod sets;
+mod slowlog;
 mod strings;
 mod transaction;
 mod zset;
@@ -37,7 +42,14 @@ use crate::table::Row;
 
 /// All families.
 pub const FAMILIES: &[&[Row]] = &[
+    absent::FUNCTIONS,
+    absent::OTHERS,
+    absent::SCRIPTS,
+    auth::ROWS,
     bitfield::ROWS,
+    latency::ROWS,
+    monitor::ROWS,
+    slowlog::ROWS,
     bits::ROWS,
     blocking::ROWS,
     client::ROWS,
