@@ -5,6 +5,7 @@
 //! nothing. The way back is a plan too: the same two schemas, the other way round.
 
 pub mod change;
+pub mod compare;
 pub mod convert;
 pub mod lineage;
 pub mod plan;

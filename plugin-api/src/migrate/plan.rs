@@ -17,6 +17,7 @@ mod settle;
 use crate::migrate::lineage::{FunctionIndex, Lineage};
 use crate::schema::{Schema, TypeIndex};
 
+pub(crate) use self::draft::Draft;
 pub use self::refused::{Refused, Why};
 
 /// Index of a pair in [`Plan::pairs`].

@@ -8,7 +8,7 @@ use hotshell_plugin_api::state;
 
 use crate::{Version, told};
 
-mod v1 {
+pub mod v1 {
     use super::*;
 
     #[state]
@@ -23,7 +23,7 @@ mod v1 {
     }
 }
 
-mod v2 {
+pub mod v2 {
     use super::*;
 
     #[state]
@@ -61,7 +61,7 @@ mod v2 {
     }
 }
 
-mod one_way {
+pub mod one_way {
     use super::*;
 
     #[state]

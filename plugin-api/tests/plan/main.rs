@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "the types are looked at, not used")]
 
+mod compare;
 mod functions;
 mod refusals;
 mod shapes;

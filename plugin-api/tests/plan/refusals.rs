@@ -6,7 +6,7 @@ use hotshell_plugin_api::state;
 
 use crate::refused;
 
-mod v1 {
+pub mod v1 {
     use super::*;
 
     #[state]
@@ -34,7 +34,7 @@ mod v1 {
     }
 }
 
-mod v2 {
+pub mod v2 {
     use super::*;
 
     #[state]
@@ -73,7 +73,7 @@ mod v2 {
     }
 }
 
-mod v3 {
+pub mod v3 {
     use super::*;
 
     #[state(no_default)]

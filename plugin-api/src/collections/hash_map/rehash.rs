@@ -24,7 +24,7 @@ use crate::state::StateKey;
 /// insert per two slots moved and shrinking for one per 22, so the move is over before that runs out.
 const SLOTS_PER_CHANGE: u64 = 32;
 /// Drained slots are given back in runs of this many bytes: a page at a time costs more than it saves.
-const DISCARD_BYTES: usize = 256 << 10;
+const DISCARD_BYTES: usize = 4 << 20;
 
 /// A move that is under way. Lives in state memory, because a swap may fall into it.
 #[repr(C)]

@@ -24,6 +24,8 @@ use crate::heap;
 const ONE_GROUP: u8 = 60;
 /// From this many bytes on the heap's zeroed pages cost nothing until touched.
 const LARGE: usize = 1 << 20;
+/// The largest pages that a heap may have.
+const PAGES: usize = 2 << 20;
 
 /// How many slots a table has and where a hash belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,10 +215,11 @@ impl Table {
         *self = Self::NONE;
     }
 
-    /// Gives back the pages of the slots and control bytes in groups `from..to`.
+    /// Gives back the pages of the slots and control bytes in groups `from..to`, and those that lie
+    /// across `from` with them.
     ///
     /// # Safety
-    /// `align` is that of the slots; nothing reads those groups again.
+    /// `align` is that of the slots; nothing reads groups below `to` again.
     pub(super) unsafe fn discard(&self, align: usize, from: usize, to: usize) {
         let (layout, ctrl_at) = self.layout(align);
         let group_size = WIDTH * self.slot_size as usize;
@@ -224,9 +227,10 @@ impl Table {
         // the caller reads neither again.
         unsafe {
             let block = NonNull::new_unchecked(self.ctrl.sub(ctrl_at));
-            let slots = (to - from) * group_size;
-            heap::discard(block, layout, ctrl_at - to * group_size, slots);
-            heap::discard(block, layout, ctrl_at + from * WIDTH, (to - from) * WIDTH);
+            let slots = (from * group_size).saturating_sub(PAGES)..to * group_size;
+            let ctrl = (from * WIDTH).saturating_sub(PAGES)..to * WIDTH;
+            heap::discard(block, layout, ctrl_at - slots.end, slots.len());
+            heap::discard(block, layout, ctrl_at + ctrl.start, ctrl.len());
         }
     }
 

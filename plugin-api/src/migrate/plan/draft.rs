@@ -1,6 +1,6 @@
 //! [`Draft`]: the walk over two schemas that makes a plan, or all reasons why there is none.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::alike::Alike;
 use super::fields::{self, Slot};
@@ -13,7 +13,7 @@ use crate::schema::{Kind, TypeDef, TypeIndex, Variant};
 
 /// A plan in the making. Refused pairs are in it too, as if nothing changed, so that one walk finds
 /// every refusal.
-pub(super) struct Draft<'a> {
+pub(crate) struct Draft<'a> {
     pub from: Side<'a>,
     pub to: Side<'a>,
     pub root: PairIndex,
@@ -21,6 +21,8 @@ pub(super) struct Draft<'a> {
     pub pairs: Vec<Pair>,
     /// The first refusal at each pair.
     pub refused: BTreeMap<PairIndex, Refused>,
+    /// New fields without a default: the pair, the field's name.
+    pub without_default: HashSet<(PairIndex, String)>,
     /// Path at which each pair was met first.
     paths: Vec<String>,
     known: HashMap<(TypeIndex, TypeIndex), PairIndex>,
@@ -38,6 +40,7 @@ impl<'a> Draft<'a> {
             session: 0,
             pairs: Vec::new(),
             refused: BTreeMap::new(),
+            without_default: HashSet::new(),
             paths: Vec::new(),
             known: HashMap::new(),
             keys: Vec::new(),
@@ -55,6 +58,16 @@ impl<'a> Draft<'a> {
         }
         let kind = self.kind();
         Ok(Plan { kind, root: self.root, session: self.session, pairs: self.pairs })
+    }
+
+    /// The pair of two types, if the walk met it.
+    pub fn find(&self, old: TypeIndex, new: TypeIndex) -> Option<PairIndex> {
+        self.known.get(&(old, new)).copied()
+    }
+
+    /// Whether a pair is refused itself.
+    pub fn refuses(&self, pair: PairIndex) -> bool {
+        self.refused.contains_key(&pair)
     }
 
     fn kind(&self) -> PlanKind {
@@ -237,6 +250,7 @@ impl<'a> Draft<'a> {
             },
             |new| without.push(new.clone()),
         );
+        self.without_default.extend(without.iter().map(|slot| (at, slot.path.clone())));
         if let Some(slot) = without.first() {
             self.refused.entry(at).or_insert_with(|| Refused {
                 path: format!("{path}.{}", slot.path),
@@ -275,7 +289,7 @@ impl<'a> Draft<'a> {
 
     /// Answers what only the whole graph can: see [`settle`].
     fn settle(&mut self) {
-        let same = settle::same(&self.pairs);
+        let same = settle::same(&self.pairs, |pair| self.refuses(pair));
         for (i, same) in same.iter().enumerate() {
             let Pair { old, new, .. } = self.pairs[i];
             let (a, b) = (self.old_type(old), self.new_type(new));
@@ -292,6 +306,7 @@ impl<'a> Draft<'a> {
                 self.refuse(&path, map, old, new, Why::Key);
             }
         }
+        let same = settle::same(&self.pairs, |pair| self.refuses(pair));
         for (pair, same) in self.pairs.iter_mut().zip(&same) {
             if *same {
                 pair.how = How::Same;

@@ -37,12 +37,12 @@ pub(super) fn below(how: &How) -> Vec<PairIndex> {
 }
 
 /// Takes `holds` back wherever `keeps` says no, given what holds below, until nothing changes.
-fn fixpoint(pairs: &[Pair], keeps: impl Fn(&Pair, &[bool]) -> bool) -> Vec<bool> {
+fn fixpoint(pairs: &[Pair], keeps: impl Fn(usize, &Pair, &[bool]) -> bool) -> Vec<bool> {
     let mut holds = vec![true; pairs.len()];
     loop {
         let mut changed = false;
         for (i, pair) in pairs.iter().enumerate() {
-            if holds[i] && !keeps(pair, &holds) {
+            if holds[i] && !keeps(i, pair, &holds) {
                 holds[i] = false;
                 changed = true;
             }
@@ -57,9 +57,10 @@ fn all(holds: &[bool], pairs: Vec<PairIndex>) -> bool {
     pairs.into_iter().all(|pair| holds[pair as usize])
 }
 
-/// Which pairs leave every byte where it is, below and here.
-pub(super) fn same(pairs: &[Pair]) -> Vec<bool> {
-    fixpoint(pairs, |pair, holds| stays(pair) && all(holds, below(&pair.how)))
+/// Which pairs leave every byte where it is, below and here. Refused ones do not.
+pub(super) fn same(pairs: &[Pair], refused: impl Fn(PairIndex) -> bool) -> Vec<bool> {
+    let here: Vec<bool> = (0..).zip(pairs).map(|(i, pair)| !refused(i) && stays(pair)).collect();
+    fixpoint(pairs, |i, pair, holds| here[i] && all(holds, below(&pair.how)))
 }
 
 fn stays(pair: &Pair) -> bool {
@@ -89,7 +90,7 @@ fn stays(pair: &Pair) -> bool {
 
 /// Which pairs hold every old value.
 pub(super) fn fits(pairs: &[Pair]) -> Vec<bool> {
-    fixpoint(pairs, |pair, holds| match &pair.how {
+    fixpoint(pairs, |_, pair, holds| match &pair.how {
         How::Number { from, to } => Number::fits(*from, *to),
         How::OutOfOption(_) => false,
         // An element that does not fit is set aside; the list itself fits.
@@ -109,6 +110,6 @@ pub(super) fn leaves_rest(pairs: &[Pair]) -> Vec<bool> {
         }
         _ => false,
     };
-    let whole = fixpoint(pairs, |pair, holds| !here(&pair.how) && all(holds, parts(&pair.how)));
+    let whole = fixpoint(pairs, |_, pair, holds| !here(&pair.how) && all(holds, parts(&pair.how)));
     whole.into_iter().map(|whole| !whole).collect()
 }
