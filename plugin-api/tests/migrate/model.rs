@@ -29,7 +29,10 @@ impl Random {
 const KEYS: u64 = 60;
 
 fn name(i: u64) -> std::string::String {
-    format!("{}{i}", if i % 2 == 0 { "a key that is too long to lie inline " } else { "k" })
+    format!(
+        "{}{i}",
+        if i.is_multiple_of(2) { "a key that is too long to lie inline " } else { "k" }
+    )
 }
 
 /// Whether version 1 can hold it.
@@ -105,7 +108,7 @@ impl Model {
         if let Some(entry) = state.ranked.get_mut(key.as_str()) {
             entry.score = random.below(1000) as u32;
             self.ranked.get_mut(&key).expect("the model has it").0 = entry.score.into();
-        } else if self.ranked.get(&key).is_none() {
+        } else if !self.ranked.contains_key(&key) {
             let score = random.below(1000) as u32;
             let entry = one::Entry { score, note: String::from("new") };
             state.ranked.insert(String::from(key.as_str()), entry);
