@@ -15,6 +15,7 @@ use hotshell_plugin_api::abi::OUTCOME_DONE;
 use hotshell_plugin_api::collections::Vec as StateVec;
 use hotshell_plugin_api::export;
 use hotshell_plugin_api::migrate::lineage::Lineage;
+use hotshell_plugin_api::migrate::plan::Plan;
 use hotshell_plugin_api::prelude::*;
 use hotshell_plugin_api::schema::Schema;
 
@@ -178,8 +179,12 @@ impl Host {
     }
 
     fn switch<P: Plugin>(&self, generation: u64) -> Result<engine::Switched> {
+        let from = callable::<Lines<1>>(1, "1.0.0");
         let to = callable::<P>(generation, &format!("{generation}.0.0"));
-        self.runtime.block_on(self.engine.switch(Switch { to, dry_run: false }))
+        let plan = Plan::between(from.shape.side(), to.shape.side()).expect("there is a plan");
+        let plan = Arc::new(plan);
+        let switch = Switch { to, plan, allow_stop: false, dry_run: false };
+        self.runtime.block_on(self.engine.switch(switch))
     }
 
     fn command(&self, args: &[&str]) -> Result<Vec<u8>> {

@@ -138,6 +138,8 @@ pub struct Kept {
     pub kept: usize,
     /// Fields that there are.
     pub of: usize,
+    /// Whether only fields with collections were counted.
+    pub collections: bool,
 }
 
 impl Kept {
@@ -145,15 +147,15 @@ impl Kept {
     /// are where the state is. A root that is no struct counts as one field that is kept.
     pub fn by(plan: &Plan, old: &Schema) -> Self {
         let How::Struct(fields) = &plan.pair(plan.root).how else {
-            return Self { kept: 1, of: 1 };
+            return Self { kept: 1, of: 1, collections: false };
         };
         let kept: Vec<TypeIndex> =
             fields.moves.iter().map(|step| plan.pair(step.pair).old).collect();
         let left: Vec<TypeIndex> = fields.removed.iter().map(|removed| removed.old).collect();
         let heavy = |list: &[TypeIndex]| list.iter().filter(|&&ty| collects(old, ty)).count();
         match (heavy(&kept), heavy(&left)) {
-            (0, 0) => Self { kept: kept.len(), of: kept.len() + left.len() },
-            (kept, left) => Self { kept, of: kept + left },
+            (0, 0) => Self { kept: kept.len(), of: kept.len() + left.len(), collections: false },
+            (kept, left) => Self { kept, of: kept + left, collections: true },
         }
     }
 

@@ -222,7 +222,7 @@ fn a_plan_that_keeps_little_of_what_holds_the_state_says_so() {
     }
     let (from, to) = (Version::of::<old::Root, ()>(), Version::of::<new::Root, ()>());
     let kept = Kept::by(&from.plan_to(&to).unwrap(), &from.schema);
-    assert_eq!((kept, kept.is_little()), (Kept { kept: 0, of: 1 }, true));
+    assert_eq!((kept, kept.is_little()), (Kept { kept: 0, of: 1, collections: true }, true));
     let kept = Kept::by(&from.plan_to(&from).unwrap(), &from.schema);
     assert!(!kept.is_little());
 }
