@@ -15,6 +15,7 @@ pub mod framing;
 pub mod heap;
 pub mod note;
 pub mod plugin;
+pub mod reflect;
 pub mod schema;
 pub mod state;
 pub mod testing;
