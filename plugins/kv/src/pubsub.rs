@@ -6,6 +6,7 @@ use hotshell_plugin_api::ctx::ClientId;
 use crate::cx::Cx;
 use crate::glob;
 use crate::reply::Reply;
+use crate::services::Services;
 use crate::state::{Session, State, Subscriptions};
 
 /// What a client subscribes to.
@@ -110,16 +111,16 @@ pub fn forget(state: &mut State, client: ClientId, session: &mut Session) {
 
 /// Sends a message to all who hear the channel; answers how many there are. The message is encoded
 /// once per name it is heard under.
-pub fn publish(cx: &mut Cx<'_>, channel: &[u8], message: &[u8]) -> usize {
+pub fn publish(state: &State, shell: &mut dyn Services, channel: &[u8], message: &[u8]) -> usize {
     let mut count = 0;
-    if let Some(ids) = cx.state.channels.get(channel) {
+    if let Some(ids) = state.channels.get(channel) {
         let push = encode(&[b"message", channel, message]);
-        count += cx.shell.send_many(ids, &push);
+        count += shell.send_many(ids, &push);
     }
-    for (pattern, ids) in cx.state.patterns.iter() {
+    for (pattern, ids) in state.patterns.iter() {
         if glob::matches(pattern, channel, false) {
             let push = encode(&[b"pmessage", pattern, channel, message]);
-            count += cx.shell.send_many(ids, &push);
+            count += shell.send_many(ids, &push);
         }
     }
     count

@@ -71,12 +71,13 @@ impl<T> Cursor<T> {
         if self.left == 0 {
             return None;
         }
-        while !self.mask.any() {
-            self.next_group();
-        }
+        let bit = loop {
+            match self.mask.next() {
+                Some(bit) => break bit,
+                None => self.next_group(),
+            }
+        };
         self.left -= 1;
-        let bit = self.mask.lowest();
-        self.mask.next();
         // SAFETY: `run` stands one group behind the one that `mask` came from.
         unsafe {
             Some(Found {
