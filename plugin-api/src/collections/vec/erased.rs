@@ -1,7 +1,10 @@
 //! A vector whose element type is known by its layout only. For [`crate::reflect`].
 
 use core::alloc::Layout;
+<<<<<<< HEAD
 use core::ptr::NonNull;
+=======
+>>>>>>> main
 
 use super::Vec;
 use crate::heap;
@@ -63,6 +66,7 @@ fn block(element: Layout, cap: usize) -> Layout {
     let size = element.size().checked_mul(cap).expect("capacity overflow");
     Layout::from_size_align(size, element.align()).expect("capacity overflow")
 }
+<<<<<<< HEAD
 
 /// The block of a vector, with its layout.
 ///
@@ -102,3 +106,5 @@ pub unsafe fn push(at: *mut u8, element: Layout) -> *mut u8 {
         header.ptr.as_ptr().add((header.len - 1) * element.size())
     }
 }
+=======
+>>>>>>> main
