@@ -108,8 +108,8 @@ pub fn help(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 #[cold]
 fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]], request: &[u8]) {
-    let subscribed = cx.session.subscribed() > 0;
-    if subscribed && !row.flags.has(Flags::IN_SUBSCRIBED) {
+    let limited = cx.session.subscribed() > 0 && !cx.session.is_resp3();
+    if limited && !row.flags.has(Flags::IN_SUBSCRIBED) {
         let text = if cx.has(Level::of(7, 0, 0)) {
             let name = full_name(row, args);
             format!(

@@ -8,7 +8,7 @@ use hotshell_plugin_api::prelude::*;
 use crate::cx::{After, Cx};
 use crate::dispatch;
 use crate::inline::{self, Line};
-use crate::reply::Reply;
+use crate::reply::{Out, Reply};
 use crate::resp::{self, Args, Front};
 use crate::state::{DATABASES, Session, State};
 use crate::table::Table;
@@ -63,6 +63,7 @@ impl<E: Edition> Plugin for Kv<E> {
         dispatch::unwatch(&mut cx);
         blocking::forget(cx.state, cx.client, cx.session);
         pubsub::forget(cx.state, cx.client, cx.session);
+        cx.state.speak(cx.session, false);
     }
 
     fn tick(ctx: &mut ServerCtx<'_, Self>) {
@@ -81,7 +82,7 @@ impl<E: Edition> Plugin for Kv<E> {
     }
 
     fn panicked(ctx: &mut Ctx<'_, Self>, message: &str) -> Flow {
-        ctx.out.error(&format!("ERR internal error: {message}"));
+        view(ctx).out.error(&format!("ERR internal error: {message}"));
         Flow::Done(0)
     }
 }
@@ -104,7 +105,7 @@ fn data_inline<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, unread: &[u8]) -> Flow {
 /// The error of a client that does not speak RESP, which ends the connection.
 #[cold]
 fn broken<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, text: &str) -> Flow {
-    ctx.out.error(&format!("ERR Protocol error: {text}"));
+    view(ctx).out.error(&format!("ERR Protocol error: {text}"));
     Flow::Close
 }
 
@@ -122,10 +123,11 @@ fn run<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, args: &[&[u8]], request: &[u8]) -> 
 #[inline]
 fn view<'a, E: Edition>(ctx: &'a mut Ctx<'_, Kv<E>>) -> Cx<'a> {
     let client = ctx.client();
+    let resp3 = ctx.session.is_resp3();
     Cx {
         state: ctx.state,
         session: ctx.session,
-        out: ctx.out.reborrow(),
+        out: Out::new(ctx.out.reborrow(), resp3),
         now: ctx.shell.unix_ms(),
         shell: &mut ctx.shell,
         table: E::table(),

@@ -6,6 +6,7 @@ use hotshell_plugin_api::ctx::ClientId;
 use crate::cx::Cx;
 use crate::glob;
 use crate::reply::Reply;
+use crate::services::Services;
 use crate::state::{Session, State, Subscriptions};
 
 /// What a client subscribes to.
@@ -82,7 +83,7 @@ fn answer_unsubscribed(cx: &mut Cx<'_>, kind: Kind, name: std::option::Option<&[
 }
 
 fn answer(cx: &mut Cx<'_>, word: &str, name: std::option::Option<&[u8]>) {
-    cx.out.array(3);
+    cx.out.push(3);
     cx.out.bulk(word.as_bytes());
     cx.out.bulk_or_null(name);
     cx.out.int(cx.session.subscribed() as i64);
@@ -112,17 +113,43 @@ pub fn forget(state: &mut State, client: ClientId, session: &mut Session) {
 /// once per name it is heard under.
 pub fn publish(cx: &mut Cx<'_>, channel: &[u8], message: &[u8]) -> usize {
     let mut count = 0;
+    let all_resp2 = cx.state.resp3_clients == 0;
     if let Some(ids) = cx.state.channels.get(channel) {
         let push = encode(&[b"message", channel, message]);
-        count += cx.shell.send_many(ids, &push);
+        count += send(cx.shell, cx.client, cx.session, all_resp2, ids, push);
     }
     for (pattern, ids) in cx.state.patterns.iter() {
         if glob::matches(pattern, channel, false) {
             let push = encode(&[b"pmessage", pattern, channel, message]);
-            count += cx.shell.send_many(ids, &push);
+            count += send(cx.shell, cx.client, cx.session, all_resp2, ids, push);
         }
     }
     count
+}
+
+/// Sends a message of RESP2 to those who speak it, and to the others the one of RESP3, which differs in
+/// the first byte.
+fn send(
+    shell: &mut dyn Services,
+    client: ClientId,
+    session: &Session,
+    all_resp2: bool,
+    ids: &[ClientId],
+    mut message: Vec<u8>,
+) -> usize {
+    if all_resp2 {
+        return shell.send_many(ids, &message);
+    }
+    let (new, old): (Vec<ClientId>, Vec<ClientId>) = ids.iter().partition(|&&id| {
+        if id == client {
+            session.is_resp3()
+        } else {
+            shell.session_of(id).is_some_and(|session| session.is_resp3())
+        }
+    });
+    let count = shell.send_many(&old, &message);
+    message[0] = b'>';
+    count + shell.send_many(&new, &message)
 }
 
 fn encode(parts: &[&[u8]]) -> Vec<u8> {

@@ -34,6 +34,8 @@ pub struct State {
     pub config: HashMap<Bytes, Bytes>,
     /// Counters for INFO.
     pub stats: Stats,
+    /// Clients that speak RESP3.
+    pub resp3_clients: u32,
     /// The database at which the next expiry cycle begins.
     pub expiry_db: u32,
 }
@@ -104,6 +106,9 @@ pub const SESSION_DIRTY: u32 = 2;
 /// A request could not be queued: EXEC refuses.
 pub const SESSION_FAILED: u32 = 4;
 
+/// The client chose RESP3 with HELLO.
+pub const SESSION_RESP3: u32 = 8;
+
 /// A key that a client WATCHes.
 #[state]
 #[derive(Debug)]
@@ -154,6 +159,19 @@ impl State {
         state
     }
 
+    /// Chooses the protocol of a client.
+    pub fn speak(&mut self, session: &mut Session, resp3: bool) {
+        if session.is_resp3() == resp3 {
+            return;
+        }
+        session.flags ^= SESSION_RESP3;
+        if resp3 {
+            self.resp3_clients += 1;
+        } else {
+            self.resp3_clients -= 1;
+        }
+    }
+
     /// A database by the number that a session or a request holds.
     #[inline(always)]
     pub fn db(&mut self, db: u32) -> &mut Db {
@@ -166,6 +184,12 @@ impl Session {
     #[inline(always)]
     pub fn has(&self, flags: u32) -> bool {
         self.flags & flags == flags
+    }
+
+    /// Whether replies are written in RESP3. A client that chose it keeps it in all versions.
+    #[inline(always)]
+    pub fn is_resp3(&self) -> bool {
+        self.has(SESSION_RESP3)
     }
 
     /// Whether the client is between MULTI and EXEC.
