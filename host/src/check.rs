@@ -1,30 +1,23 @@
-//! The verdict of `check`: what a file is, and how the state that serves would be taken over.
+//! The verdict of `check`: what a file is, and how the state of another version would be taken over.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use hotshell_plugin_api::schema::Schema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::commands::Options;
 use crate::control::Checked;
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
-
-/// What a file is compared with.
-#[derive(Debug, Clone)]
-pub struct Serving {
-    /// `kv 1.0.0 (generation 1)`.
-    pub title: String,
-    /// Plugin name.
-    pub plugin: String,
-    /// The shape of the state.
-    pub schema: Arc<Schema>,
-}
+use crate::migration::{Field, Migration, Version};
+use crate::render;
 
 /// The answer of `check`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are the outside contract")]
 pub struct Verdict {
+    /// Why it would be refused; there only then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
     pub path: PathBuf,
     pub plugin: String,
     pub version: String,
@@ -36,41 +29,73 @@ pub struct Verdict {
     pub size: u64,
     /// What it was compared with; null when there was nothing to compare with.
     pub against: Option<String>,
-    /// How its state would be taken over; null when it was not compared.
-    pub migration: Option<&'static str>,
+    /// How its state would be taken over; null when it was not compared, or would be refused.
+    pub migration: Option<String>,
+    /// Field by field; empty when it was not compared.
+    pub fields: Vec<Field>,
     /// What no load would refuse, but an admin may want to know.
     pub warnings: Vec<String>,
     /// Whether there would be no way back.
     pub one_way: bool,
+    /// Why not; null when there is one.
+    pub one_way_because: Option<String>,
 }
 
 impl Verdict {
-    /// The verdict on a file, compared with what serves, if it is the same plugin.
-    ///
-    /// # Errors
-    /// `SCHEMA` when the state could not be taken over.
-    pub fn new(checked: &Checked, serving: Option<&Serving>) -> Result<Self> {
-        let artifact = &checked.artifact;
-        let same = serving.filter(|serving| serving.plugin == artifact.plugin);
-        if let Some(serving) = same {
-            fits(serving, artifact, &checked.schema)?;
-        }
-        let Artifact { path, plugin, version, digest, target, api_version, .. } = artifact.clone();
-        Ok(Self {
+    /// The verdict on a file that is compared with nothing.
+    pub fn alone(checked: &Checked) -> Self {
+        let Artifact { path, plugin, version, digest, target, api_version, .. } =
+            checked.artifact.clone();
+        Self {
+            error: None,
             path,
             plugin,
             version,
             digest,
             target,
-            abi_version: artifact.abi_version,
+            abi_version: checked.artifact.abi_version,
             api_version,
-            schema: artifact.schema,
-            size: artifact.size,
-            against: same.map(|serving| serving.title.clone()),
-            migration: same.map(|_| "adopt"),
+            schema: checked.artifact.schema,
+            size: checked.artifact.size,
+            against: None,
+            migration: None,
+            fields: Vec::new(),
             warnings: checked.warnings.clone(),
             one_way: false,
-        })
+            one_way_because: None,
+        }
+    }
+
+    /// The verdict on a file that is to take over the state of another version.
+    pub fn against(checked: &Checked, old: &Version, options: &Options) -> Self {
+        let new = checked.version();
+        let alone = Self { against: Some(old.title.clone()), ..Self::alone(checked) };
+        if let Err(other) = same_plugin(old, &new, options) {
+            return Self { error: Some(other), ..alone };
+        }
+        let (fields, migration) = Migration::compare(old, &new);
+        let alone = Self { fields, ..alone };
+        let kept = |way: Migration| way.keeps_most(options.replace_plugin).map(|()| way);
+        match migration.and_then(kept) {
+            Err(error) => Self { error: Some(error), ..alone },
+            Ok(way) => Self {
+                migration: Some(way.word().to_owned()),
+                one_way: way.one_way.is_some(),
+                one_way_because: way.one_way.map(|why| why.detail),
+                ..alone
+            },
+        }
+    }
+
+    /// The verdict, unless it is that the file would be refused.
+    ///
+    /// # Errors
+    /// `SCHEMA`, `OTHERPLUGIN`.
+    pub fn accepted(self) -> Result<Self> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
     }
 
     /// For people.
@@ -84,25 +109,33 @@ impl Verdict {
             format!("  boundary  version {abi}, hotshell-plugin-api {api}"),
             format!("  schema    {}", self.schema),
         ];
-        if let (Some(against), Some(migration)) = (&self.against, self.migration) {
-            lines.push(format!("  plan      {migration}, from {against}"));
+        if let Some(against) = &self.against {
+            let plan = self.migration.as_deref().unwrap_or("refused");
+            lines.push(format!("  plan      {plan}, from {against}"));
+            match &self.one_way_because {
+                Some(why) => lines.push(format!("  way back  none: {why}")),
+                None if self.migration.is_some() => lines.push("  way back  yes".to_owned()),
+                None => {}
+            }
         }
         lines.extend(self.warnings.iter().map(|warning| format!("  warning   {warning}")));
+        if !self.fields.is_empty() {
+            lines.push(String::new());
+            lines.extend(render::fields(&self.fields));
+        }
         lines
     }
 }
 
-/// Whether an artifact can take over the state that serves.
+/// Refuses a plugin of another name, unless that is meant.
 ///
 /// # Errors
-/// `SCHEMA`, with the first difference.
-pub fn fits(serving: &Serving, artifact: &Artifact, schema: &Schema) -> Result<()> {
-    let Some(difference) = serving.schema.first_difference(schema) else { return Ok(()) };
-    let Artifact { plugin, version, .. } = artifact;
-    Err(Error::new(
-        Code::Schema,
-        format!("{plugin} {version} cannot take over the state of {}", serving.title),
-        format!("they differ at {difference} (active | new)"),
-        "keep the #[state] types as the active version has them, or start a server of its own",
-    ))
+/// `OTHERPLUGIN`.
+fn same_plugin(old: &Version, new: &Version, options: &Options) -> Result<()> {
+    if old.plugin == new.plugin || options.replace_plugin {
+        return Ok(());
+    }
+    let detail = format!("it holds plugin '{}', and {} is to be followed", new.plugin, old.title);
+    let hint = "check the path; --replace-plugin if another plugin is what you want";
+    Err(Error::new(Code::OtherPlugin, format!("{} is another plugin", new.title), detail, hint))
 }

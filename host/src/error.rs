@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Stable codes. They are the prefix of a RESP error, the `code` of a JSON error, and choose the exit
 /// code of the CLI. A code is never renamed or reused.
@@ -32,6 +32,8 @@ pub enum Code {
     Refused,
     /// The state cannot be taken over.
     Schema,
+    /// There would be no way back.
+    OneWay,
     /// The file holds another plugin than the one that serves.
     OtherPlugin,
     /// No such generation.
@@ -90,6 +92,7 @@ impl Code {
             Self::Vet => "VET",
             Self::Refused => "REFUSED",
             Self::Schema => "SCHEMA",
+            Self::OneWay => "ONEWAY",
             Self::OtherPlugin => "OTHERPLUGIN",
             Self::NoGeneration => "NOGENERATION",
             Self::Ambiguous => "AMBIGUOUS",
@@ -114,7 +117,7 @@ impl Code {
     }
 
     /// All codes, for docs and for reading one back from text.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Usage,
         Self::RelativePath,
         Self::File,
@@ -127,6 +130,7 @@ impl Code {
         Self::Vet,
         Self::Refused,
         Self::Schema,
+        Self::OneWay,
         Self::OtherPlugin,
         Self::NoGeneration,
         Self::Ambiguous,
@@ -174,8 +178,16 @@ impl Serialize for Code {
     }
 }
 
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // A newer host knows codes that we do not.
+        Ok(Self::parse(&text).unwrap_or(Self::Internal))
+    }
+}
+
 /// An error in three parts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Error {
     /// The stable code.
     pub code: Code,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hotshell_plugin_api::abi::PluginTable;
+use hotshell_plugin_api::migrate::lineage::{Functions, Lineage};
+use hotshell_plugin_api::migrate::plan::Side;
 use hotshell_plugin_api::schema::Schema;
 use serde::Serialize;
 
@@ -36,6 +38,34 @@ pub struct Artifact {
     pub size: u64,
 }
 
+/// The shape of a version's state, and what the version knows of those before it. Plain data, which
+/// outlives the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    /// The types.
+    pub schema: Arc<Schema>,
+    /// Older names, defaults of new fields, conversions.
+    pub lineage: Arc<Lineage>,
+}
+
+impl Shape {
+    /// A shape from its two halves.
+    pub fn new(schema: Schema, lineage: Lineage) -> Self {
+        Self { schema: Arc::new(schema), lineage: Arc::new(lineage) }
+    }
+
+    /// A shape without a past.
+    pub fn without_lineage(schema: Schema) -> Self {
+        let lineage = Lineage::of_schema(&schema);
+        Self::new(schema, lineage)
+    }
+
+    /// One side of a migration plan.
+    pub fn side(&self) -> Side<'_> {
+        Side { schema: &self.schema, lineage: &self.lineage }
+    }
+}
+
 /// What an engine needs to call a generation: plain copies, no reference to the image's lifetime.
 /// The registry keeps the image mapped for as long as any engine holds one of these.
 #[derive(Debug, Clone)]
@@ -48,6 +78,8 @@ pub struct Callable {
     pub version: Arc<str>,
     /// The plugin's functions, copied out of the image.
     pub table: PluginTable,
-    /// The schema, copied out of the image.
-    pub schema: Arc<Schema>,
+    /// The shape of its state, copied out of the image.
+    pub shape: Shape,
+    /// Defaults and conversions in the image, by their numbers in the lineage.
+    pub functions: Arc<Functions>,
 }

@@ -2,15 +2,15 @@
 //!
 //! Large blocks are mappings of their own, so that growing one moves page tables instead of bytes, a
 //! zeroed one is as large as it likes without being touched, and giving one back is left to a
-//! background thread. What the engine thread does is bounded whatever the block's size.
+//! background thread, which keeps some for the next to ask. What the engine thread does is bounded whatever the block's size.
 //!
 //! Bytes are counted per thread with plain counters: an engine is one thread, and only it touches its
 //! server's state.
 
+mod keeper;
+
 use std::cell::Cell;
 use std::ptr;
-use std::sync::OnceLock;
-use std::sync::mpsc::{Sender, channel};
 
 use hotshell_plugin_api::heap::HeapTable;
 use libmimalloc_sys as mi;
@@ -22,9 +22,11 @@ const LARGE: usize = 1 << 20;
 const HUGE: usize = 4 << 20;
 /// mimalloc aligns every block of at least this size to it.
 const NATURAL: usize = 16;
-/// How much of a large block is unmapped at once: bounds the time the kernel holds the process's
-/// memory map.
-const UNMAP_SLICE: usize = 1 << 20;
+/// The size of a huge page, to which blocks that ask for them are aligned.
+const HUGE_PAGE: usize = 2 << 20;
+/// Blocks from this size on give drained pages back while they are in use. Smaller ones wait until
+/// they are free: by then they serve again (see `keeper`).
+const DISCARD: usize = 32 << 20;
 const PAGE: usize = 4096;
 
 /// The table that plugins and the shell's own collections allocate through.
@@ -130,18 +132,20 @@ unsafe extern "C" fn realloc(ptr: *mut u8, old: usize, new: usize, align: usize)
 unsafe extern "C" fn free(ptr: *mut u8, size: usize, _align: usize) {
     count(0, size);
     if size >= LARGE {
-        return unmap_later(ptr, size);
+        return keeper::give(ptr, size);
     }
     // SAFETY: callers pass a block of this heap with its size, which tells that it is mimalloc's.
     unsafe { mi::mi_free(ptr.cast()) }
 }
 
 unsafe extern "C" fn discard(ptr: *mut u8, size: usize, offset: usize, len: usize) {
-    if size < LARGE {
+    if size < DISCARD {
         return;
     }
-    let start = pages(offset);
-    let end = (offset + len) / PAGE * PAGE;
+    // Whole huge pages: the kernel splits one that loses a part, and what is left is slow from then on.
+    let base = ptr.addr();
+    let start = (base + offset).next_multiple_of(HUGE_PAGE) - base;
+    let end = ((base + offset + len) / HUGE_PAGE * HUGE_PAGE).saturating_sub(base);
     if start < end {
         // SAFETY: whole pages inside a mapping of ours, whose content the caller gave up. On failure the
         // pages merely stay.
@@ -172,49 +176,47 @@ unsafe fn mi_realloc(ptr: *mut u8, new: usize, align: usize) -> *mut u8 {
     }
 }
 
+/// A zeroed mapping: a kept one, or a new one.
 fn map(size: usize) -> *mut u8 {
+    if let Some(kept) = keeper::take(size) {
+        return kept;
+    }
+    if size < HUGE {
+        return map_new(pages(size));
+    }
+    let room = pages(size) + HUGE_PAGE;
+    let start = map_new(room);
+    if start.is_null() {
+        return start;
+    }
+    let before = start.addr().next_multiple_of(HUGE_PAGE) - start.addr();
+    // SAFETY: the mapping is ours, and only what is left of it is handed out. Advice only: a kernel
+    // without huge pages refuses it.
+    unsafe {
+        let block = start.add(before);
+        if before > 0 {
+            libc::munmap(start.cast(), before);
+        }
+        if before < HUGE_PAGE {
+            libc::munmap(block.add(pages(size)).cast(), HUGE_PAGE - before);
+        }
+        libc::madvise(block.cast(), pages(size), libc::MADV_HUGEPAGE);
+        block
+    }
+}
+
+fn map_new(size: usize) -> *mut u8 {
     let access = libc::PROT_READ | libc::PROT_WRITE;
     let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: a fresh anonymous mapping touches nothing that exists.
-    let ptr = unsafe { libc::mmap(ptr::null_mut(), pages(size), access, kind, -1, 0) };
-    if ptr == libc::MAP_FAILED {
-        return ptr::null_mut();
-    }
-    if size >= HUGE {
-        // SAFETY: the mapping is ours. Advice only: a kernel without huge pages refuses it.
-        unsafe { libc::madvise(ptr, pages(size), libc::MADV_HUGEPAGE) };
-    }
-    ptr.cast()
+    let ptr = unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) };
+    if ptr == libc::MAP_FAILED { ptr::null_mut() } else { ptr.cast() }
 }
 
 unsafe fn remap(ptr: *mut u8, old: usize, new: usize) -> *mut u8 {
     // SAFETY: the caller passes a mapping of ours with its size.
     let moved = unsafe { libc::mremap(ptr.cast(), pages(old), pages(new), libc::MREMAP_MAYMOVE) };
     if moved == libc::MAP_FAILED { ptr::null_mut() } else { moved.cast() }
-}
-
-/// Hands a mapping to the thread that unmaps in slices.
-fn unmap_later(ptr: *mut u8, size: usize) {
-    static REAPER: OnceLock<Sender<(usize, usize)>> = OnceLock::new();
-    let reaper = REAPER.get_or_init(|| {
-        let (give, take) = channel::<(usize, usize)>();
-        let reap = move || take.iter().for_each(|(address, size)| unmap(address, size));
-        // Without a thread the receiver is gone, the sends below fail, and the caller unmaps itself.
-        drop(std::thread::Builder::new().name("heap-reaper".into()).spawn(reap));
-        give
-    });
-    if reaper.send((ptr.expose_provenance(), size)).is_err() {
-        unmap(ptr.expose_provenance(), size);
-    }
-}
-
-fn unmap(address: usize, size: usize) {
-    let end = address + pages(size);
-    for at in (address..end).step_by(UNMAP_SLICE) {
-        let len = UNMAP_SLICE.min(end - at);
-        // SAFETY: a part of a mapping that was given up whole by `free`.
-        unsafe { libc::munmap(ptr::with_exposed_provenance_mut(at), len) };
-    }
 }
 
 #[cfg(test)]
@@ -242,18 +244,19 @@ mod tests {
         assert_eq!(bytes(), before);
     }
 
-    /// Discarded pages of a large block are the kernel's again, its other pages keep their content.
+    /// Discarded huge pages of a large block are the kernel's again, its other pages keep their content.
     #[test]
-    fn discard_gives_pages_back_and_keeps_the_rest() {
-        let size = 4 * LARGE;
+    fn discard_gives_whole_huge_pages_back_and_keeps_the_rest() {
+        let size = 2 * DISCARD;
         // SAFETY: all accesses lie inside the block.
         unsafe {
             let block = alloc_zeroed(size, 8);
             ptr::write_bytes(block, 1, size);
-            discard(block, size, PAGE / 2, 3 * PAGE);
-            assert_eq!(*block.add(PAGE - 1), 1, "a page that is only partly inside stays");
-            assert_eq!(*block.add(PAGE), 0, "a whole page is gone");
-            assert_eq!(*block.add(3 * PAGE), 1, "the page behind stays");
+            discard(block, size, PAGE, 3 * HUGE_PAGE);
+            assert_eq!(*block.add(HUGE_PAGE - 1), 1, "a page that is only partly inside stays");
+            assert_eq!(*block.add(HUGE_PAGE), 0, "a whole page is gone");
+            assert_eq!(*block.add(3 * HUGE_PAGE - 1), 0, "the last whole page is gone");
+            assert_eq!(*block.add(3 * HUGE_PAGE), 1, "the page behind stays");
             free(block, size, 8);
         }
     }

@@ -19,6 +19,7 @@ pub mod heap;
 pub mod limits;
 pub mod loader;
 pub mod logging;
+pub mod migration;
 pub mod paths;
 pub mod probation;
 pub mod registry;

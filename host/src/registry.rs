@@ -26,7 +26,7 @@ use jiff::Timestamp;
 
 use crate::error::{Code, Error, Result};
 use crate::generation::{Artifact, Callable};
-use crate::loader::Image;
+use crate::loader::{Image, Retained};
 
 /// Records of discarded and unmapped generations that are remembered, for clear refusals.
 const MAX_REMEMBERED: usize = 16;
@@ -67,7 +67,7 @@ pub struct Generation {
     /// When it was loaded.
     pub loaded_at: Timestamp,
     /// Why its image could not be unmapped, once it is discarded.
-    pub retained: Option<String>,
+    pub retained: Option<Retained>,
     /// A rollback left it, so no rollback leads to it.
     left_by_rollback: bool,
     /// How to call it. Gone once it is discarded: nothing can reach it then.
@@ -298,14 +298,28 @@ impl Registry {
         let generation = self.find(number);
         generation.status = Status::Discarded;
         generation.callable = None;
-        generation.retained = Some("it is being unmapped".to_owned());
+        generation.retained = Some(Retained::because("it is being unmapped"));
         Ok(generation.image.take())
     }
 
     /// Records what became of the image of a discarded generation, and forgets the oldest records.
-    pub fn unmapped(&mut self, number: u64, retained: Option<String>) {
+    pub fn unmapped(&mut self, number: u64, retained: Option<Retained>) {
         self.assert_owner();
         self.find(number).retained = retained;
+        self.forget();
+    }
+
+    /// Drops the word `retained` from images that have gone in the meantime.
+    pub fn look_again(&mut self) {
+        self.assert_owner();
+        for generation in &mut self.generations {
+            generation.retained.take_if(|retained| !retained.is_mapped());
+        }
+        self.forget();
+    }
+
+    /// Forgets the oldest records of generations of which nothing is left.
+    fn forget(&mut self) {
         let gone = |g: &Generation| g.status == Status::Discarded && g.retained.is_none();
         let mut excess =
             self.generations.iter().filter(|g| gone(g)).count().saturating_sub(MAX_REMEMBERED);

@@ -108,7 +108,8 @@ fn a_retained_image_counts_until_the_end_and_old_records_are_forgotten() {
         registry.insert(fresh(number, "kv", "2.0.0", 1));
         registry.discard(number).expect("available");
         assert!(registry.get(number).expect("known").is_mapped());
-        registry.unmapped(number, (number == 2).then(|| "it is marked NODELETE".to_owned()));
+        registry
+            .unmapped(number, (number == 2).then(|| Retained::because("it is marked NODELETE")));
     }
     assert_eq!((registry.retained(), registry.resident()), (1, 1));
     assert_eq!(registry.all().len(), 1 + 1 + MAX_REMEMBERED);

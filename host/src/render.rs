@@ -4,6 +4,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use crate::control::{Listed, Status};
+use crate::migration::Field;
 use crate::probation::Sample;
 use crate::time;
 
@@ -40,6 +41,35 @@ pub fn list(rows: &[Listed]) -> Vec<String> {
         if let Some(column) = table.column_mut(name) {
             column.set_cell_alignment(CellAlignment::Right);
         }
+    }
+    lines(&table)
+}
+
+/// The lines of a migration plan, field by field. Wider than a page where types have long names:
+/// nothing is cut.
+pub fn fields(fields: &[Field]) -> Vec<String> {
+    let words = |text: &str| match text {
+        "constant" => "O(1)".to_owned(),
+        "lazy" => "lazy O(n)".to_owned(),
+        "session" => "lazy, per session".to_owned(),
+        "whole" => "O(n) whole".to_owned(),
+        text => text.replace('-', " "),
+    };
+    let mut table = table();
+    table.set_header(["FIELD", "OLD", "NEW", "HOW", "WAY BACK", "COST"]);
+    for field in fields {
+        let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "-".to_owned());
+        table.add_row([
+            field.path.clone(),
+            side(&field.old),
+            side(&field.new),
+            match field.fits || field.new.is_none() || field.how == "refused" {
+                true => words(&field.how),
+                false => format!("{}, what fits", words(&field.how)),
+            },
+            words(&field.way_back),
+            words(&field.cost),
+        ]);
     }
     lines(&table)
 }

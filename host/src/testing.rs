@@ -11,7 +11,7 @@ use hotshell_plugin_api::schema::{Kind, Schema, TypeDef};
 use tokio::sync::mpsc;
 
 use crate::engine::{Command, EngineHandle, Switched};
-use crate::generation::{Artifact, Callable};
+use crate::generation::{Artifact, Callable, Shape};
 use crate::registry::Fresh;
 
 /// A generation that can be registered and must not be called.
@@ -38,7 +38,8 @@ pub fn fresh(number: u64, plugin: &str, version: &str, schema: u32) -> Fresh {
         plugin: plugin.into(),
         version: version.into(),
         table: refusing_table(),
-        schema: Arc::new(schema),
+        shape: Shape::without_lineage(schema),
+        functions: Arc::default(),
     };
     Fresh { artifact, callable, image: None }
 }

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use hotshell::engine::{self, Counters, EngineConfig, EngineHandle, Switch};
 use hotshell::error::{Code, Result};
-use hotshell::generation::Callable;
+use hotshell::generation::{Callable, Shape};
 use hotshell::limits::Limits;
 use hotshell_plugin_api::abi::OUTCOME_DONE;
 use hotshell_plugin_api::collections::Vec as StateVec;
 use hotshell_plugin_api::export;
+use hotshell_plugin_api::migrate::lineage::Lineage;
+use hotshell_plugin_api::migrate::plan::Plan;
 use hotshell_plugin_api::prelude::*;
 use hotshell_plugin_api::schema::Schema;
 
@@ -136,12 +138,14 @@ fn callable<P: Plugin>(generation: u64, version: &str) -> Callable {
     assert_eq!(attached.code, OUTCOME_DONE);
     // The plugin's hook would send this test's own panics to a log that nobody reads.
     drop(std::panic::take_hook());
+    let (lineage, functions) = Lineage::of::<P::State, P::Session>();
     Callable {
         generation,
         plugin: "lines".into(),
         version: version.into(),
         table,
-        schema: Arc::new(Schema::of::<P::State, P::Session>()),
+        shape: Shape::new(Schema::of::<P::State, P::Session>(), lineage),
+        functions: Arc::new(functions),
     }
 }
 
@@ -175,8 +179,12 @@ impl Host {
     }
 
     fn switch<P: Plugin>(&self, generation: u64) -> Result<engine::Switched> {
+        let from = callable::<Lines<1>>(1, "1.0.0");
         let to = callable::<P>(generation, &format!("{generation}.0.0"));
-        self.runtime.block_on(self.engine.switch(Switch { to, dry_run: false }))
+        let plan = Plan::between(from.shape.side(), to.shape.side()).expect("there is a plan");
+        let plan = Arc::new(plan);
+        let switch = Switch { to, plan, allow_stop: false, dry_run: false };
+        self.runtime.block_on(self.engine.switch(switch))
     }
 
     fn command(&self, args: &[&str]) -> Result<Vec<u8>> {

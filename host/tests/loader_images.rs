@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::mpsc;
 
-use hotshell::loader::Unmapping;
+use hotshell::loader::{Retained, Unmapping};
 use loader_support::{Called, bench, eventually, misbehave, patch};
 
 #[test]
@@ -76,7 +76,7 @@ fn an_artifact_tells_what_it_is() {
     let about = &loaded.artifact;
     assert_eq!(about.symbol, "hotshell_plugin_misbehave");
     assert_eq!((about.abi_version, about.size), (1, bytes.len() as u64));
-    assert_eq!(about.schema_fingerprint, loaded.callable.schema.fingerprint);
+    assert_eq!(about.schema_fingerprint, loaded.callable.shape.schema.fingerprint);
     assert!(about.target.ends_with("-linux-gnu"));
     assert_eq!((&*loaded.callable.plugin, loaded.callable.generation), ("misbehave", 1));
     let name = loaded.image.staged_path().file_name().expect("a name").to_string_lossy();
@@ -123,7 +123,9 @@ fn an_image_with_a_thread_is_retained_with_the_reason() {
     let loaded = bench.load(&bench.file("plugin.so", &misbehave("thread"))).expect("a load");
     Called::start(&loaded).tick();
     let staged = loaded.image.staged_path().to_owned();
-    let Unmapping::Retained { reason } = loaded.image.unmap() else { panic!("retained") };
+    let Unmapping::Retained(Retained { reason, .. }) = loaded.image.unmap() else {
+        panic!("retained")
+    };
     assert!(reason.starts_with("still mapped after dlclose: a thread that it started"), "{reason}");
     assert!(staged.exists(), "debuggers need it");
 }
@@ -143,8 +145,9 @@ fn an_image_with_a_thread_local_destructor_goes_after_its_thread() {
     });
     ticked.recv().expect("a tick");
     let staged = loaded.image.staged_path().to_owned();
-    let Unmapping::Retained { reason } = loaded.image.unmap() else { panic!("retained") };
-    assert!(reason.contains("thread-local destructor"), "{reason}");
+    let Unmapping::Retained(retained) = loaded.image.unmap() else { panic!("retained") };
+    assert!(retained.reason.contains("thread-local destructor"), "{}", retained.reason);
+    assert!(retained.is_mapped());
     drop(end);
     engine.join().expect("the thread ends");
     // glibc unmaps it at the next dlclose.
@@ -154,6 +157,7 @@ fn an_image_with_a_thread_local_destructor_goes_after_its_thread() {
         hotshell::loader::retained_images();
         !staged.exists()
     });
+    assert!(!retained.is_mapped(), "`list` says so no longer");
 }
 
 #[test]
@@ -164,7 +168,9 @@ fn a_nodelete_image_is_announced_and_retained() {
     let path = bench.file("plugin.so", &bytes);
     let checked = bench.loader.check(&path).expect("it may be loaded");
     assert!(checked.warnings[0].contains("NODELETE"), "{:?}", checked.warnings);
-    let Unmapping::Retained { reason } = bench.load(&path).expect("a load").image.unmap() else {
+    let Unmapping::Retained(Retained { reason, .. }) =
+        bench.load(&path).expect("a load").image.unmap()
+    else {
         panic!("retained")
     };
     assert!(

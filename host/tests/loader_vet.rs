@@ -53,7 +53,7 @@ fn a_constructor_that_prints_does_not_forge_a_verdict() {
     let bench = bench();
     let path = bench.file("prints.so", &misbehave("ctor-print"));
     let checked = bench.loader.check(&path).expect("printing is no crime");
-    assert_eq!(checked.schema, Schema::of::<u64, u64>());
+    assert_eq!(*checked.shape.schema, Schema::of::<u64, u64>());
 }
 
 #[test]
@@ -161,29 +161,13 @@ fn leftovers_of_dead_hosts_are_removed_at_the_start() {
 }
 
 #[test]
-fn a_state_of_another_shape_is_refused_with_both_sides() {
-    let bench = bench();
-    let path = bench.file("plugin.so", &misbehave("none"));
-    let error = bench.load_against(&path, &Schema::of::<[u64; 2], u64>()).expect_err("a refusal");
-    says(
-        &error,
-        Code::Schema,
-        &["'misbehave' 1.0.0", "at state the running version has [u64; 2], the new one u64"],
-        "running version",
-    );
-    bench.nothing_is_left();
-    let same = Schema::of::<u64, u64>();
-    bench.load_against(&path, &same).expect("the same shape").image.unmap();
-}
-
-#[test]
 fn a_cancelled_load_ends_its_child_at_once() {
     let bench = bench_with(Duration::from_secs(60));
     let path = bench.file("hangs.so", &misbehave("init-hang"));
     let cancel = Arc::new(AtomicBool::new(false));
     let (begin, flag) = (Instant::now(), Arc::clone(&cancel));
     let error = std::thread::scope(|scope| {
-        let load = scope.spawn(|| bench.loader.load(&path, 1, None, &cancel));
+        let load = scope.spawn(|| bench.loader.load(&path, 1, &cancel));
         eventually("the file is staged", || !bench.staged().is_empty());
         flag.store(true, Ordering::Relaxed);
         load.join().expect("the loader does not panic").expect_err("a refusal")
@@ -197,7 +181,7 @@ fn a_cancelled_load_ends_its_child_at_once() {
 fn a_load_cancelled_before_it_starts_does_nothing() {
     let bench = bench();
     let path = bench.file("plugin.so", &misbehave("none"));
-    let error = bench.loader.load(&path, 1, None, &AtomicBool::new(true)).expect_err("a refusal");
+    let error = bench.loader.load(&path, 1, &AtomicBool::new(true)).expect_err("a refusal");
     assert_eq!(error.code, Code::Cancelled);
     bench.nothing_is_left();
 }

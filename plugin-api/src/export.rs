@@ -16,6 +16,7 @@ use crate::abi::{
 use crate::buffer::Out;
 use crate::ctx::{self, CommandCtx, Ctx, InitCtx, ServerCtx, Shell};
 use crate::heap;
+use crate::migrate::table::{self, MigrateTable};
 use crate::plugin::{Flow, Plugin, Refusal};
 use crate::schema::Schema;
 
@@ -36,7 +37,7 @@ pub const fn table<P: Plugin>() -> PluginTable {
         event: event::<P>,
         shutdown: shutdown::<P>,
         drop_state: drop_state::<P>,
-        extension,
+        extension: extension::<P>,
     }
 }
 
@@ -287,8 +288,21 @@ unsafe extern "C" fn drop_state<P: Plugin>(call: *mut Call) -> Outcome {
     })
 }
 
-unsafe extern "C" fn extension(_name: *const u8, _len: usize) -> *const c_void {
-    core::ptr::null()
+/// The extension tables of a plugin, as constants that live in its image.
+struct Extensions<P>(core::marker::PhantomData<P>);
+
+impl<P: Plugin> Extensions<P> {
+    const MIGRATE: &'static MigrateTable = &MigrateTable::of::<P>();
+}
+
+unsafe extern "C" fn extension<P: Plugin>(name: *const u8, len: usize) -> *const c_void {
+    // SAFETY: the shell passes a text that is valid for the call.
+    match unsafe { core::slice::from_raw_parts(name, len) } {
+        name if name == table::MIGRATE.as_bytes() => {
+            core::ptr::from_ref(Extensions::<P>::MIGRATE).cast()
+        }
+        _ => core::ptr::null(),
+    }
 }
 
 /// Exports a plugin: the one symbol, the ELF note, the functions with their panic guards.

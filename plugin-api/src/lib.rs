@@ -69,14 +69,22 @@ pub mod testing;
 ///   `Hash`; so one written by hand or derived is a conflict (E0119). Structs compare field by
 ///   field, enums by variant in their order and then by field.
 /// - `no_default`: the struct gets no `Default`.
+/// - `was = "NAME"`: what the type was called in an older version. May be given more than once.
+/// - `from = OLD, with = FUNCTION, back = FUNCTION`: how a value comes from the older type `OLD`, a
+///   `#[state]` type in this crate that describes the old shape, and how it goes back. The functions
+///   are `fn(&OLD) -> Self` and `fn(&Self) -> OLD`, deterministic, and do not fail. Without `back`
+///   there is no way back from this version. May be given for several older types.
 ///
 /// # Options of a field
-/// - `default = EXPR`: its value in `Default`. Without it the type's own `Default` counts; arrays
-///   of any length start with their element's.
+/// - `default = EXPR`: its value in `Default`, and what it starts with when the state comes from a
+///   version without it. Without it the type's own `Default` counts; arrays of any length start
+///   with their element's.
+/// - `was = "NAME"`: what the field was called in an older version. May be given more than once.
 /// - `recursive`: see below.
 ///
 /// # Options of a variant
 /// - `default`: the variant that `Default` answers. An enum without one has no `Default`.
+/// - `was = "NAME"`: what the variant was called in an older version. May be given more than once.
 ///
 /// # What it refuses
 /// At the type of the field: whatever is not a [`StateType`](state::StateType), such as function

@@ -4,11 +4,18 @@
 //! to choose a plan. It names every field with its offset, every enum variant, and the format number
 //! of every collection, so that "the same bytes" is checked and not hoped for.
 
-use std::any::TypeId;
-use std::collections::{HashMap, HashSet};
-use std::fmt;
+mod difference;
+mod wire;
 
+use std::any::TypeId;
+use std::collections::HashMap;
+
+use crate::migrate::lineage::LineageBuilder;
 use crate::state::StateType;
+
+pub use self::difference::Difference;
+pub use self::wire::SchemaError;
+pub(crate) use self::wire::{Decoder, Encoder};
 
 /// How deep [`Schema::type_name`] follows type arguments.
 const MAX_NAME_DEPTH: u32 = 32;
@@ -150,6 +157,7 @@ pub struct Schema {
 pub struct SchemaBuilder {
     seen: HashMap<TypeId, TypeIndex>,
     types: Vec<Option<TypeDef>>,
+    lineages: Vec<fn(&mut LineageBuilder)>,
 }
 
 impl SchemaBuilder {
@@ -161,11 +169,22 @@ impl SchemaBuilder {
         let index = self.types.len() as TypeIndex;
         self.seen.insert(TypeId::of::<T>(), index);
         self.types.push(None);
+        self.lineages.push(T::lineage);
         let mut def = T::describe(self);
         def.size = size_of::<T>() as u32;
         def.align = align_of::<T>() as u32;
         self.types[index as usize] = Some(def);
         index
+    }
+
+    /// How the type at an index tells of its older versions; `None` past the last type.
+    pub(crate) fn lineage_of(&self, index: TypeIndex) -> Option<fn(&mut LineageBuilder)> {
+        self.lineages.get(index as usize).copied()
+    }
+
+    /// All types that were added.
+    pub(crate) fn finish(self) -> Vec<TypeDef> {
+        self.types.into_iter().flatten().collect()
     }
 }
 
@@ -198,7 +217,7 @@ impl Schema {
         let mut builder = SchemaBuilder::default();
         let root = builder.add::<Root>();
         let session = builder.add::<Session>();
-        let types: Vec<TypeDef> = builder.types.into_iter().flatten().collect();
+        let types = builder.finish();
         Self {
             number: types[root as usize].format,
             fingerprint: fingerprint_of::<Root, Session>(),
@@ -206,112 +225,6 @@ impl Schema {
             session,
             types,
         }
-    }
-
-    /// The first place where `self` and `other` differ, as `path: this | that`; `None` when a value
-    /// of one can be taken over as the other, byte for byte and meaning for meaning.
-    ///
-    /// O(types), each pair compared once.
-    pub fn first_difference(&self, other: &Schema) -> Option<Difference> {
-        let mut compared = HashSet::new();
-        let root = self.difference_at("state", self.root, other, other.root, &mut compared);
-        root.or_else(|| {
-            self.difference_at("session", self.session, other, other.session, &mut compared)
-        })
-    }
-
-    fn difference_at(
-        &self,
-        path: &str,
-        mine: TypeIndex,
-        other: &Schema,
-        theirs: TypeIndex,
-        compared: &mut HashSet<(TypeIndex, TypeIndex)>,
-    ) -> Option<Difference> {
-        if !compared.insert((mine, theirs)) {
-            return None;
-        }
-        let (a, b) = (&self.types[mine as usize], &other.types[theirs as usize]);
-        let differ =
-            |left: String, right: String| Some(Difference { path: path.to_owned(), left, right });
-        if a.kind != b.kind
-            || a.name != b.name
-            || a.count != b.count
-            || a.args.len() != b.args.len()
-            || (a.kind.is_number() && a.size != b.size)
-        {
-            return differ(self.type_name(mine), other.type_name(theirs));
-        }
-        if a.format != b.format {
-            let word =
-                if a.kind == Kind::Struct || a.kind == Kind::Enum { "schema" } else { "format" };
-            let say = |s: &Schema, i, n| format!("{} ({word} {n})", s.type_name(i));
-            return differ(say(self, mine, a.format), say(other, theirs, b.format));
-        }
-        if let Some(found) = self.fields_differ(path, &a.fields, other, &b.fields, compared) {
-            return Some(found);
-        }
-        for i in 0..a.variants.len().max(b.variants.len()) {
-            match (a.variants.get(i), b.variants.get(i)) {
-                (Some(x), Some(y)) if x.name == y.name && x.tag == y.tag => {
-                    let path = format!("{path}::{}", x.name);
-                    let found = self.fields_differ(&path, &x.fields, other, &y.fields, compared);
-                    if found.is_some() {
-                        return found;
-                    }
-                }
-                (x, y) => {
-                    let say = |v: Option<&Variant>| match v {
-                        Some(v) => format!("variant {} = {}", v.name, v.tag),
-                        None => "no such variant".to_owned(),
-                    };
-                    return differ(say(x), say(y));
-                }
-            }
-        }
-        if a.size != b.size || a.align != b.align {
-            let say = |d: &TypeDef| format!("{} bytes aligned to {}", d.size, d.align);
-            return differ(say(a), say(b));
-        }
-        a.args.iter().zip(&b.args).enumerate().find_map(|(i, (&x, &y))| {
-            let step = if a.args.len() == 2 && i == 0 { "<key>" } else { "[]" };
-            self.difference_at(&format!("{path}{step}"), x, other, y, compared)
-        })
-    }
-
-    fn fields_differ(
-        &self,
-        path: &str,
-        mine: &[Field],
-        other: &Schema,
-        theirs: &[Field],
-        compared: &mut HashSet<(TypeIndex, TypeIndex)>,
-    ) -> Option<Difference> {
-        let say = |schema: &Schema, field: &Field| {
-            format!("{} at offset {}", schema.type_name(field.ty), field.offset)
-        };
-        for field in mine {
-            let path = format!("{path}.{}", field.name);
-            let Some(twin) = theirs.iter().find(|t| t.name == field.name) else {
-                let left = say(self, field);
-                return Some(Difference { path, left, right: "no such field".to_owned() });
-            };
-            let found = self.difference_at(&path, field.ty, other, twin.ty, compared);
-            if found.is_some() {
-                return found;
-            }
-        }
-        for twin in theirs {
-            let path = format!("{path}.{}", twin.name);
-            let right = say(other, twin);
-            let Some(field) = mine.iter().find(|f| f.name == twin.name) else {
-                return Some(Difference { path, left: "no such field".to_owned(), right });
-            };
-            if field.offset != twin.offset {
-                return Some(Difference { path, left: say(self, field), right });
-            }
-        }
-        None
     }
 
     /// The type as an author would write it: `HashMap<Bytes, Entry>`.
@@ -341,199 +254,6 @@ impl Schema {
                 format!("{kind:?}<{}>", args.join(", "))
             }
         }
-    }
-
-    /// The encoded form, which crosses the boundary at the handshake. See [`Schema::decode`].
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Encoder(Vec::new());
-        out.u32(self.number);
-        out.u64(self.fingerprint);
-        out.u32(self.root);
-        out.u32(self.session);
-        out.u32(self.types.len() as u32);
-        for def in &self.types {
-            out.0.push(def.kind as u8);
-            out.text(&def.name);
-            for n in [def.size, def.align, def.format, def.count, def.args.len() as u32] {
-                out.u32(n);
-            }
-            for &arg in &def.args {
-                out.u32(arg);
-            }
-            out.fields(&def.fields);
-            out.u32(def.variants.len() as u32);
-            for variant in &def.variants {
-                out.text(&variant.name);
-                out.0.push(variant.tag);
-                out.fields(&variant.fields);
-            }
-        }
-        out.0
-    }
-
-    /// Reads what [`Schema::encode`] wrote: little-endian, lengths before content.
-    ///
-    /// # Errors
-    /// [`SchemaError`] with the byte offset when the bytes end early, hold an unknown kind, text that
-    /// is not UTF-8, or an index outside the type list.
-    pub fn decode(bytes: &[u8]) -> Result<Self, SchemaError> {
-        let mut input = Decoder { bytes, at: 0 };
-        let number = input.u32()?;
-        let fingerprint = input.u64()?;
-        let root = input.u32()?;
-        let session = input.u32()?;
-        let count = input.u32()?;
-        let mut types = Vec::new();
-        for _ in 0..count {
-            let kind = Kind::from_u8(input.u8()?).ok_or_else(|| input.error("unknown kind"))?;
-            let name = input.text()?;
-            let (size, align) = (input.u32()?, input.u32()?);
-            let (format, elements) = (input.u32()?, input.u32()?);
-            let args = input.list(|input| input.u32())?;
-            let fields = input.fields()?;
-            let variants = input.list(|input| {
-                Ok(Variant { name: input.text()?, tag: input.u8()?, fields: input.fields()? })
-            })?;
-            types.push(TypeDef {
-                kind,
-                name,
-                size,
-                align,
-                format,
-                count: elements,
-                args,
-                fields,
-                variants,
-            });
-        }
-        let schema = Self { number, fingerprint, root, session, types };
-        let inside = |i: TypeIndex| (i as usize) < schema.types.len();
-        let sound = inside(root)
-            && inside(session)
-            && schema.types.iter().all(|def| {
-                let variants = def.variants.iter().flat_map(|v| &v.fields);
-                def.args.iter().all(|&a| inside(a))
-                    && def.fields.iter().chain(variants).all(|f| inside(f.ty))
-                    && def.args.len() >= arguments(def.kind)
-            });
-        if sound { Ok(schema) } else { Err(input.error("an index outside the type list")) }
-    }
-}
-
-fn arguments(kind: Kind) -> usize {
-    match kind {
-        Kind::HashMap | Kind::BTreeMap => 2,
-        Kind::Array | Kind::Option | Kind::Box | Kind::Vec | Kind::VecDeque | Kind::HashSet => 1,
-        _ => 0,
-    }
-}
-
-/// Where two schemas part, with both sides in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// Path from the root: `state.names[]`.
-    pub path: String,
-    /// What the first schema has there.
-    pub left: String,
-    /// What the second schema has there.
-    pub right: String,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} | {}", self.path, self.left, self.right)
-    }
-}
-
-/// Bytes that are not a schema.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaError {
-    /// Byte offset at which reading stopped.
-    pub offset: usize,
-    /// What was wrong there.
-    pub what: &'static str,
-}
-
-impl fmt::Display for SchemaError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not a schema: {} at byte {}", self.what, self.offset)
-    }
-}
-
-impl std::error::Error for SchemaError {}
-
-struct Encoder(Vec<u8>);
-
-impl Encoder {
-    fn u32(&mut self, n: u32) {
-        self.0.extend_from_slice(&n.to_le_bytes());
-    }
-
-    fn u64(&mut self, n: u64) {
-        self.0.extend_from_slice(&n.to_le_bytes());
-    }
-
-    fn text(&mut self, text: &str) {
-        self.u32(text.len() as u32);
-        self.0.extend_from_slice(text.as_bytes());
-    }
-
-    fn fields(&mut self, fields: &[Field]) {
-        self.u32(fields.len() as u32);
-        for field in fields {
-            self.text(&field.name);
-            self.u32(field.offset);
-            self.u32(field.ty);
-        }
-    }
-}
-
-struct Decoder<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Decoder<'_> {
-    fn error(&self, what: &'static str) -> SchemaError {
-        SchemaError { offset: self.at, what }
-    }
-
-    fn take(&mut self, n: usize) -> Result<&[u8], SchemaError> {
-        let error = self.error("it ends early");
-        let part = self.at.checked_add(n).and_then(|end| self.bytes.get(self.at..end));
-        let part = part.ok_or(error)?;
-        self.at += n;
-        Ok(part)
-    }
-
-    fn u8(&mut self) -> Result<u8, SchemaError> {
-        Ok(self.take(1)?[0])
-    }
-
-    fn u32(&mut self) -> Result<u32, SchemaError> {
-        Ok(self.take(4)?.iter().rev().fold(0, |n, &b| n << 8 | u32::from(b)))
-    }
-
-    fn u64(&mut self) -> Result<u64, SchemaError> {
-        Ok(self.take(8)?.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b)))
-    }
-
-    fn text(&mut self) -> Result<String, SchemaError> {
-        let n = self.u32()? as usize;
-        let error = self.error("text that is not UTF-8");
-        String::from_utf8(self.take(n)?.to_vec()).map_err(|_| error)
-    }
-
-    fn list<T>(
-        &mut self,
-        mut item: impl FnMut(&mut Self) -> Result<T, SchemaError>,
-    ) -> Result<Vec<T>, SchemaError> {
-        let count = self.u32()?;
-        (0..count).map(|_| item(self)).collect()
-    }
-
-    fn fields(&mut self) -> Result<Vec<Field>, SchemaError> {
-        self.list(|input| Ok(Field { name: input.text()?, offset: input.u32()?, ty: input.u32()? }))
     }
 }
 

@@ -7,6 +7,7 @@
 use core::cmp::Ordering;
 
 use crate::collections::hash::KeyHasher;
+use crate::migrate::lineage::LineageBuilder;
 use crate::schema::{Kind, SchemaBuilder, TypeDef, mix};
 
 /// A type whose values may live in server state.
@@ -34,6 +35,12 @@ pub unsafe trait StateType: Sized + 'static {
 
     /// The definition of this type; the types it uses are added to `schema`.
     fn describe(schema: &mut SchemaBuilder) -> TypeDef;
+
+    /// What the author says of older versions of this type: names, defaults of its fields,
+    /// conversions. Nothing for types that are not the author's.
+    fn lineage(lineage: &mut LineageBuilder) {
+        let _ = lineage;
+    }
 }
 
 /// A type that may be a key of `HashMap`, `HashSet` and `BTreeMap`: `#[state(key)]` derives it.

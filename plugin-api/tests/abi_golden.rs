@@ -9,6 +9,7 @@ use hotshell_plugin_api::abi::{self, Buffer, Call, ClientInfo, Entry, HostTable,
 use hotshell_plugin_api::abi::{PluginTable, ServerInfo};
 use hotshell_plugin_api::collections::{self, hash::KeyHasher, unit::UnitHead};
 use hotshell_plugin_api::heap::HeapTable;
+use hotshell_plugin_api::migrate::table::MigrateTable;
 use hotshell_plugin_api::note::{self, Note, NoteBody};
 
 macro_rules! shape {
@@ -146,6 +147,7 @@ fn shapes() -> String {
         }
     );
     shape!(out, UnitHead { layout, epoch });
+    shape!(out, MigrateTable { size, reserved, lineage });
     let outcomes = [
         abi::OUTCOME_DONE,
         abi::OUTCOME_NEED_MORE,
@@ -176,7 +178,7 @@ fn the_boundary_is_as_its_golden_file_says() {
         now == golden,
         "the boundary differs from {path}.\n\
          An existing plugin or shell may misread it. If a field was appended to a size-headed struct \
-         (Call, HostTable, HeapTable, ClientInfo, ServerInfo), run this test with HOTSHELL_BLESS=1 and add a line \
+         (Call, HostTable, HeapTable, ClientInfo, ServerInfo, MigrateTable), run this test with HOTSHELL_BLESS=1 and add a line \
          to docs/ABI.md. Anything else: raise ABI_VERSION first, or undo the change.\n\
          now:\n{now}\ngolden:\n{golden}"
     );

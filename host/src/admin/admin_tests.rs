@@ -85,3 +85,19 @@ fn one_admin_too_many_is_refused_and_the_others_stay() {
         assert_eq!(&pong, b"+PONG\r\n");
     });
 }
+
+#[test]
+fn an_admin_who_asks_nothing_for_long_is_disconnected() {
+    with_main(|control, _| async move {
+        let (host_side, mut admin) = UnixStream::pair().expect("a pair");
+        let mut session = session::Session::new(1, control);
+        session.idle = std::time::Duration::ZERO;
+        let access = Access { uid: rustix::process::geteuid().as_raw(), gid: None };
+        admin.write_all(b"ping\n").await.expect("it is sent");
+        // What was asked before is answered; then the silence counts.
+        session.run(host_side, &access, 0).await;
+        let mut answer = String::new();
+        admin.read_to_string(&mut answer).await.expect("the host has closed");
+        assert_eq!(answer, "+PONG\r\n");
+    });
+}

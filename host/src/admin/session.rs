@@ -1,6 +1,7 @@
 //! One admin's connection: read, do, answer, in order.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -10,7 +11,7 @@ use super::resp::{self, Garbage, Writer};
 use crate::commands::Request;
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
-use crate::limits::MAX_ADMIN_CONNECTIONS;
+use crate::limits::{ADMIN_IDLE, MAX_ADMIN_CONNECTIONS};
 
 /// One admin's connection.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Session {
     writer: Writer,
     asker: String,
     out: Vec<u8>,
+    /// How long it may ask nothing.
+    pub(super) idle: Duration,
 }
 
 /// The client name under which errors come as blobs of three lines.
@@ -36,7 +39,7 @@ impl Session {
     /// A session that has not begun.
     pub fn new(id: u64, control: Rc<Control>) -> Self {
         let (writer, asker) = (Writer::default(), "admin".to_owned());
-        Self { id, control, writer, asker, out: Vec::new() }
+        Self { id, control, writer, asker, out: Vec::new(), idle: ADMIN_IDLE }
     }
 
     /// Serves until the admin leaves. `others` are the connections that are open already.
@@ -72,7 +75,11 @@ impl Session {
         stream: &mut UnixStream,
         input: &mut Vec<u8>,
     ) -> std::io::Result<Then> {
-        let read = stream.read_buf(input).await?;
+        let Ok(read) = tokio::time::timeout(self.idle, stream.read_buf(input)).await else {
+            tracing::info!(verb = "admin", asker = self.asker, "idle: disconnected");
+            return Ok(Then::Close);
+        };
+        let read = read?;
         let mut at = 0;
         let mut then = if read == 0 { Then::Close } else { Then::Stay };
         if read == 0 && !input.is_empty() && !input.ends_with(b"\n") && input[0] != b'*' {

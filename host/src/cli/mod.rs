@@ -17,7 +17,7 @@ use output::Output;
 pub use output::print;
 
 /// Runs the command line and answers the exit code: 0 done, 1 refused, 2 usage, 3 host unreachable,
-/// 4 busy, 5 outcome unknown, 6 rolled back.
+/// 4 busy, 5 outcome unknown, 6 rolled back, 7 one-way.
 pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
     let words: Vec<OsString> = words.collect();
     let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
@@ -57,14 +57,30 @@ fn verb_of_host(verb: &Verb, matches: &ArgMatches, output: Output) -> Result<Exi
     let admin = matches.get_one::<OsString>("admin");
     if verb.name == "check" && admin.is_none() && matches.get_one::<OsString>("server").is_none() {
         let file = matches.get_one::<OsString>("FILE").expect("clap has checked it");
-        return local::check(file, output);
+        let new = matches.get_one::<OsString>("NEW").map(OsString::as_os_str);
+        return local::check(file, new, &check_options(matches), output);
     }
-    let (words, limit) = args::words(verb, matches)?;
+    let (mut words, limit) = args::words(verb, matches)?;
     let path = discover::socket(admin.map(std::path::Path::new))?;
     let mut client = client::Client::connect(&path)?;
+    if verb.name == "check" && !output.json {
+        words.insert(1, b"--json".to_vec());
+    }
     let reply = client.ask(verb.name, &words, limit)?;
+    if verb.name == "check"
+        && let client::Reply::Bytes(json) = &reply
+        && let Ok(verdict) = serde_json::from_slice(json)
+    {
+        return local::tell(&verdict, &check_options(matches), output);
+    }
     output.reply(reply)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn check_options(matches: &ArgMatches) -> commands::Options {
+    let (one_way, replace_plugin) =
+        (matches.get_flag("one-way"), matches.get_flag("replace-plugin"));
+    commands::Options { one_way, replace_plugin, ..commands::Options::default() }
 }
 
 /// What clap refused: its own text for people, except where we know better.

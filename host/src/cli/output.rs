@@ -47,6 +47,14 @@ impl Output {
         }
         ExitCode::from(error.code.exit_code())
     }
+
+    /// Says why to people, where the JSON has said it already; answers the exit code.
+    pub fn complaint(self, error: &Error) -> ExitCode {
+        if !self.json {
+            complain(&three_lines(error));
+        }
+        ExitCode::from(error.code.exit_code())
+    }
 }
 
 /// The three parts of an error, a line each, aligned.

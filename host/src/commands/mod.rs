@@ -199,7 +199,7 @@ const WAIT: &Opt = &Opt {
 const ONE_WAY: &Opt = &Opt {
     name: "one-way",
     value: None,
-    help: "Allow a migration without a way back (adopt always has one)",
+    help: "Allow a migration without a way back: no rollback, no automatic undo",
     set: |options, _| {
         options.one_way = true;
         Ok(())
@@ -208,9 +208,18 @@ const ONE_WAY: &Opt = &Opt {
 const REPLACE: &Opt = &Opt {
     name: "replace-plugin",
     value: None,
-    help: "Allow a plugin of another name; its state must still fit",
+    help: "Allow a plugin of another name, and a plan that sets most of the state aside",
     set: |options, _| {
         options.replace_plugin = true;
+        Ok(())
+    },
+};
+const ALLOW_STOP: &Opt = &Opt {
+    name: "allow-stop",
+    value: None,
+    help: "Allow lists with many elements to be converted at once, while clients wait",
+    set: |options, _| {
+        options.allow_stop = true;
         Ok(())
     },
 };
@@ -227,7 +236,8 @@ const TIMEOUT: &Opt = &Opt {
 const FILE: Arg = Arg { name: "FILE", kind: ArgKind::File, required: true };
 const GENERATION: Arg = Arg { name: "GEN|NAME@VERSION", kind: ArgKind::Word, required: true };
 
-const SWAP_OPTIONS: &[&Opt] = &[SERVER, JSON, IF_ACTIVE, DRY_RUN, WAIT, TIMEOUT, REPLACE, ONE_WAY];
+const SWAP_OPTIONS: &[&Opt] =
+    &[SERVER, JSON, IF_ACTIVE, DRY_RUN, WAIT, TIMEOUT, REPLACE, ONE_WAY, ALLOW_STOP];
 
 /// All verbs, in the order in which `help` shows them.
 pub const TABLE: &[Verb] = &[
@@ -325,13 +335,16 @@ pub const TABLE: &[Verb] = &[
     },
     Verb {
         name: "check",
-        args: &[FILE],
-        options: &[SERVER, JSON, TIMEOUT],
-        summary: "Inspect and vet a plugin file",
-        help: "Does what a load does up to mapping, and tells how the active generation's state \
-               would be taken over. The CLI checks a file by itself, without a host, unless \
-               --admin or --server names one.",
-        examples: &["check /srv/plugins/libkv_v2.so"],
+        args: &[FILE, Arg { name: "NEW", kind: ArgKind::File, required: false }],
+        options: &[SERVER, JSON, TIMEOUT, REPLACE, ONE_WAY],
+        summary: "Inspect and vet a plugin file, or compare two versions",
+        help: "Does what a load does up to mapping. With two files it tells, field by field, how \
+               the second takes over the state of the first: adopt, by name, by function, or \
+               refused; what the way back does; and what it costs. With one file, asked of a \
+               host, it compares with the active generation. The CLI checks by itself, without a \
+               host, unless --admin or --server names one. Exit code 7 of the CLI: there would be \
+               no way back, and --one-way was not given.",
+        examples: &["check /srv/plugins/libkv_v2.so", "check libkv_v1.so libkv_v2.so"],
         changes: false,
         run: verbs::check,
     },

@@ -25,6 +25,8 @@ pub struct Options {
     pub one_way: bool,
     /// A plugin of another name is fine.
     pub replace_plugin: bool,
+    /// A stop of any length is fine.
+    pub allow_stop: bool,
     /// Answer after this long.
     pub timeout: Option<Duration>,
 }

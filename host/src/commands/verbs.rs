@@ -5,9 +5,10 @@ use std::rc::Rc;
 use serde_json::json;
 
 use super::{Answer, Answering, Options, Request, Text};
+use crate::check::Verdict;
 use crate::control::{Asked, Control, Server};
 use crate::error::{Code, Error};
-use crate::{check, render};
+use crate::render;
 
 /// Makes a verb of the table out of an async function.
 macro_rules! verb {
@@ -24,7 +25,7 @@ verb! {
     fn swap(control, request) {
         let file = request.path(0).ok_or_else(missing)?;
         let done = control.swap(&request.asked(), file).await?;
-        Ok(Answer::new(Text::Line(done.line()), &done))
+        Ok(Answer::new(done.text(), &done))
     }
 
     #[doc = "`reload [FILE]`"]
@@ -35,7 +36,7 @@ verb! {
             None => own(control.server(request.options.server.as_deref())?),
         };
         let done = control.swap(&request.asked(), file).await?;
-        Ok(Answer::new(Text::Line(done.line()), &done))
+        Ok(Answer::new(done.text(), &done))
     }
 
     #[doc = "`load FILE`"]
@@ -49,13 +50,13 @@ verb! {
     fn use_generation(control, request) {
         let target = request.text(0).ok_or_else(missing)?;
         let done = control.use_generation(&request.asked(), &target).await?;
-        Ok(Answer::new(Text::Line(done.line()), &done))
+        Ok(Answer::new(done.text(), &done))
     }
 
     #[doc = "`rollback`"]
     fn rollback(control, request) {
         let done = control.rollback(&request.asked()).await?;
-        Ok(Answer::new(Text::Line(done.line()), &done))
+        Ok(Answer::new(done.text(), &done))
     }
 
     #[doc = "`discard GEN|NAME@VERSION`"]
@@ -77,7 +78,7 @@ verb! {
         Ok(Answer::new(Text::Lines(render::status(&status)), &status))
     }
 
-    #[doc = "`check FILE`"]
+    #[doc = "`check FILE [NEW]`"]
     fn check(control, request) {
         let file = request.path(0).ok_or_else(missing)?;
         let Options { server, .. } = &request.options;
@@ -86,8 +87,17 @@ verb! {
             (name, _) => Some(control.server(name.as_deref())?),
         };
         let checked = control.check(file, active).await?;
-        let serving = active.map(|server| server.serving());
-        let verdict = check::Verdict::new(&checked, serving.as_ref())?;
+        let verdict = match (request.path(1), active) {
+            (Some(new), _) => {
+                let new = control.check(new, active).await?;
+                Verdict::against(&new, &checked.version(), &request.options)
+            }
+            (None, Some(server)) if server.serving().plugin == checked.artifact.plugin => {
+                Verdict::against(&checked, &server.serving(), &request.options)
+            }
+            (None, _) => Verdict::alone(&checked),
+        };
+        let verdict = verdict.accepted()?;
         Ok(Answer::new(Text::Lines(verdict.lines()), &verdict))
     }
 

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::report::Checked;
 use crate::error::{Code, Error, Result};
-use crate::loader::{Image, Loader, Target, Unmapping};
+use crate::loader::{Image, Loader, Retained, Target, Unmapping};
 use crate::registry::Fresh;
 
 /// How much lower than the engines' the priority of slow work is, as a nice value.
@@ -60,10 +60,7 @@ impl Loads {
         Self { load: Arc::new(load), check: Arc::new(check) }
     }
 
-    /// Loads with the loader.
-    ///
-    /// The control thread compares names and schemas by itself, so that another plugin is called
-    /// that, and not a schema that differs; hence no `against`.
+    /// Loads with the loader. The control thread compares names and schemas by itself.
     pub fn from_loader(loader: Loader) -> Self {
         let loader = Arc::new(loader);
         let checker = loader.clone();
@@ -99,17 +96,17 @@ impl Loads {
 
 impl Job {
     fn target(&self) -> Target<'_> {
-        Target { generation: self.generation, against: None, config: Some(&self.config) }
+        Target { generation: self.generation, config: Some(&self.config) }
     }
 }
 
 /// Unmaps an image that nothing can reach any more; answers why it stayed, if it did.
-pub async fn unmap(image: Option<Image>) -> Option<String> {
+pub async fn unmap(image: Option<Image>) -> Option<Retained> {
     let image = image?;
     match at_low_priority("unmapper", move || image.unmap()).await {
         Ok(Unmapping::Unmapped) => None,
-        Ok(Unmapping::Retained { reason }) => Some(reason),
-        Err(error) => Some(error.to_string()),
+        Ok(Unmapping::Retained(retained)) => Some(retained),
+        Err(error) => Some(Retained::because(error.to_string())),
     }
 }
 

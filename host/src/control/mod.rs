@@ -22,11 +22,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::check::Serving;
 use crate::commands::{Answer, Request};
 use crate::engine::EngineHandle;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
+use crate::migration::Version;
 use crate::probation::Rules;
 use crate::registry::Registry;
 pub use gate::{Gate, Work};
@@ -60,14 +60,14 @@ pub struct Server {
 
 impl Server {
     /// What serves now, for comparing an artifact with it.
-    pub fn serving(&self) -> Serving {
+    pub fn serving(&self) -> Version {
         let registry = self.registry.borrow();
         let active = registry.active();
         let callable = registry.callable(active.number).expect("the active generation is warm");
-        Serving {
+        Version {
             title: active.title(),
             plugin: active.artifact.plugin.clone(),
-            schema: callable.schema,
+            shape: callable.shape,
         }
     }
 }

@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hotshell_plugin_api::schema::Schema;
 use serde::Serialize;
 
 use super::gate::Work;
 use super::probation::{Judged, Watched};
 use super::{Control, Server};
+use crate::commands::Text;
 use crate::engine::{CALL_KINDS, Counters, Switched};
-use crate::generation::Artifact;
+use crate::generation::{Artifact, Shape};
+use crate::loader::{Retained, retained_images};
+use crate::migration::{Field, Migration, Version};
 use crate::registry::{Generation, Status as Standing};
-use crate::time;
-
-/// The plan by which state is taken over. By name and by function are to come.
-const ADOPT: &str = "adopt";
+use crate::{render, time};
 
 /// What `check` found out about a file.
 #[derive(Debug, Clone)]
@@ -24,15 +23,24 @@ pub struct Checked {
     /// What it says of itself.
     pub artifact: Artifact,
     /// The shape of its state.
-    pub schema: Schema,
+    pub shape: Shape,
     /// What no load would refuse, but an admin may want to know.
     pub warnings: Vec<String>,
 }
 
+impl Checked {
+    /// It, as one side of a comparison.
+    pub fn version(&self) -> Version {
+        let Artifact { plugin, version, .. } = &self.artifact;
+        let title = format!("{plugin} {version}");
+        Version { title, plugin: plugin.clone(), shape: self.shape.clone() }
+    }
+}
+
 impl From<crate::loader::Checked> for Checked {
     fn from(checked: crate::loader::Checked) -> Self {
-        let crate::loader::Checked { artifact, schema, warnings, .. } = checked;
-        Self { artifact, schema, warnings }
+        let crate::loader::Checked { artifact, shape, warnings, .. } = checked;
+        Self { artifact, shape, warnings }
     }
 }
 
@@ -48,6 +56,10 @@ pub struct Loaded {
     pub digest: String,
     pub path: PathBuf,
     pub total_us: f64,
+    /// How it would take over the state that serves.
+    pub migration: &'static str,
+    /// Whether `use` of it has no way back, and so wants --one-way.
+    pub one_way: bool,
 }
 
 /// The answer of `use`, `swap`, `reload` and `rollback`.
@@ -68,6 +80,13 @@ pub struct Swapped {
     pub dry_run: bool,
     /// Entries that the new schema cannot hold.
     pub set_aside: u64,
+    /// Whether there is no way back.
+    pub one_way: bool,
+    /// Fields and variants that are set aside as a whole, since the new schema has none such.
+    pub sets_aside: Vec<String>,
+    /// The plan, field by field: of a dry run only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
     /// Generations that were discarded to make room.
     pub discarded: Vec<u64>,
     /// The verdict of probation, if the request waited for it.
@@ -176,7 +195,12 @@ fn total(elapsed: Duration) -> f64 {
 }
 
 impl Loaded {
-    pub(super) fn new(server: &Server, generation: &Generation, elapsed: Duration) -> Self {
+    pub(super) fn new(
+        server: &Server,
+        generation: &Generation,
+        migration: &Migration,
+        elapsed: Duration,
+    ) -> Self {
         let artifact = &generation.artifact;
         Self {
             server: server.name.clone(),
@@ -187,6 +211,8 @@ impl Loaded {
             digest: artifact.digest.clone(),
             path: artifact.path.clone(),
             total_us: total(elapsed),
+            migration: migration.word(),
+            one_way: migration.one_way.is_some(),
         }
     }
 
@@ -194,12 +220,25 @@ impl Loaded {
     pub fn line(&self) -> String {
         let total = time::short_duration((self.total_us * 1e3) as u64);
         let (plugin, version, number) = (&self.plugin, &self.version, self.generation);
-        format!("{plugin} {version} (generation {number}) is available, total {total}")
+        let mut line = format!("{plugin} {version} (generation {number}) is available");
+        if self.migration != "adopt" {
+            line.push_str(&format!(", {}", self.migration));
+        }
+        if self.one_way {
+            line.push_str(", one-way");
+        }
+        format!("{line}, total {total}")
     }
 }
 
 impl Swapped {
-    fn new(server: &Server, artifact: &Artifact, switched: &Switched, elapsed: Duration) -> Self {
+    fn new(
+        server: &Server,
+        artifact: &Artifact,
+        migration: &Migration,
+        switched: &Switched,
+        elapsed: Duration,
+    ) -> Self {
         let registry = server.registry.borrow();
         let from = registry.get(switched.from).ok();
         Self {
@@ -209,11 +248,14 @@ impl Swapped {
             version: artifact.version.clone(),
             from_generation: switched.from,
             from_version: from.map(|g| g.artifact.version.clone()),
-            migration: ADOPT,
+            migration: migration.word(),
             pause_us: None,
             total_us: total(elapsed),
             dry_run: true,
             set_aside: 0,
+            one_way: migration.one_way.is_some(),
+            sets_aside: migration.sets_aside(),
+            fields: Vec::new(),
             discarded: Vec::new(),
             probation: None,
         }
@@ -223,24 +265,37 @@ impl Swapped {
         server: &Server,
         generation: Option<u64>,
         artifact: &Artifact,
+        migration: Migration,
         elapsed: Duration,
     ) -> Self {
         let from = server.registry.borrow().active().number;
         let switched = Switched { pause_ns: 0, from };
-        Self { generation, ..Self::new(server, artifact, &switched, elapsed) }
+        let plan = Self::new(server, artifact, &migration, &switched, elapsed);
+        Self { generation, fields: migration.fields, ..plan }
     }
 
     pub(super) fn done(
         server: &Server,
         number: u64,
         artifact: &Artifact,
+        migration: &Migration,
         switched: &Switched,
         elapsed: Duration,
     ) -> Self {
         let generation = Some(number);
         let pause_us = Some(micros(switched.pause_ns));
-        let plan = Self::new(server, artifact, switched, elapsed);
+        let plan = Self::new(server, artifact, migration, switched, elapsed);
         Self { generation, pause_us, dry_run: false, ..plan }
+    }
+
+    /// For people: one line, and of a dry run that changes something the plan as a table.
+    pub fn text(&self) -> Text {
+        if self.fields.iter().all(|field| field.how == "adopt") {
+            return Text::Line(self.line());
+        }
+        let mut lines = vec![self.line(), String::new()];
+        lines.extend(render::fields(&self.fields));
+        Text::Lines(lines)
     }
 
     /// `kv 1.0.0 -> 2.0.0 (generation 2), adopt, stop 3.2 us, total 41 ms`.
@@ -257,10 +312,14 @@ impl Swapped {
             let number = self
                 .generation
                 .map_or("a new generation".to_owned(), |n| format!("generation {n}"));
-            return format!(
+            let mut line = format!(
                 "would be {plugin} {from} -> {to} ({number}), {migration}, {} entries set aside",
                 self.set_aside
             );
+            if self.one_way {
+                line.push_str(", one-way");
+            }
+            return line;
         };
         let number = self.generation.unwrap_or_default();
         let stop = time::short_duration((pause_us * 1e3) as u64);
@@ -268,6 +327,9 @@ impl Swapped {
         let mut line = format!(
             "{plugin} {from} -> {to} (generation {number}), {migration}, stop {stop}, total {total}"
         );
+        if !self.sets_aside.is_empty() {
+            line.push_str(&format!(", set aside {}", self.sets_aside.join(" ")));
+        }
         for number in &self.discarded {
             line.push_str(&format!(", discarded generation {number}"));
         }
@@ -284,11 +346,11 @@ impl Discarded {
         server: &Server,
         generation: u64,
         title: String,
-        retained: Option<String>,
+        retained: Option<Retained>,
     ) -> Self {
         let mapped = retained.is_some();
-        let outcome =
-            retained.map_or("unmapped".to_owned(), |reason| format!("retained: {reason}"));
+        let outcome = retained
+            .map_or("unmapped".to_owned(), |retained| format!("retained: {}", retained.reason));
         Self { server: server.name.clone(), generation, mapped, outcome, title }
     }
 
@@ -373,7 +435,17 @@ fn kind(counters: &Counters) -> &'static str {
     CALL_KINDS.get(kind).unwrap_or(&"unknown")
 }
 
+/// Notices images that went since their generation was discarded. Costs a look into the maps, so
+/// only when there is one to look for.
+fn look_again(server: &Server) {
+    if server.registry.borrow().retained() > 0 {
+        retained_images();
+        server.registry.borrow_mut().look_again();
+    }
+}
+
 fn listed(server: &Server) -> Vec<Listed> {
+    look_again(server);
     let registry = server.registry.borrow();
     let (way_back, watched) = (registry.rollback_target(), server.watched());
     let row = |g: &Generation| {
@@ -398,7 +470,7 @@ fn listed(server: &Server) -> Vec<Listed> {
             sessions: if active { Counters::get(&server.handle.counters.clients) } else { 0 },
             weight: if active { 100 } else { 0 },
             mapped: g.is_mapped(),
-            retained: g.retained.clone(),
+            retained: g.retained.as_ref().map(|retained| retained.reason.clone()),
         }
     };
     registry.all().iter().map(row).collect()

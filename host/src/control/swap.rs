@@ -10,12 +10,12 @@ use super::gate::{LoadPass, SwitchPass, Work};
 use super::loads::{Job, unmap};
 use super::report::{Discarded, Loaded, Swapped};
 use super::{Control, Server};
-use crate::check::fits;
 use crate::commands::Options;
 use crate::engine::{Switch, Switched};
 use crate::error::{Code, Error, Result};
 use crate::generation::{Artifact, Callable};
 use crate::loader::retained_images;
+use crate::migration::{Migration, Version};
 use crate::registry::{Fresh, Registry};
 
 /// Who asks for what, for the gate and for the checks before a switch.
@@ -47,14 +47,14 @@ impl Control {
         expect_active(server, asked)?;
         let pass = self.gate.load(asked.work(server, file.display().to_string()))?;
         self.room_for_load(server)?;
-        let fresh = self.load_fresh(server, asked, &pass, file).await?;
+        let (fresh, migration) = self.load_fresh(server, asked, &pass, file).await?;
         if let Err(cancelled) = pass.go_on() {
             unmap(fresh.image).await;
             return Err(cancelled);
         }
         let mut registry = server.registry.borrow_mut();
         let number = registry.insert(fresh);
-        Ok(Loaded::new(server, registry.get(number)?, begun.elapsed()))
+        Ok(Loaded::new(server, registry.get(number)?, &migration, begun.elapsed()))
     }
 
     /// Loads an artifact and switches to it; or, dry, only says what would happen.
@@ -67,12 +67,12 @@ impl Control {
         expect_active(server, asked)?;
         let pass = self.gate.load(asked.work(server, file.display().to_string()))?;
         self.room_for_retained(server)?;
-        let fresh = self.load_fresh(server, asked, &pass, file).await?;
-        let switched = self.switch_to_fresh(server, asked, pass, &fresh).await;
+        let (fresh, migration) = self.load_fresh(server, asked, &pass, file).await?;
+        let switched = self.switch_to_fresh(server, asked, pass, (&fresh, &migration)).await;
         let (switched, pass) = match switched {
             Ok(switched) if !asked.options.dry_run => switched,
             Ok(_) => {
-                let plan = Swapped::plan(server, None, &fresh.artifact, begun.elapsed());
+                let plan = Swapped::plan(server, None, &fresh.artifact, migration, begun.elapsed());
                 unmap(fresh.image).await;
                 return Ok(plan);
             }
@@ -90,7 +90,8 @@ impl Control {
         }
         drop(pass);
         self.begin_probation(server, number);
-        let mut done = Swapped::done(server, number, &artifact, &switched, begun.elapsed());
+        let elapsed = begun.elapsed();
+        let mut done = Swapped::done(server, number, &artifact, &migration, &switched, elapsed);
         done.discarded = self.make_room(server).await;
         self.with_verdict(server, asked, done).await
     }
@@ -113,22 +114,28 @@ impl Control {
             let registry = server.registry.borrow();
             let callable = registry.callable(number)?;
             let artifact = registry.get(number)?.artifact.clone();
-            if registry.active().number == number {
-                let nothing = Switched { pause_ns: 0, from: number };
-                return Ok(Swapped::done(server, number, &artifact, &nothing, begun.elapsed()));
+            if registry.active().number != number {
+                same_plugin(&registry, &artifact, asked.options)?;
             }
-            same_plugin(&registry, &artifact, asked.options)?;
             (callable, artifact)
         };
+        let migration = migration(server, &callable)?;
+        if server.registry.borrow().active().number == number {
+            let (nothing, elapsed) = (Switched { pause_ns: 0, from: number }, begun.elapsed());
+            return Ok(Swapped::done(server, number, &artifact, &migration, &nothing, elapsed));
+        }
+        allowed(&migration, asked.options)?;
         let pass = self.gate.switch(asked.work(server, number.to_string()))?;
-        let switched = switch(server, asked, callable).await?;
+        let switched = switch(server, asked, callable, &migration).await?;
         if asked.options.dry_run {
-            return Ok(Swapped::plan(server, Some(number), &artifact, begun.elapsed()));
+            let elapsed = begun.elapsed();
+            return Ok(Swapped::plan(server, Some(number), &artifact, migration, elapsed));
         }
         server.registry.borrow_mut().activate(number);
         drop(pass);
         self.begin_probation(server, number);
-        let done = Swapped::done(server, number, &artifact, &switched, begun.elapsed());
+        let elapsed = begun.elapsed();
+        let done = Swapped::done(server, number, &artifact, &migration, &switched, elapsed);
         self.with_verdict(server, asked, done).await
     }
 
@@ -160,18 +167,20 @@ impl Control {
             let number = registry.rollback_target().ok_or_else(|| registry.no_rollback())?;
             (number, registry.callable(number)?, registry.get(number)?.artifact.clone())
         };
+        let migration = migration(server, &callable)?;
         let work = asked.work(server, String::new());
         let _pass = match asked.options.dry_run {
             true => self.gate.switch(work)?,
             false => self.gate.roll_back(work)?,
         };
-        let switched = switch(server, asked, callable).await?;
+        let switched = switch(server, asked, callable, &migration).await?;
+        let elapsed = begun.elapsed();
         if asked.options.dry_run {
-            return Ok(Swapped::plan(server, Some(number), &artifact, begun.elapsed()));
+            return Ok(Swapped::plan(server, Some(number), &artifact, migration, elapsed));
         }
         server.registry.borrow_mut().roll_back();
         server.end_probation();
-        Ok(Swapped::done(server, number, &artifact, &switched, begun.elapsed()))
+        Ok(Swapped::done(server, number, &artifact, &migration, &switched, elapsed))
     }
 
     /// Gives a generation up: retires it, unmaps its image, and tells what became of the image.
@@ -195,19 +204,22 @@ impl Control {
         asked: &Asked<'_>,
         pass: &LoadPass,
         file: PathBuf,
-    ) -> Result<Fresh> {
+    ) -> Result<(Fresh, Migration)> {
         let number = server.registry.borrow().next_number();
         let (config, cancel) = (server.config.clone(), pass.cancel.clone());
         let fresh = self.loads.load(Job { file, generation: number, config, cancel }).await;
         // A load that was cancelled says so, whatever it came to by itself.
         let fresh = pass.go_on().and(fresh)?;
         let fit = same_plugin(&server.registry.borrow(), &fresh.artifact, asked.options)
-            .and_then(|()| fits(&server.serving(), &fresh.artifact, &fresh.callable.schema));
-        if let Err(refused) = fit {
-            unmap(fresh.image).await;
-            return Err(refused);
+            .and_then(|()| migration(server, &fresh.callable))
+            .and_then(|way| way.keeps_most(asked.options.replace_plugin).map(|()| way));
+        match fit {
+            Ok(migration) => Ok((fresh, migration)),
+            Err(refused) => {
+                unmap(fresh.image).await;
+                Err(refused)
+            }
         }
-        Ok(fresh)
     }
 
     async fn switch_to_fresh(
@@ -215,10 +227,11 @@ impl Control {
         server: &Server,
         asked: &Asked<'_>,
         pass: LoadPass,
-        fresh: &Fresh,
+        (fresh, migration): (&Fresh, &Migration),
     ) -> Result<(Switched, SwitchPass)> {
+        allowed(migration, asked.options)?;
         let pass = pass.into_switch()?;
-        let switched = switch(server, asked, fresh.callable.clone()).await?;
+        let switched = switch(server, asked, fresh.callable.clone(), migration).await?;
         Ok((switched, pass))
     }
 
@@ -278,10 +291,32 @@ impl Control {
     }
 }
 
-async fn switch(server: &Server, asked: &Asked<'_>, to: Callable) -> Result<Switched> {
+async fn switch(
+    server: &Server,
+    asked: &Asked<'_>,
+    to: Callable,
+    migration: &Migration,
+) -> Result<Switched> {
     expect_active(server, asked)?;
     super::watchdog::not_stuck(server)?;
-    server.handle.switch(Switch { to, dry_run: asked.options.dry_run }).await
+    let (plan, options) = (migration.plan.clone(), asked.options);
+    let switch = Switch { to, plan, allow_stop: options.allow_stop, dry_run: options.dry_run };
+    server.handle.switch(switch).await
+}
+
+/// Whether the options allow the plan; a dry run shows also what they do not allow.
+fn allowed(migration: &Migration, options: &Options) -> Result<()> {
+    if options.dry_run { Ok(()) } else { migration.allowed(options) }
+}
+
+/// The way from what serves to another generation.
+///
+/// # Errors
+/// `SCHEMA` when there is none.
+fn migration(server: &Server, to: &Callable) -> Result<Migration> {
+    let title = format!("{} {}", to.plugin, to.version);
+    let to = Version { title, plugin: to.plugin.to_string(), shape: to.shape.clone() };
+    Migration::between(&server.serving(), &to)
 }
 
 async fn retire(server: &Server, number: u64) -> Result<Discarded> {

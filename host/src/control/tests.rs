@@ -68,8 +68,8 @@ pub(crate) fn host(names: &[&str]) -> (Rc<Control>, Vec<UnboundedReceiver<Comman
     let load = move |job: &Job| at_door.pass(job).and_then(|()| make_up(job));
     let check = |job: &Job| {
         let Fresh { artifact, callable, .. } = make_up(job)?;
-        let schema = (*callable.schema).clone();
-        Ok(Checked { artifact, schema, warnings: Vec::new() })
+        let shape = callable.shape;
+        Ok(Checked { artifact, shape, warnings: Vec::new() })
     };
     let (stop, _) = mpsc::unbounded_channel();
     (Control::new(servers, Loads::new(load, check), stop), heard, door)

@@ -449,12 +449,12 @@ impl Server {
         let switched = {
             let mut core = self.core.borrow_mut();
             let begun = monotonic_ns();
-            if core.active.schema.fingerprint != switch.to.schema.fingerprint {
-                return Err(schema_differs(&core.active, &switch.to));
-            }
             let from = core.state.generation;
             if switch.dry_run {
                 return Ok(Switched { pause_ns: 0, from });
+            }
+            if core.active.shape.schema.fingerprint != switch.to.shape.schema.fingerprint {
+                return Err(schema_differs(&core.active, &switch.to));
             }
             // ---- point of no return: nothing below can fail ----
             core.state.generation = switch.to.generation;
@@ -580,7 +580,7 @@ fn begun_bytes_or_none(call: &Call, unread: usize) -> Option<usize> {
 
 #[cold]
 fn schema_differs(from: &crate::generation::Callable, to: &crate::generation::Callable) -> Error {
-    let detail = match from.schema.first_difference(&to.schema) {
+    let detail = match from.shape.schema.first_difference(&to.shape.schema) {
         Some(found) => format!(
             "{}: {} has {}, {} has {}",
             found.path, from.version, found.left, to.version, found.right

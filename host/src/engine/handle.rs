@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hotshell_plugin_api::migrate::plan::Plan;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{Code, Error, Result};
@@ -26,6 +27,10 @@ pub enum Command {
 pub struct Switch {
     /// The generation to switch to.
     pub to: Callable,
+    /// How the active generation's state becomes its state.
+    pub plan: Arc<Plan>,
+    /// Convert lists of any length at once.
+    pub allow_stop: bool,
     /// Only look: answer with the plan, switch nothing.
     pub dry_run: bool,
 }

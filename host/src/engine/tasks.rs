@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub(super) fn run(
 ) {
     super::stack::arm();
     let thread = rustix::thread::gettid().as_raw_nonzero().get();
-    counters.thread.store(thread as u64, std::sync::atomic::Ordering::Relaxed);
+    counters.thread.store(thread as u64, Relaxed);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .event_interval(1024)
@@ -68,9 +69,9 @@ fn core(
 ) -> Core {
     let mut state = ServerState::new(&config.name, started_ms);
     let mut schema = Buffer::new();
-    schema.extend_from_slice(&first.schema.encode());
+    schema.extend_from_slice(&first.shape.schema.encode());
     state.layouts.push(schema);
-    let session = &first.schema.types[first.schema.session as usize];
+    let session = &first.shape.schema.types[first.shape.schema.session as usize];
     state.session_size = session.size as usize;
     state.session_align = session.align as usize;
     state.generation = first.generation;
@@ -160,6 +161,8 @@ fn welcome(
             core.state.counters.rejected += 1;
             let limit = core.limits.max_clients;
             tracing::warn!(%peer, limit, "accept: max_clients reached, turning a client away");
+            // No call follows whose flush would tell it.
+            core.counters.rejected.store(core.state.counters.rejected, Relaxed);
             return;
         }
         core.state.counters.connections += 1;

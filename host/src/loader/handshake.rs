@@ -2,7 +2,6 @@
 //!
 //! Everything is copied out: nothing that this answers points into the image.
 
-use core::mem::ManuallyDrop;
 use core::ptr::addr_of;
 
 use abi_stable::StableAbi;
@@ -11,15 +10,13 @@ use abi_stable::abi_stability::abi_checking::{
 };
 use abi_stable::library::AbiHeader;
 use abi_stable::type_layout::TypeLayout;
-use hotshell_plugin_api::abi::{
-    ABI_VERSION, Buffer, Entry, HostTable, MAGIC, OUTCOME_DONE, PluginTable,
-};
-use hotshell_plugin_api::schema::Schema;
+use hotshell_plugin_api::abi::{ABI_VERSION, Entry, HostTable, MAGIC, OUTCOME_DONE, PluginTable};
+use hotshell_plugin_api::migrate::lineage::Functions;
 
-use super::heap;
 use super::inspect::Reason;
+use super::{heap, shape};
 use crate::error::Code;
-use crate::generation::Artifact;
+use crate::generation::{Artifact, Shape};
 
 /// The host's table, in two versions.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +41,18 @@ impl Tables {
     }
 }
 
-/// Checks the entry, attaches the image to the host, asks for the schema.
+/// What the image said.
+#[derive(Debug)]
+pub(super) struct Shaken {
+    /// Its functions.
+    pub table: PluginTable,
+    /// Its state.
+    pub shape: Shape,
+    /// Defaults and conversions, by their numbers in the lineage.
+    pub functions: Functions,
+}
+
+/// Checks the entry, attaches the image to the host, asks for schema and lineage.
 ///
 /// # Safety
 /// `entry` is the address of the symbol that the artifact's note names, in an image that stays
@@ -53,7 +61,7 @@ pub(super) unsafe fn shake(
     entry: *const Entry,
     artifact: &Artifact,
     tables: &Tables,
-) -> Result<(PluginTable, Schema), Reason> {
+) -> Result<Shaken, Reason> {
     // SAFETY: the caller's promise; the head never moves, and inspection saw room for it.
     unsafe { check_head(entry, artifact)? };
     // SAFETY: the head says that the entry has this host's shape.
@@ -61,13 +69,14 @@ pub(super) unsafe fn shake(
     check_layout(&entry.sabi_header, entry.layout)?;
     let table = *entry.table;
     attach(&table, tables.loader)?;
-    let schema = ask_schema(&table)?;
+    let schema = shape::ask_schema(&table)?;
     if schema.fingerprint != artifact.schema_fingerprint {
         return Err(mismatch("schema", artifact.schema_fingerprint, schema.fingerprint));
     }
+    let (lineage, functions) = shape::ask_lineage(&table, &schema)?;
     // From here on the image's state memory comes from the engine's heap; the loader's holds none.
     attach(&table, tables.engine)?;
-    Ok((table, schema))
+    Ok(Shaken { table, shape: Shape::new(schema, lineage), functions })
 }
 
 /// Magic, version, size, build: read one by one, before the rest is believed to exist.
@@ -170,26 +179,6 @@ fn attach(table: &PluginTable, host: &'static HostTable) -> Result<(), Reason> {
     }
     let detail = format!("it would not attach to this host (outcome {})", outcome.code);
     Err(Reason::new(Code::Refused, detail, "ask the plugin's author"))
-}
-
-fn ask_schema(table: &PluginTable) -> Result<Schema, Reason> {
-    // Not dropped: this process's copy of the buffer's code may know another heap.
-    let mut out = ManuallyDrop::new(Buffer::new());
-    // SAFETY: `[loader]`, attached to the loader's heap; the buffer is ours.
-    let outcome = unsafe { (table.schema)(&raw mut *out) };
-    let schema = Schema::decode(out.as_slice());
-    if out.cap > 0 {
-        // SAFETY: the image grew the buffer on the loader's heap; nobody uses it any more.
-        unsafe { heap::free(out.ptr, out.cap, 1) };
-    }
-    if outcome.code != OUTCOME_DONE {
-        let hint = "its log has the panic's text; correct the state type it names";
-        return Err(Reason::new(Code::Panicked, "it panicked while it told its schema", hint));
-    }
-    schema.map_err(|error| {
-        let hint = "rebuild the plugin against the hotshell-plugin-api of this host";
-        Reason::new(Code::NotAPlugin, format!("its schema cannot be read: {error}"), hint)
-    })
 }
 
 #[cfg(test)]

@@ -26,10 +26,29 @@ pub enum Unmapping {
     Unmapped,
     /// It is still mapped, which is harmless. Its staged file stays for debuggers until the image
     /// goes.
-    Retained {
-        /// Why, as far as it can be known.
-        reason: String,
-    },
+    Retained(Retained),
+}
+
+/// An image that outlived its `dlclose`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retained {
+    /// Why, as far as it can be known.
+    pub reason: String,
+    /// Its entry address; 0 when only the reason is known.
+    entry: usize,
+}
+
+impl Retained {
+    /// An image of which only the reason is known.
+    pub fn because(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), entry: 0 }
+    }
+
+    /// Whether it is mapped still, as far as the last look into the maps tells: one that a thread
+    /// kept goes with the next `dlclose` after that thread ended. [`retained_images`] looks anew.
+    pub fn is_mapped(&self) -> bool {
+        self.entry == 0 || book().leftovers.iter().any(|leftover| leftover.entry == self.entry)
+    }
 }
 
 /// What is mapped now, and what should no longer be. One lock, held from `dlclose` to the look into
@@ -103,7 +122,8 @@ impl Image {
             return Unmapping::Unmapped;
         }
         book.leftovers.push(Leftover { place, entry, _staged: staged });
-        Unmapping::Retained { reason: format!("still mapped after dlclose: {}", why(pinned)) }
+        let reason = format!("still mapped after dlclose: {}", why(pinned));
+        Unmapping::Retained(Retained { reason, entry })
     }
 }
 
@@ -111,7 +131,7 @@ impl fmt::Display for Unmapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unmapped => f.write_str("unmapped"),
-            Self::Retained { reason } => write!(f, "retained: {reason}"),
+            Self::Retained(Retained { reason, .. }) => write!(f, "retained: {reason}"),
         }
     }
 }

@@ -15,6 +15,7 @@ mod inspect;
 mod map;
 pub(crate) mod maps;
 mod note;
+mod shape;
 mod stage;
 mod vet;
 
@@ -24,15 +25,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use hotshell_plugin_api::abi::{HostTable, PluginTable};
-use hotshell_plugin_api::schema::Schema;
+use hotshell_plugin_api::abi::HostTable;
 use serde::Serialize;
 
 use crate::error::{Code, Error, Result};
-use crate::generation::{Artifact, Callable};
+use crate::generation::{Artifact, Callable, Shape};
 use crate::limits::{VET_MEMORY, VET_TIMEOUT};
-use handshake::Tables;
-pub use image::{Image, Unmapping, retained_images};
+use handshake::{Shaken, Tables};
+pub use image::{Image, Retained, Unmapping, retained_images};
 use inspect::{Inspected, Reason};
 use stage::{Stage, Staged};
 use vet::{Vet, Vetted};
@@ -64,8 +64,6 @@ pub struct Loader {
 pub struct Target<'a> {
     /// Number of the generation that is to be; 0 when none is.
     pub generation: u64,
-    /// Schema of the state that is to be taken over; `None` for a server that starts.
-    pub against: Option<&'a Schema>,
     /// Texts under `[plugin]`: `init` and `self_test` see them in the vet child.
     pub config: Option<&'a BTreeMap<String, String>>,
 }
@@ -76,7 +74,7 @@ pub struct Checked {
     /// What the file says of itself.
     pub artifact: Artifact,
     /// The shape of its state.
-    pub schema: Schema,
+    pub shape: Shape,
     /// What a load would not refuse, but an admin may want to know.
     pub warnings: Vec<String>,
     /// Where the time went.
@@ -152,7 +150,7 @@ impl Loader {
         self.check_for(path, &Target::default())
     }
 
-    /// [`Loader::check`] for a server, whose schema and configuration count.
+    /// [`Loader::check`] for a server, whose configuration counts.
     ///
     /// # Errors
     /// Whatever a load would refuse.
@@ -161,21 +159,15 @@ impl Loader {
         let vouched = self.vouch(path, target, &AtomicBool::new(false), &mut timings)?;
         let warnings = warnings(&vouched);
         let Vouched { inspected, vetted, .. } = vouched;
-        Ok(Checked { artifact: inspected.artifact, schema: vetted.schema, warnings, timings })
+        Ok(Checked { artifact: inspected.artifact, shape: vetted.shape, warnings, timings })
     }
 
     /// [`Loader::load_for`] a server whose plugins have no configuration.
     ///
     /// # Errors
     /// See [`Loader::load_for`].
-    pub fn load(
-        &self,
-        path: &Path,
-        generation: u64,
-        against: Option<&Schema>,
-        cancel: &AtomicBool,
-    ) -> Result<Loaded> {
-        self.load_for(path, &Target { generation, against, ..Target::default() }, cancel)
+    pub fn load(&self, path: &Path, generation: u64, cancel: &AtomicBool) -> Result<Loaded> {
+        self.load_for(path, &Target { generation, ..Target::default() }, cancel)
     }
 
     /// Loads a file as a generation. `cancel` is looked at between the stages and while the vet
@@ -196,11 +188,11 @@ impl Loader {
         let refuse = |reason: Reason| reason.about(&artifact.path);
         let image = timed(&mut timings.map, || Image::map(staged, &inspected)).map_err(refuse)?;
         let shaken = timed(&mut timings.handshake, || self.shake(&image, &inspected, &vetted));
-        let (table, schema) = match shaken.and_then(|found| wanted(cancel).map(|()| found)) {
+        let shaken = match shaken.and_then(|found| wanted(cancel).map(|()| found)) {
             Ok(found) => found,
             Err(reason) => return Err(undo(image, reason).about(&artifact.path)),
         };
-        let callable = callable(target.generation, &artifact, table, schema);
+        let callable = callable(target.generation, &artifact, shaken);
         Ok(Loaded { artifact, callable, image, timings })
     }
 
@@ -224,7 +216,6 @@ impl Loader {
         let config = target.config.unwrap_or(const { &BTreeMap::new() });
         let run = || self.vet.run(staged.path(), &inspected, config, cancel);
         let vetted = timed(&mut timings.vet, run).map_err(refuse)?;
-        takes_over(artifact, target.against, &vetted.schema).map_err(refuse)?;
         wanted(cancel).map_err(refuse)?;
         Ok(Vouched { inspected, staged, vetted })
     }
@@ -234,16 +225,16 @@ impl Loader {
         image: &Image,
         inspected: &Inspected,
         vetted: &Vetted,
-    ) -> Result<(PluginTable, Schema), Reason> {
+    ) -> Result<Shaken, Reason> {
         // SAFETY: the entry is in the image, which stays mapped.
         let shaken = unsafe { handshake::shake(image.entry(), &inspected.artifact, &self.tables) };
-        let (table, schema) = shaken?;
-        if schema != vetted.schema {
+        let shaken = shaken?;
+        if shaken.shape != vetted.shape {
             let detail = "its schema here is another one than in the vet child";
             let hint = "its schema must not depend on the process it runs in";
             return Err(Reason::new(Code::NotAPlugin, detail, hint));
         }
-        Ok((table, schema))
+        Ok(shaken)
     }
 }
 
@@ -265,20 +256,6 @@ fn wanted(cancel: &AtomicBool) -> Result<(), Reason> {
     if cancel.load(Ordering::Relaxed) { Err(vet::cancelled()) } else { Ok(()) }
 }
 
-/// The plan *adopt* is the only one: the state stays as it is, so both must see it alike.
-fn takes_over(artifact: &Artifact, running: Option<&Schema>, new: &Schema) -> Result<(), Reason> {
-    let Some(difference) = running.and_then(|running| running.first_difference(new)) else {
-        return Ok(());
-    };
-    let detail = format!(
-        "the running state cannot be taken over by '{}' {}: at {} the running version has {}, the \
-         new one {}",
-        artifact.plugin, artifact.version, difference.path, difference.left, difference.right
-    );
-    let hint = "keep the state's types as they are in the running version";
-    Err(Reason::new(Code::Schema, detail, hint))
-}
-
 fn warnings(vouched: &Vouched) -> Vec<String> {
     let mut warnings = Vec::new();
     match (vouched.inspected.pinned, vouched.vetted.unmapped) {
@@ -293,13 +270,14 @@ fn warnings(vouched: &Vouched) -> Vec<String> {
     warnings
 }
 
-fn callable(generation: u64, artifact: &Artifact, table: PluginTable, schema: Schema) -> Callable {
+fn callable(generation: u64, artifact: &Artifact, shaken: Shaken) -> Callable {
     Callable {
         generation,
         plugin: Arc::from(artifact.plugin.as_str()),
         version: Arc::from(artifact.version.as_str()),
-        table,
-        schema: Arc::new(schema),
+        table: shaken.table,
+        shape: shaken.shape,
+        functions: Arc::new(shaken.functions),
     }
 }
 
@@ -317,6 +295,8 @@ fn refuse(path: &Path, code: Code, detail: impl Into<String>, hint: impl Into<St
 
 #[cfg(test)]
 mod tests {
+    use hotshell_plugin_api::schema::Schema;
+
     use super::*;
 
     /// What the vet child lets pass hardly ever fails here, so the schema is made to differ.
@@ -329,7 +309,8 @@ mod tests {
         let inspected = inspect::inspect(&fetched).expect("a good plugin");
         let staged = loader.stage.put(&fetched, &inspected.artifact, 1).expect("a copy");
         let image = Image::map(staged, &inspected).unwrap_or_else(|r| panic!("{}", r.detail));
-        let vetted = Vetted { schema: Schema::of::<bool, ()>(), unmapped: true };
+        let shape = Shape::without_lineage(Schema::of::<bool, ()>());
+        let vetted = Vetted { shape, unmapped: true };
         let Err(reason) = loader.shake(&image, &inspected, &vetted) else { panic!("it differs") };
         assert!(reason.detail.contains("another one than in the vet child"), "{}", reason.detail);
         let error = undo(image, reason).about(&fetched.path);

@@ -15,11 +15,12 @@ use std::process::ExitStatus;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use hotshell_plugin_api::schema::Schema;
+use hotshell_plugin_api::migrate::lineage::Lineage;
+use hotshell_plugin_api::schema::{Schema, SchemaError};
 
 use super::inspect::{Inspected, Reason};
 use crate::error::Code;
-use crate::generation::Artifact;
+use crate::generation::{Artifact, Shape};
 pub use child::vet_main;
 pub use host::host_table as vet_host_table;
 use protocol::{At, Done, Line, Order};
@@ -36,7 +37,7 @@ pub(super) struct Vet {
 /// What the child found out.
 #[derive(Debug)]
 pub(super) struct Vetted {
-    pub schema: Schema,
+    pub shape: Shape,
     /// Whether the image went when the child closed it.
     pub unmapped: bool,
 }
@@ -87,11 +88,19 @@ struct Verdict<'a> {
 
 impl Verdict<'_> {
     fn done(&self, done: Done) -> Result<Vetted, Reason> {
-        let bytes = protocol::from_hex(&done.schema).unwrap_or_default();
-        let schema = Schema::decode(&bytes).map_err(|error| {
-            Reason::new(Code::Vet, format!("the vet child's schema: {error}"), "load it again")
-        })?;
-        Ok(Vetted { schema, unmapped: done.unmapped })
+        let read = |what: &'static str, hex: &str| {
+            let bytes = protocol::from_hex(hex).unwrap_or_default();
+            let damaged = move |error: SchemaError| {
+                let detail = format!("the vet child's {what}: {error}");
+                Reason::new(Code::Vet, detail, "load it again")
+            };
+            (bytes, damaged)
+        };
+        let (bytes, damaged) = read("schema", &done.schema);
+        let schema = Schema::decode(&bytes).map_err(damaged)?;
+        let (bytes, damaged) = read("lineage", &done.lineage);
+        let lineage = Lineage::decode(&bytes, &schema).map_err(damaged)?;
+        Ok(Vetted { shape: Shape::new(schema, lineage), unmapped: done.unmapped })
     }
 
     fn hung(&self, words: &str) -> Reason {

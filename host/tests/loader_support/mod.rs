@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use hotshell::error::{Code, Error, Result};
 use hotshell::loader::{Loaded, Loader, LoaderConfig, vet_host_table};
 use hotshell_plugin_api::abi::{Buffer, Call, NO_WAKE, NOT_BEGUN, OUTCOME_DONE};
-use hotshell_plugin_api::schema::Schema;
 use tempfile::TempDir;
 
 /// A loader and a directory for its stage and for test files. The vet child is this build's binary.
@@ -56,11 +55,7 @@ impl Bench {
     }
 
     pub fn load(&self, path: &Path) -> Result<Loaded> {
-        self.loader.load(path, 1, None, &AtomicBool::new(false))
-    }
-
-    pub fn load_against(&self, path: &Path, schema: &Schema) -> Result<Loaded> {
-        self.loader.load(path, 1, Some(schema), &AtomicBool::new(false))
+        self.loader.load(path, 1, &AtomicBool::new(false))
     }
 
     /// Loads bytes that must be refused, and checks that nothing is left of the attempt and that

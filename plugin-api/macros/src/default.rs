@@ -26,7 +26,8 @@ pub fn default(item: &StateItem) -> TokenStream {
     }
 }
 
-fn value(part: &Part) -> TokenStream {
+/// The value that a field starts with.
+pub fn value(part: &Part) -> TokenStream {
     part.default.as_ref().map_or_else(|| value_of_type(&part.ty), |value| quote!(#value))
 }
 

@@ -3,6 +3,7 @@
 mod default;
 mod field;
 mod key;
+mod lineage;
 mod model;
 mod options;
 mod parse;

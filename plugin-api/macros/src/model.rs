@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
-use syn::{Expr, Ident, Member, Type};
+use syn::{Expr, Ident, LitStr, Member, Type};
 
 /// A struct or enum under `#[state]`.
 pub struct StateItem {
@@ -12,8 +12,24 @@ pub struct StateItem {
     pub schema: u32,
     /// Whether it may be a key.
     pub key: bool,
+    /// Its names in older versions.
+    pub was: Vec<LitStr>,
+    /// How it comes from older types.
+    pub conversions: Vec<Conversion>,
     /// The struct's fields or the enum's variants.
     pub body: Body,
+}
+
+/// `from = OLD, with = UP, back = DOWN`.
+pub struct Conversion {
+    /// The older type.
+    pub old: Type,
+    /// Where `from` stands.
+    pub span: Span,
+    /// From the older type to this one.
+    pub with: Option<Expr>,
+    /// The way back.
+    pub back: Option<Expr>,
 }
 
 /// What is inside.
@@ -38,6 +54,8 @@ pub enum Body {
 pub struct Variant {
     /// Its name.
     pub ident: Ident,
+    /// Its names in older versions.
+    pub was: Vec<LitStr>,
     /// Its fields.
     pub parts: Parts,
 }
@@ -57,6 +75,8 @@ pub struct Part {
     pub default: Option<Expr>,
     /// Whether its type counts by name only in the fingerprint.
     pub recursive: bool,
+    /// Its names in older versions.
+    pub was: Vec<LitStr>,
 }
 
 impl StateItem {

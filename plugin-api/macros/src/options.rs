@@ -1,9 +1,13 @@
 //! What may stand in `#[state(...)]`, in each of the places where it may stand.
 
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Expr, LitInt, Result};
+use syn::spanned::Spanned;
+use syn::{Attribute, Expr, LitInt, LitStr, Result, Type};
 
-/// `#[state(schema = N, key, no_default)]` on a struct or enum.
+use crate::model::Conversion;
+
+/// `#[state(schema = N, key, no_default, was = "..", from = OLD, with = UP, back = DOWN)]` on a struct
+/// or enum.
 #[derive(Default)]
 pub struct TypeOptions {
     /// The author's schema number.
@@ -12,22 +16,30 @@ pub struct TypeOptions {
     pub key: bool,
     /// Do not implement `Default`.
     pub no_default: bool,
+    /// Names in older versions.
+    pub was: Vec<LitStr>,
+    /// Conversions, each begun by a `from`.
+    pub conversions: Vec<Conversion>,
 }
 
-/// `#[state(default = EXPR, recursive)]` on a field.
+/// `#[state(default = EXPR, recursive, was = "..")]` on a field.
 #[derive(Default)]
 pub struct FieldOptions {
     /// The field's value in `Default`.
     pub default: Option<Expr>,
     /// The type counts by name only in the fingerprint.
     pub recursive: bool,
+    /// Names in older versions.
+    pub was: Vec<LitStr>,
 }
 
-/// `#[state(default)]` on a variant.
+/// `#[state(default, was = "..")]` on a variant.
 #[derive(Default)]
 pub struct VariantOptions {
     /// The variant that `Default` answers.
     pub default: bool,
+    /// Names in older versions.
+    pub was: Vec<LitStr>,
 }
 
 impl TypeOptions {
@@ -41,9 +53,30 @@ impl TypeOptions {
             flag(meta, &mut self.key)?;
         } else if meta.path.is_ident("no_default") {
             flag(meta, &mut self.no_default)?;
+        } else if meta.path.is_ident("was") {
+            was(meta, &mut self.was)?;
+        } else if meta.path.is_ident("from") {
+            let (old, span) = (meta.value()?.parse::<Type>()?, meta.path.span());
+            self.conversions.push(Conversion { old, span, with: None, back: None });
+        } else if meta.path.is_ident("with") || meta.path.is_ident("back") {
+            self.function(meta)?;
         } else {
-            return unknown(meta, "a type", "schema = N, key, no_default");
+            let known = "schema = N, key, no_default, was = \"NAME\", \
+                         from = TYPE with = FUNCTION back = FUNCTION";
+            return unknown(meta, "a type", known);
         }
+        Ok(())
+    }
+
+    /// `with = FUNCTION` or `back = FUNCTION`, which belong to the `from` before them.
+    fn function(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        let Some(conversion) = self.conversions.last_mut() else {
+            return Err(meta.error("say first from what: from = TYPE, with = FUNCTION"));
+        };
+        let with = meta.path.is_ident("with");
+        let place = if with { &mut conversion.with } else { &mut conversion.back };
+        once(meta, place.is_some())?;
+        *place = Some(meta.value()?.parse()?);
         Ok(())
     }
 }
@@ -58,8 +91,10 @@ impl FieldOptions {
                 options.default = Some(meta.value()?.parse()?);
             } else if meta.path.is_ident("recursive") {
                 flag(meta, &mut options.recursive)?;
+            } else if meta.path.is_ident("was") {
+                was(meta, &mut options.was)?;
             } else {
-                return unknown(meta, "a field", "default = EXPR, recursive");
+                return unknown(meta, "a field", "default = EXPR, recursive, was = \"NAME\"");
             }
             Ok(())
         })?;
@@ -75,7 +110,10 @@ impl VariantOptions {
             if meta.path.is_ident("default") {
                 return flag(meta, &mut options.default);
             }
-            unknown(meta, "a variant", "default")
+            if meta.path.is_ident("was") {
+                return was(meta, &mut options.was);
+            }
+            unknown(meta, "a variant", "default, was = \"NAME\"")
         })?;
         Ok(options)
     }
@@ -93,6 +131,16 @@ fn take(
     for attr in attrs.extract_if(.., |attr| is_state(attr)) {
         attr.parse_nested_meta(|meta| read(&meta))?;
     }
+    Ok(())
+}
+
+/// `was = "NAME"`: may be given once for each older name.
+fn was(meta: &ParseNestedMeta<'_>, names: &mut Vec<LitStr>) -> Result<()> {
+    let name: LitStr = meta.value()?.parse()?;
+    if names.iter().any(|given| given.value() == name.value()) {
+        return Err(meta.error("this name was already given"));
+    }
+    names.push(name);
     Ok(())
 }
 

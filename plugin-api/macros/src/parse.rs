@@ -34,7 +34,8 @@ fn read(options: TokenStream, item: &mut DeriveInput) -> Result<StateItem> {
     let options = type_options(options)?;
     refuse_generics(item)?;
     refuse_layout(item)?;
-    let (ident, schema, key) = (item.ident.clone(), options.schema.unwrap_or(0), options.key);
+    refuse_conversions_without_function(&options)?;
+    let ident = item.ident.clone();
     let body = match &mut item.data {
         Data::Struct(data) => {
             Body::Struct { parts: parts(&ident, &mut data.fields)?, default: !options.no_default }
@@ -51,10 +52,8 @@ fn read(options: TokenStream, item: &mut DeriveInput) -> Result<StateItem> {
             return Err(Error::new(data.union_token.span(), what));
         }
     };
-    if let Body::Struct { parts, default: false } = &body {
-        refuse_unused_defaults(parts)?;
-    }
-    Ok(StateItem { ident, schema, key, body })
+    let TypeOptions { schema, key, was, conversions, .. } = options;
+    Ok(StateItem { ident, schema: schema.unwrap_or(0), key, was, conversions, body })
 }
 
 fn type_options(tokens: TokenStream) -> Result<TypeOptions> {
@@ -112,27 +111,25 @@ fn enum_body(ident: &Ident, data: &mut syn::DataEnum) -> Result<Body> {
     let mut default = None;
     let mut variants = Vec::new();
     for (tag, variant) in data.variants.iter_mut().enumerate() {
-        if variant_is_default(variant)? && default.replace(tag).is_some() {
+        let options = variant_options(variant)?;
+        if options.default && default.replace(tag).is_some() {
             let what = "another variant is already marked #[state(default)]";
             return Err(Error::new(variant.ident.span(), what));
         }
-        let parts = parts(ident, &mut variant.fields)?;
-        if default != Some(tag) {
-            refuse_unused_defaults(&parts)?;
-        }
-        variants.push(Variant { ident: variant.ident.clone(), parts });
+        let (ident, parts) = (variant.ident.clone(), parts(ident, &mut variant.fields)?);
+        variants.push(Variant { ident, was: options.was, parts });
     }
     Ok(Body::Enum { variants, default })
 }
 
-fn variant_is_default(variant: &mut syn::Variant) -> Result<bool> {
+fn variant_options(variant: &mut syn::Variant) -> Result<VariantOptions> {
     if let Some((_, value)) = &variant.discriminant {
         let what = "a #[state] enum numbers its variants from 0 in their order; remove the \
                     explicit discriminant";
         return Err(Error::new_spanned(value, what));
     }
     refuse_cfg(&variant.attrs)?;
-    Ok(VariantOptions::take(&mut variant.attrs)?.default)
+    VariantOptions::take(&mut variant.attrs)
 }
 
 fn parts(own: &Ident, fields: &mut Fields) -> Result<Parts> {
@@ -146,7 +143,7 @@ fn parts(own: &Ident, fields: &mut Fields) -> Result<Parts> {
 
 fn part(own: &Ident, position: usize, field: &mut Field) -> Result<Part> {
     refuse_cfg(&field.attrs)?;
-    let FieldOptions { default, recursive } = FieldOptions::take(&mut field.attrs)?;
+    let FieldOptions { default, recursive, was } = FieldOptions::take(&mut field.attrs)?;
     let ty = syn::parse2(without_self(field.ty.to_token_stream(), own))?;
     let (member, name) = match &field.ident {
         Some(ident) => (Member::from(ident.clone()), ident.unraw().to_string()),
@@ -155,7 +152,7 @@ fn part(own: &Ident, position: usize, field: &mut Field) -> Result<Part> {
             (Member::from(index), position.to_string())
         }
     };
-    Ok(Part { member, name, ty, default, recursive })
+    Ok(Part { member, name, ty, default, recursive, was })
 }
 
 /// The emitted constants stand beside the type, where `Self` has no meaning.
@@ -190,11 +187,12 @@ fn refuse_cfg(attrs: &[Attribute]) -> Result<()> {
     }
 }
 
-fn refuse_unused_defaults(parts: &Parts) -> Result<()> {
-    match parts.0.iter().find_map(|part| part.default.as_ref()) {
-        Some(value) => {
-            let what = "this value is never used: no Default is implemented here";
-            Err(Error::new_spanned(value, what))
+fn refuse_conversions_without_function(options: &TypeOptions) -> Result<()> {
+    match options.conversions.iter().find(|conversion| conversion.with.is_none()) {
+        Some(conversion) => {
+            let what = "`from` needs the function that converts: with = FUNCTION, and back = \
+                        FUNCTION for the way back";
+            Err(Error::new(conversion.span, what))
         }
         None => Ok(()),
     }

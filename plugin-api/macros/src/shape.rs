@@ -5,12 +5,14 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use crate::field;
+use crate::lineage;
 use crate::model::{Body, Parts, StateItem, Variant};
 
 /// `unsafe impl StateType`, with the constants it uses.
 pub fn state_type(item: &StateItem) -> TokenStream {
     let (ident, offsets) = (&item.ident, offsets(item));
     let (fingerprint, describe, number) = (fingerprint(item), describe(item), item.schema);
+    let lineage = lineage::lineage(item);
     quote! {
         #offsets
         // SAFETY: every field is a state type, `repr` fixes the layout, and both functions tell all
@@ -23,6 +25,7 @@ pub fn state_type(item: &StateItem) -> TokenStream {
             ) -> ::hotshell_plugin_api::schema::TypeDef {
                 #describe
             }
+            #lineage
         }
     }
 }

@@ -86,7 +86,7 @@ impl KeyHasher {
         (word(bytes, n - 16), word(bytes, n - 8))
     }
 
-    /// The hash. The high bits choose the place, the low seven are the tag.
+    /// The hash. The high bits choose the place, the low eight are the tag.
     ///
     /// One fold alone leaves counting keys in an arithmetic progression in the high bits, which for
     /// unlucky seeds crowds some places; the multiplication lifts the well-mixed low half there.

@@ -4,7 +4,12 @@
 //! crosses the boundary through the extension table `"migrate"`, apart from the schema: nothing in
 //! it is part of the shape, and a plugin without it is still a plugin.
 
+mod build;
+mod wire;
+
 use crate::schema::{Schema, TypeDef, TypeIndex};
+
+pub use self::build::LineageBuilder;
 
 /// What an image knows about coming from older shapes, and about going back to them.
 ///
@@ -38,6 +43,8 @@ pub struct Rename {
 }
 
 /// What a rename speaks of, in [`Lineage::types`].
+///
+/// A struct counts as one variant, at position 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Place {
     /// A type.

@@ -7,8 +7,18 @@
 //! kept, invisible, back when its schema comes back. So is the *rest*, the fields that the new type
 //! no longer has.
 
-use crate::migrate::lineage::FunctionIndex;
-use crate::schema::TypeIndex;
+mod alike;
+mod draft;
+mod fields;
+mod number;
+mod refused;
+mod settle;
+
+use crate::migrate::lineage::{FunctionIndex, Lineage};
+use crate::schema::{Schema, TypeIndex};
+
+pub(crate) use self::draft::Draft;
+pub use self::refused::{Refused, Why};
 
 /// Index of a pair in [`Plan::pairs`].
 pub type PairIndex = u32;
@@ -158,6 +168,10 @@ pub struct Fields {
 /// A field that moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
+    /// Its name in the old value: `born`, or `place.floor` within a struct that is taken apart.
+    pub old_name: String,
+    /// Its name in the new value.
+    pub new_name: String,
     /// Offset in the old value.
     pub from: u32,
     /// Offset in the new value.
@@ -173,6 +187,8 @@ pub struct Move {
 /// A field that starts with its default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fill {
+    /// Its name in the new value.
+    pub name: String,
     /// Offset in the new value.
     pub to: u32,
     /// The field's type in the new schema.
@@ -184,6 +200,8 @@ pub struct Fill {
 /// A field that is left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removed {
+    /// Its name in the old value.
+    pub name: String,
     /// Offset in the old value.
     pub from: u32,
     /// The field's type in the old schema.
@@ -208,7 +226,28 @@ pub struct ArmTo {
     pub fields: Fields,
 }
 
+/// One of the two versions between which a plan is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'a> {
+    /// The shape of its state.
+    pub schema: &'a Schema,
+    /// What it knows of the versions before it.
+    pub lineage: &'a Lineage,
+}
+
 impl Plan {
+    /// The plan that turns state of `from` into state of `to`.
+    ///
+    /// It does not matter which of the two is the newer: what either knows of the other is used,
+    /// forwards or backwards. O(pairs of types), which is no more than the types of the one times
+    /// those of the other.
+    ///
+    /// # Errors
+    /// [`Refused`] names the first place that cannot be taken over.
+    pub fn between(from: Side<'_>, to: Side<'_>) -> Result<Self, Refused> {
+        draft::Draft::between(from, to).finish()
+    }
+
     /// A pair by its index.
     pub fn pair(&self, index: PairIndex) -> &Pair {
         &self.pairs[index as usize]

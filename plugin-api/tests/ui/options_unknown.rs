@@ -26,9 +26,9 @@ enum F {
     X,
 }
 
-#[state(no_default)]
+#[state]
 struct G {
-    #[state(default = 4)]
+    #[state(was = "y", was = "y")]
     x: u64,
 }
 

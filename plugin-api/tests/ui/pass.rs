@@ -50,6 +50,35 @@ enum Id {
 #[derive(Debug, Clone, Copy)]
 struct Half(#[state(default = 1 + 1)] i32, bool);
 
+/// With a past.
+#[state(schema = 3, was = "Half", from = Half, with = from_half, back = to_half, from = Unit, with = |_| Whole::New)]
+enum Whole {
+    #[state(was = "Recent", was = "Fresh")]
+    New,
+    Old {
+        #[state(was = "0", default = 7)]
+        value: i32,
+        other: NoDefault,
+    },
+}
+
+fn from_half(half: &Half) -> Whole {
+    Whole::Old { value: half.0, other: NoDefault { x: 1 } }
+}
+
+fn to_half(whole: &Whole) -> Half {
+    match whole {
+        Whole::New => Half::default(),
+        Whole::Old { value, other } => Half(*value, other.x == 0),
+    }
+}
+
+#[state(no_default)]
+struct NoDefault {
+    #[state(default = 4)]
+    x: u64,
+}
+
 #[state(key)]
 struct UnitKey;
 
@@ -92,6 +121,7 @@ fn state_type<T: StateType>() {}
 fn main() {
     state_type::<Unit>();
     state_type::<Tuple>();
+    state_type::<Whole>();
     key::<Id>();
     key::<Half>();
     key::<UnitKey>();

@@ -3,8 +3,9 @@
 use hotshell_plugin_api::collections::Bytes;
 use hotshell_plugin_api::ctx::ClientId;
 
+use crate::access::{Access, Mark};
 use crate::errors;
-use crate::keyspace;
+use crate::notify;
 use crate::number;
 use crate::reply::{Out, Reply};
 use crate::services::Services;
@@ -49,6 +50,10 @@ pub struct Cx<'a> {
     pub after: After,
     /// Whether EXEC runs this command: nothing blocks then.
     pub in_exec: bool,
+    /// What is noted of keys that are used.
+    pub mark: Mark,
+    /// The start of the call on the monotonic clock, nanoseconds.
+    pub began_ns: u64,
 }
 
 impl Cx<'_> {
@@ -87,21 +92,55 @@ impl Cx<'_> {
             value.into_iter().for_each(|value| self.bury(value));
             self.state.stats.expired += 1;
             self.touch_in(db, key);
+            self.notify_in(db, notify::EXPIRED, "expired", key);
         }
     }
 
     /// The value of a key that is not past its time.
     #[inline]
     pub fn get(&mut self, key: &[u8]) -> Option<&Value> {
-        self.refresh(key);
-        self.db().keys.get(key)
+        self.get_mut(key).map(|value| &*value)
     }
 
-    /// [`Cx::get`], to be changed; call [`Cx::touch`] after it.
+    /// [`Cx::get`], to be changed; call [`Cx::event`] after it.
     #[inline]
     pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut Value> {
+        self.before_use(key);
+        self.state.use_key(self.shell, self.session.db, key, self.mark)
+    }
+
+    /// [`Cx::get`] beside the output.
+    #[inline]
+    pub fn get_and_out(&mut self, key: &[u8]) -> Found<'_> {
+        self.before_use(key);
+        let value = self.state.use_key(self.shell, self.session.db, key, self.mark);
+        (value.map(|value| &*value), self.out.reborrow())
+    }
+
+    /// [`Cx::get`] that is no use of the key.
+    pub fn peek(&mut self, key: &[u8]) -> Option<&Value> {
         self.refresh(key);
-        self.db().keys.get_mut(key)
+        let value = self.state.dbs[self.session.db as usize].keys.get(key);
+        if self.mark.reads {
+            self.state.stats.hits += u64::from(value.is_some());
+            self.state.stats.misses += u64::from(value.is_none());
+        }
+        value
+    }
+
+    #[inline(always)]
+    fn before_use(&mut self, key: &[u8]) {
+        self.refresh(key);
+        if self.mark.reads && self.state.settings.notify & notify::KEY_MISS != 0 {
+            self.tell_miss(key);
+        }
+    }
+
+    #[cold]
+    fn tell_miss(&mut self, key: &[u8]) {
+        if !self.db().keys.contains_key(key) {
+            self.notify(notify::KEY_MISS, "keymiss", key);
+        }
     }
 
     /// The list at a key.
@@ -122,16 +161,9 @@ impl Cx<'_> {
     /// When it is of another type.
     #[inline]
     pub fn find(&mut self, key: &[u8], kind: Kind) -> Result<Found<'_>, &'static str> {
-        self.refresh(key);
-        let value = self.state.dbs[self.session.db as usize].keys.get(key);
-        if value.is_some() {
-            self.state.stats.hits += 1;
-        } else {
-            self.state.stats.misses += 1;
-        }
-        match value {
-            Some(value) if value.kind() != kind => Err(errors::WRONG_TYPE),
-            _ => Ok((value, self.out.reborrow())),
+        match self.get_and_out(key) {
+            (Some(value), _) if value.kind() != kind => Err(errors::WRONG_TYPE),
+            found => Ok(found),
         }
     }
 
@@ -148,7 +180,7 @@ impl Cx<'_> {
     }
 
     /// The collection at a key, to be changed; one that is not there yet is put there empty. Call
-    /// [`Cx::changed`] after it, or [`Cx::drop_empty`].
+    /// [`Cx::event`] after it, or [`Cx::drop_empty`].
     ///
     /// # Errors
     /// When it is of another type than `empty`.
@@ -160,32 +192,52 @@ impl Cx<'_> {
         let empty = empty();
         let kind = empty.kind();
         if self.find_mut(key, kind)?.is_none() {
-            self.db().keys.insert(Bytes::from(key), empty);
+            self.put_new(key, empty);
         }
         self.find_mut(key, kind)?.ok_or(errors::NO_SUCH_KEY)
     }
 
-    /// Removes a collection that lost its last element, and tells watchers.
-    pub fn changed(&mut self, key: &[u8]) {
-        self.drop_empty(key);
-        self.touch(key);
+    fn put_new(&mut self, key: &[u8], mut value: Value) {
+        value.head_mut().access = self.fresh_access();
+        self.db().keys.insert(Bytes::from(key), value);
+        self.notify(notify::NEW, "new", key);
     }
 
-    /// Removes a collection without elements: one that was put there for nothing.
-    pub fn drop_empty(&mut self, key: &[u8]) {
-        if self.db().keys.get(key).is_some_and(Value::is_empty) {
-            self.db().remove(key);
+    /// What the header of a new value gets.
+    #[inline]
+    pub fn fresh_access(&self) -> [u8; 3] {
+        if self.state.settings.policy.by_frequency() {
+            return Access::start(&self.state.settings, self.now).bytes();
+        }
+        self.mark.access
+    }
+
+    /// Tells of an event of a collection, and removes it if it lost its last element.
+    pub fn changed(&mut self, key: &[u8], class: u32, event: &str) {
+        self.event(key, class, event);
+        if self.drop_empty(key) {
+            self.notify(notify::GENERIC, "del", key);
         }
     }
 
-    /// Sets a key to what a command computed, or removes it when that is empty; answers how many
-    /// elements there are.
-    pub fn store(&mut self, key: &[u8], value: Value) -> usize {
+    /// Removes a collection without elements. False when it has some, or is not there.
+    pub fn drop_empty(&mut self, key: &[u8]) -> bool {
+        let empty = self.db().keys.get(key).is_some_and(Value::is_empty);
+        if empty {
+            self.db().remove(key);
+        }
+        empty
+    }
+
+    /// Sets a key to what a command computed, and tells of the event, or removes it when that is
+    /// empty; answers how many elements there are.
+    pub fn store(&mut self, key: &[u8], value: Value, class: u32, event: &str) -> usize {
         let len = value.len();
         if len == 0 {
             self.delete(key);
         } else {
             self.put(key, value);
+            self.notify(class, event, key);
         }
         len
     }
@@ -197,6 +249,25 @@ impl Cx<'_> {
             self.state.value_graves.push(value);
             self.shell.wake_at(self.now);
         }
+    }
+
+    /// Tells of a change of a key: those who WATCH it, and those who want such events.
+    #[inline(always)]
+    pub fn event(&mut self, key: &[u8], class: u32, event: &str) {
+        self.touch(key);
+        self.notify(class, event, key);
+    }
+
+    /// Tells those who want such events, but not those who WATCH the key.
+    #[inline(always)]
+    pub fn notify(&mut self, class: u32, event: &str, key: &[u8]) {
+        self.notify_in(self.session.db, class, event, key);
+    }
+
+    /// [`Cx::notify`] in another database.
+    #[inline(always)]
+    pub fn notify_in(&mut self, db: u32, class: u32, event: &str, key: &[u8]) {
+        notify::notify(self.state, self.shell, class, event, db, key);
     }
 
     /// Tells those who WATCH the key that it changed. Cheap when nobody watches.
@@ -225,12 +296,12 @@ impl Cx<'_> {
         }
     }
 
-    /// Removes a key and tells watchers. False when it was not there.
+    /// Removes a key and tells of it. False when it was not there.
     pub fn delete(&mut self, key: &[u8]) -> bool {
         self.refresh(key);
         let Some(value) = self.db().remove(key) else { return false };
         self.bury(value);
-        self.touch(key);
+        self.event(key, notify::GENERIC, "del");
         true
     }
 
@@ -240,10 +311,13 @@ impl Cx<'_> {
     }
 
     /// [`Cx::put`] in another database.
-    pub fn put_in(&mut self, db: u32, key: &[u8], value: Value) {
+    pub fn put_in(&mut self, db: u32, key: &[u8], mut value: Value) {
         let list = matches!(value, Value::List(..));
-        let old = self.state.db(db).put(key, value);
-        old.into_iter().for_each(|old| self.bury(old));
+        value.head_mut().access = self.fresh_access();
+        match self.state.db(db).put(key, value) {
+            Some(old) => self.bury(old),
+            None => self.notify_in(db, notify::NEW, "new", key),
+        }
         self.touch_in(db, key);
         if list {
             self.signal(db, key);
@@ -253,7 +327,8 @@ impl Cx<'_> {
     /// Sets when a key ends.
     pub fn set_expiry(&mut self, key: &[u8], at_ms: u64) {
         if self.db().set_expiry(key, at_ms) {
-            self.shell.wake_at(self.now + keyspace::CYCLE_MS);
+            let cycle = self.state.settings.cycle_ms();
+            self.shell.wake_at(self.now + cycle);
         }
     }
 
@@ -267,8 +342,9 @@ impl Cx<'_> {
     }
 
     /// Writes an error that needs formatting.
+    #[cold]
     pub fn error(&mut self, text: &str) -> Outcome {
-        self.state.stats.errors += 1;
+        self.state.note_error(text);
         self.out.error(text);
         Ok(())
     }

@@ -5,44 +5,105 @@ use hotshell_plugin_api::collections::Bytes;
 use crate::blocking;
 use crate::cx::{After, Cx, Outcome, is};
 use crate::errors;
+use crate::eviction::{self, Ended};
 use crate::flags::Flags;
+use crate::latency;
+use crate::monitor;
 use crate::reply::Reply;
 use crate::resp::{self, Args, Front};
-use crate::state::{SESSION_DIRTY, SESSION_FAILED, SESSION_MULTI};
+use crate::slowlog;
+use crate::state::{
+    MODE_AUTH, MODE_MEMORY, MODE_MONITOR, SESSION_AUTHENTICATED, SESSION_DIRTY, SESSION_FAILED,
+    SESSION_MULTI, SESSION_SILENT, SESSION_SKIP, SESSION_SKIP_NEXT,
+};
 use crate::table::{Level, Row, Run};
 
 /// Executes one request; `request` is its text, for MULTI.
 #[inline]
 pub fn request(cx: &mut Cx<'_>, args: &[&[u8]], request: &[u8]) {
-    match cx.table.find(args[0]) {
-        Some(row) if row.takes(args.len()) => {
-            if !row.subs.is_empty() && !container(cx, row, args) {
-                return;
-            }
-            let ordinary =
-                cx.session.flags & SESSION_MULTI == 0 && cx.session.subscriptions.is_none();
-            if ordinary {
-                run(cx, row, args);
-            } else {
-                run_in_mode(cx, row, args, request);
+    cx.state.commands.learn(cx.table);
+    let mark = cx.out.len();
+    match cx.table.find_slot(args[0]) {
+        Some((row, slot)) if row.takes(args.len()) => {
+            if row.subs.is_empty() || container(cx, row, args) {
+                let session = &*cx.session;
+                let ordinary = session.flags & SESSION_MULTI == 0
+                    && session.subscriptions.is_none()
+                    && cx.state.modes == 0;
+                if ordinary {
+                    run(cx, row, slot, args);
+                } else {
+                    run_in_mode(cx, row, slot, args, request);
+                }
             }
         }
-        other => reject(cx, other, args),
+        other => reject(cx, other.map(|(row, _)| row), args),
     }
     if !cx.state.ready.is_empty() {
         blocking::serve(cx.state, cx.shell);
+    }
+    if cx.session.flags & SESSION_SILENT != 0 {
+        silence(cx, mark);
+    }
+}
+
+/// Takes back the reply of a client that wants none (CLIENT REPLY).
+#[cold]
+fn silence(cx: &mut Cx<'_>, mark: usize) {
+    cx.out.truncate(mark);
+    let next = cx.session.has(SESSION_SKIP_NEXT);
+    cx.session.flags &= !(SESSION_SKIP | SESSION_SKIP_NEXT);
+    if next {
+        cx.session.flags |= SESSION_SKIP;
     }
 }
 
 /// Runs a command whose arity was checked.
 #[inline(always)]
-fn run(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]]) {
-    cx.state.stats.commands += 1;
-    let run = if row.subs.is_empty() { row.run } else { sub_run(cx, row, args) };
-    if let Err(text) = run(cx, args) {
-        cx.state.stats.errors += 1;
-        cx.out.error(text);
+fn run(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
+    let (began, errors) = (cx.state.ended_ns.max(cx.began_ns), cx.state.stats.errors);
+    let mut number = cx.state.commands.number(slot);
+    let mut run = row.run;
+    if !row.subs.is_empty() {
+        (run, number) = sub_run(cx, row, number, args);
     }
+    cx.session.command = u32::from(number);
+    cx.mark.reads = row.flags.has(Flags::READONLY);
+    cx.state.stats.commands += 1;
+    if let Err(text) = run(cx, args) {
+        let _ = cx.error(text);
+    }
+    let ended = cx.shell.monotonic_ns_now();
+    let took = ended.saturating_sub(began);
+    let counters = cx.state.commands.of(number);
+    counters.calls += 1;
+    counters.total_ns += took;
+    counters.failed += u64::from(cx.state.stats.errors != errors);
+    cx.state.ended_ns = ended;
+    if took >= cx.state.settings.slow_ns {
+        note_slow(cx, row, args, took);
+    }
+}
+
+/// Remembers a command that took long.
+#[cold]
+fn note_slow(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]], took_ns: u64) {
+    let event = if row.flags.has(Flags::FAST) { "fast-command" } else { "command" };
+    latency::note(cx.state, event, took_ns, cx.now);
+    let limit = u64::try_from(cx.state.settings.slowlog_us).ok();
+    if limit.is_none_or(|us| took_ns / 1000 < us) || row.name == "exec" {
+        return;
+    }
+    let peer = cx.shell.client_info(cx.client).map(|info| info.peer().to_string());
+    let entry = slowlog::Entry {
+        id: 0,
+        time_s: cx.now / 1000,
+        duration_us: took_ns / 1000,
+        args: slowlog::cut_args(&monitor::redacted(row, args)),
+        peer: Bytes::from(peer.unwrap_or_default().as_bytes()),
+        name: cx.session.name.clone(),
+    };
+    cx.state.slowlog.push(entry, cx.state.settings.slowlog_len);
 }
 
 /// Looks up the subcommand before anything is queued, as Redis 7. False when it was refused.
@@ -64,14 +125,16 @@ fn container(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]]) -> bool {
     false
 }
 
-/// What a container runs for these arguments.
+/// What a container runs for these arguments, and the number of the subcommand.
 #[cold]
-fn sub_run(cx: &Cx<'_>, row: &'static Row, args: &[&[u8]]) -> Run {
-    let Some(word) = args.get(1) else { return row.run };
-    match row.sub(word, cx.table.redis) {
-        Some(sub) if sub.takes(args.len()) => sub.run,
-        _ => old_error,
+fn sub_run(cx: &mut Cx<'_>, row: &'static Row, number: u16, args: &[&[u8]]) -> (Run, u16) {
+    let Some(word) = args.get(1) else { return (row.run, number) };
+    let Some(sub) = row.sub(word, cx.table.redis) else { return (old_error, number) };
+    let run = if sub.takes(args.len()) { sub.run } else { old_error };
+    if !cx.has(Level::of(7, 0, 0)) {
+        return (run, number);
     }
+    (run, cx.state.commands.number_of(&format!("{}|{}", row.name, sub.name)))
 }
 
 /// The errors of Redis 4 for subcommands, which it looks up when the command is run.
@@ -107,7 +170,17 @@ pub fn help(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 #[cold]
-fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]], request: &[u8]) {
+fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]], request: &[u8]) {
+    if cx.state.modes & MODE_AUTH != 0
+        && !cx.session.has(SESSION_AUTHENTICATED)
+        && !row.flags.has(Flags::NO_AUTH)
+    {
+        return refuse(cx, Some(row), "NOAUTH Authentication required.");
+    }
+    if cx.state.modes & MODE_MEMORY != 0 && !has_memory(cx, row) {
+        let text = "OOM command not allowed when used memory > 'maxmemory'.";
+        return refuse(cx, Some(row), text);
+    }
     let limited = cx.session.subscribed() > 0 && !cx.session.is_resp3();
     if limited && !row.flags.has(Flags::IN_SUBSCRIBED) {
         let text = if cx.has(Level::of(7, 0, 0)) {
@@ -130,7 +203,19 @@ fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]], request: &[u8
         cx.out.put(b"+QUEUED\r\n");
         return;
     }
-    run(cx, row, args);
+    if cx.state.modes & MODE_MONITOR != 0 {
+        monitor::show(cx, row, args);
+    }
+    run(cx, row, slot, args);
+}
+
+/// Makes room if memory is short. False when that failed and the command may need more.
+fn has_memory(cx: &mut Cx<'_>, row: &Row) -> bool {
+    if eviction::run(cx.state, cx.shell, cx.now) != Ended::Short {
+        return true;
+    }
+    let queued = cx.session.in_multi() && !row.flags.has(Flags::AT_ONCE);
+    !row.flags.has(Flags::DENYOOM) && !queued
 }
 
 /// The name with the subcommand's, as Redis 7 has it: `config|get`.
@@ -151,6 +236,10 @@ fn reject(cx: &mut Cx<'_>, row: Option<&'static Row>, args: &[&[u8]]) {
 
 /// Answers with an error in place of a command, which spoils a transaction; EXEC itself ends it.
 fn refuse(cx: &mut Cx<'_>, row: Option<&'static Row>, text: &str) {
+    if let Some(row) = row {
+        let number = cx.state.commands.number_of(row.name);
+        cx.state.commands.of(number).rejected += 1;
+    }
     if row.is_some_and(|row| row.name == "exec") && cx.has(Level::of(6, 2, 0)) {
         discard(cx);
         let text = text.strip_prefix("ERR ").unwrap_or(text);
@@ -211,9 +300,14 @@ fn exec_one(cx: &mut Cx<'_>, request: &[u8]) {
         }
     };
     // A version that was switched to in the middle may know the command no more.
-    match cx.table.find(args[0]) {
-        Some(row) if row.takes(args.len()) => run(cx, row, args),
-        other => reject(cx, other, args),
+    match cx.table.find_slot(args[0]) {
+        Some((row, slot)) if row.takes(args.len()) => {
+            if cx.state.modes & MODE_MONITOR != 0 {
+                monitor::show(cx, row, args);
+            }
+            run(cx, row, slot, args);
+        }
+        other => reject(cx, other.map(|(row, _)| row), args),
     }
     if cx.after == After::Block {
         cx.after = After::Next;

@@ -3,12 +3,12 @@
 use hotshell_plugin_api::collections::{Bytes, HashMap, Vec};
 use hotshell_plugin_api::state::StateType;
 
+use crate::latency;
+use crate::notify;
 use crate::services::Services;
 use crate::state::{DATABASES, Db, SESSION_DIRTY, State};
 use crate::value::{HEAD_EXPIRES, Kind, Value};
 
-/// Time between two expiry cycles, milliseconds.
-pub const CYCLE_MS: u64 = 100;
 /// Time until the next cycle when the last one ran out of time, milliseconds.
 const BUSY_CYCLE_MS: u64 = 10;
 /// Most time a tick may take for each of its two jobs, nanoseconds.
@@ -17,6 +17,17 @@ const BUDGET_NS: u64 = 200_000;
 const SAMPLE: usize = 20;
 /// Entries of a flushed keyspace that are freed in a row.
 const BURY: usize = 256;
+
+/// What a string took the place of.
+#[derive(Debug)]
+pub enum Put {
+    /// Nothing.
+    New,
+    /// Another string.
+    String,
+    /// A collection, which is to be freed.
+    Collection(Value),
+}
 
 impl Db {
     /// Sets a key, without a time to live; answers what was there. O(1).
@@ -34,25 +45,31 @@ impl Db {
         }
     }
 
-    /// Sets a string, in place where there is one; answers the collection that was there. O(length).
+    /// Sets a string, in place where there is one; answers what was there. O(length).
     #[inline]
-    pub fn put_string(&mut self, key: &[u8], bytes: &[u8]) -> Option<Value> {
+    pub fn put_string(&mut self, key: &[u8], bytes: &[u8], access: [u8; 3]) -> Put {
         match self.keys.get_mut(key) {
             Some(old) if old.kind() != Kind::String => {
-                return self.put(key, Value::string(bytes));
+                let mut value = Value::string(bytes);
+                value.head_mut().access = access;
+                self.put(key, value).map_or(Put::New, Put::Collection)
             }
             Some(old) => {
                 let expires = old.expires();
                 old.set_string(bytes);
+                old.head_mut().access = access;
                 if expires {
                     self.expires.remove(key);
                 }
+                Put::String
             }
             None => {
-                self.keys.insert(Bytes::from(key), Value::string(bytes));
+                let mut value = Value::string(bytes);
+                value.head_mut().access = access;
+                self.keys.insert(Bytes::from(key), value);
+                Put::New
             }
         }
-        None
     }
 
     /// Removes a key with its time to live. O(1), apart from freeing the value.
@@ -146,12 +163,18 @@ impl State {
     /// and stays with one as long as many of them are due (as Redis 4, `activeExpireCycle`). Answers in
     /// how many milliseconds the next cycle is wanted.
     pub fn expire_cycle(&mut self, shell: &mut dyn Services, now: u64) -> Option<u64> {
-        let until = shell.monotonic_ns_now() + BUDGET_NS;
+        if self.lazy_expiry {
+            return None;
+        }
+        let start = shell.monotonic_ns_now();
         for _ in 0..DATABASES {
             let db = self.expiry_db % DATABASES as u32;
             loop {
                 let due = self.expire_sample(shell, db, now);
-                if shell.monotonic_ns_now() >= until {
+                let took = shell.monotonic_ns_now() - start;
+                if took >= BUDGET_NS {
+                    self.stats.expired_time_caps += 1;
+                    latency::note(self, "expire-cycle", took, now);
                     return Some(BUSY_CYCLE_MS);
                 }
                 if due <= SAMPLE / 4 {
@@ -160,7 +183,7 @@ impl State {
             }
             self.expiry_db = db + 1;
         }
-        self.dbs.iter().any(|db| !db.expires.is_empty()).then_some(CYCLE_MS)
+        self.dbs.iter().any(|db| !db.expires.is_empty()).then_some(self.settings.cycle_ms())
     }
 
     /// Looks at a few random keys with a time to live; answers how many were due.
@@ -176,6 +199,7 @@ impl State {
             let value = space.remove(&key);
             self.value_graves.extend(value.into_iter().filter(Value::is_big));
             space.tell_watchers(shell, &key);
+            notify::notify(self, shell, notify::EXPIRED, "expired", db, &key);
             self.stats.expired += 1;
             due += 1;
         }

@@ -8,29 +8,39 @@
 //! for what it pushed are served ([`blocking`]). A command is a function over [`cx::Cx`]; the
 //! commands are in [`commands`], one small family per file.
 
+pub mod access;
 pub mod blocking;
+pub mod command_stats;
 pub mod commands;
 pub mod cx;
 pub mod deadlines;
 pub mod dispatch;
 pub mod element;
 pub mod errors;
+pub mod eviction;
 pub mod extended;
 pub mod flags;
 pub mod glob;
 pub mod hash;
+pub mod idle;
 pub mod inline;
 pub mod intset;
 pub mod keyspace;
+pub mod latency;
 pub mod members;
+pub mod monitor;
+pub mod notify;
 pub mod number;
 pub mod pack;
+pub mod pause;
 pub mod plugin;
 pub mod pubsub;
 pub mod reply;
 pub mod resp;
 pub mod services;
 pub mod set;
+pub mod settings;
+pub mod slowlog;
 pub mod state;
 pub mod table;
 pub mod value;

@@ -5,14 +5,15 @@ use core::marker::PhantomData;
 
 use hotshell_plugin_api::prelude::*;
 
+use crate::access::{Access, Mark};
 use crate::cx::{After, Cx};
 use crate::dispatch;
 use crate::inline::{self, Line};
 use crate::reply::{Out, Reply};
 use crate::resp::{self, Args, Front};
-use crate::state::{DATABASES, Session, State};
+use crate::state::{DATABASES, MODE_PAUSE, SESSION_MONITOR, SESSION_PAUSED, Session, State};
 use crate::table::Table;
-use crate::{blocking, pubsub};
+use crate::{blocking, eviction, idle, monitor, pause, pubsub};
 
 /// What makes one version of the plugin.
 pub trait Edition: 'static {
@@ -33,8 +34,10 @@ impl<E: Edition> Plugin for Kv<E> {
     type State = State;
     type Session = Session;
 
-    fn init(_: &mut InitCtx<'_>) -> Result<State, Refusal> {
-        Ok(State::empty())
+    fn init(ctx: &mut InitCtx<'_>) -> Result<State, Refusal> {
+        let mut state = State::empty();
+        state.stats.since_ms = ctx.unix_ms();
+        Ok(state)
     }
 
     #[inline]
@@ -42,6 +45,9 @@ impl<E: Edition> Plugin for Kv<E> {
         let mut args = Args::new();
         match resp::parse(unread, &mut args) {
             Front::Request(n) => {
+                if ctx.state.modes & MODE_PAUSE != 0 && held(ctx, args.as_slice()) {
+                    return Flow::Blocked;
+                }
                 ctx.begin(n);
                 run(ctx, args.as_slice(), &unread[..n])
             }
@@ -58,17 +64,35 @@ impl<E: Edition> Plugin for Kv<E> {
         }
     }
 
+    fn connect(ctx: &mut Ctx<'_, Self>) {
+        let most = ctx.state.settings.max_clients;
+        if most > 0 && ctx.shell.server_info().clients > most {
+            view(ctx).out.error("ERR max number of clients reached");
+            let client = ctx.client();
+            ctx.shell.close(client);
+        }
+    }
+
     fn disconnect(ctx: &mut Ctx<'_, Self>) {
         let mut cx = view(ctx);
         dispatch::unwatch(&mut cx);
         blocking::forget(cx.state, cx.client, cx.session);
         pubsub::forget(cx.state, cx.client, cx.session);
-        cx.state.speak(cx.session, false);
+        cx.state.speak(cx.client, cx.session, false);
+        if cx.session.has(SESSION_MONITOR) {
+            monitor::end(cx.state, cx.client);
+        }
+        if cx.session.has(SESSION_PAUSED) {
+            pause::forget(cx.state, cx.client);
+        }
     }
 
     fn tick(ctx: &mut ServerCtx<'_, Self>) {
         let now = ctx.shell.unix_ms();
         blocking::time_out(ctx.state, &mut ctx.shell, now);
+        pause::tick(ctx.state, &mut ctx.shell, now);
+        idle::tick(ctx.state, &mut ctx.shell, now);
+        eviction::run(ctx.state, &mut ctx.shell, now);
         if let Some(ms) = ctx.state.expire_cycle(&mut ctx.shell, now) {
             ctx.shell.wake_at(now + ms);
         }
@@ -90,16 +114,28 @@ impl<E: Edition> Plugin for Kv<E> {
 fn data_inline<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, unread: &[u8]) -> Flow {
     match inline::parse(unread) {
         Line::Words(words, n) => {
-            ctx.begin(n);
             if words.is_empty() {
+                ctx.begin(n);
                 return Flow::Done(n);
             }
             let args: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            if ctx.state.modes & MODE_PAUSE != 0 && held(ctx, &args) {
+                return Flow::Blocked;
+            }
+            ctx.begin(n);
             run(ctx, &args, &unread[..n])
         }
         Line::More => Flow::NeedMore,
         Line::Broken(text) => broken(ctx, text),
     }
+}
+
+/// Whether CLIENT PAUSE holds this request back. It stays unread then.
+#[cold]
+fn held<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, args: &[&[u8]]) -> bool {
+    ctx.begin(0);
+    let (client, now) = (ctx.client(), ctx.shell.unix_ms());
+    pause::holds(ctx.state, &mut ctx.shell, ctx.session, client, (E::table(), args), now)
 }
 
 /// The error of a client that does not speak RESP, which ends the connection.
@@ -124,16 +160,19 @@ fn run<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, args: &[&[u8]], request: &[u8]) -> 
 fn view<'a, E: Edition>(ctx: &'a mut Ctx<'_, Kv<E>>) -> Cx<'a> {
     let client = ctx.client();
     let resp3 = ctx.session.is_resp3();
+    let now = ctx.shell.unix_ms();
     Cx {
         state: ctx.state,
         session: ctx.session,
         out: Out::new(ctx.out.reborrow(), resp3),
-        now: ctx.shell.unix_ms(),
+        now,
+        began_ns: ctx.shell.monotonic_ns(),
         shell: &mut ctx.shell,
         table: E::table(),
         client,
         after: After::Next,
         in_exec: false,
+        mark: Mark { reads: false, access: Access::now(now).bytes(), now },
     }
 }
 

@@ -111,17 +111,16 @@ pub fn forget(state: &mut State, client: ClientId, session: &mut Session) {
 
 /// Sends a message to all who hear the channel; answers how many there are. The message is encoded
 /// once per name it is heard under.
-pub fn publish(cx: &mut Cx<'_>, channel: &[u8], message: &[u8]) -> usize {
+pub fn publish(state: &State, shell: &mut dyn Services, channel: &[u8], message: &[u8]) -> usize {
     let mut count = 0;
-    let all_resp2 = cx.state.resp3_clients == 0;
-    if let Some(ids) = cx.state.channels.get(channel) {
+    if let Some(ids) = state.channels.get(channel) {
         let push = encode(&[b"message", channel, message]);
-        count += send(cx.shell, cx.client, cx.session, all_resp2, ids, push);
+        count += send(state, shell, ids, push);
     }
-    for (pattern, ids) in cx.state.patterns.iter() {
+    for (pattern, ids) in state.patterns.iter() {
         if glob::matches(pattern, channel, false) {
             let push = encode(&[b"pmessage", pattern, channel, message]);
-            count += send(cx.shell, cx.client, cx.session, all_resp2, ids, push);
+            count += send(state, shell, ids, push);
         }
     }
     count
@@ -129,24 +128,12 @@ pub fn publish(cx: &mut Cx<'_>, channel: &[u8], message: &[u8]) -> usize {
 
 /// Sends a message of RESP2 to those who speak it, and to the others the one of RESP3, which differs in
 /// the first byte.
-fn send(
-    shell: &mut dyn Services,
-    client: ClientId,
-    session: &Session,
-    all_resp2: bool,
-    ids: &[ClientId],
-    mut message: Vec<u8>,
-) -> usize {
-    if all_resp2 {
+fn send(state: &State, shell: &mut dyn Services, ids: &[ClientId], mut message: Vec<u8>) -> usize {
+    if state.resp3_clients.is_empty() {
         return shell.send_many(ids, &message);
     }
-    let (new, old): (Vec<ClientId>, Vec<ClientId>) = ids.iter().partition(|&&id| {
-        if id == client {
-            session.is_resp3()
-        } else {
-            shell.session_of(id).is_some_and(|session| session.is_resp3())
-        }
-    });
+    let new = |id: &ClientId| state.resp3_clients.contains(id);
+    let (new, old): (Vec<ClientId>, Vec<ClientId>) = ids.iter().partition(|id| new(id));
     let count = shell.send_many(&old, &message);
     message[0] = b'>';
     count + shell.send_many(&new, &message)

@@ -4,7 +4,13 @@ use hotshell_plugin_api::collections::{Box, Bytes, HashMap, HashSet, Option, Vec
 use hotshell_plugin_api::ctx::ClientId;
 use hotshell_plugin_api::state;
 
+use crate::command_stats::CommandStats;
 use crate::deadlines::Deadlines;
+use crate::eviction::Candidate;
+use crate::latency::Spikes;
+use crate::pause::Pause;
+use crate::settings::Settings;
+use crate::slowlog::SlowLog;
 use crate::value::Value;
 
 /// Databases, as in Redis' default configuration.
@@ -30,12 +36,36 @@ pub struct State {
     pub expiry_graves: Vec<HashMap<Bytes, u64>>,
     /// Large values that were removed and are taken apart in slices.
     pub value_graves: Vec<Value>,
-    /// What CONFIG SET changed.
+    /// The text of what CONFIG SET changed.
     pub config: HashMap<Bytes, Bytes>,
+    /// What the parameters say, as commands need it.
+    pub settings: Settings,
+    /// What dispatch must look at before a command: see the `MODE_*` bits.
+    pub modes: u32,
     /// Counters for INFO.
     pub stats: Stats,
     /// Clients that speak RESP3.
-    pub resp3_clients: u32,
+    pub resp3_clients: HashSet<ClientId>,
+    /// Counters of each command.
+    pub commands: CommandStats,
+    /// How often each error code was answered.
+    pub error_codes: HashMap<Bytes, u64>,
+    /// When the last command ended, on the monotonic clock in nanoseconds.
+    pub ended_ns: u64,
+    /// Commands that took long.
+    pub slowlog: SlowLog,
+    /// Events that took long.
+    pub latency: HashMap<Bytes, Spikes>,
+    /// Clients that see all commands.
+    pub monitors: Vec<ClientId>,
+    /// Until when clients are held back.
+    pub pause: Pause,
+    /// Keys that were found good to evict.
+    pub eviction: Vec<Candidate>,
+    /// When idle clients are looked for next, milliseconds since the Unix epoch.
+    pub idle_check_ms: u64,
+    /// DEBUG SET-ACTIVE-EXPIRE 0: keys end only when somebody looks.
+    pub lazy_expiry: bool,
     /// The database at which the next expiry cycle begins.
     pub expiry_db: u32,
 }
@@ -76,7 +106,11 @@ pub struct Stats {
     pub hits: u64,
     pub misses: u64,
     pub expired: u64,
+    pub expired_time_caps: u64,
+    pub evicted: u64,
     pub errors: u64,
+    pub since_ms: u64,
+    pub peak_since_reset: u64,
 }
 
 /// One connection.
@@ -87,6 +121,8 @@ pub struct Session {
     pub db: u32,
     /// See the `SESSION_*` bits.
     pub flags: u32,
+    /// Number of its last command among [`State::commands`].
+    pub command: u32,
     /// What CLIENT SETNAME set.
     pub name: Bytes,
     /// Requests queued since MULTI, as they came.
@@ -105,9 +141,34 @@ pub const SESSION_MULTI: u32 = 1;
 pub const SESSION_DIRTY: u32 = 2;
 /// A request could not be queued: EXEC refuses.
 pub const SESSION_FAILED: u32 = 4;
+/// The client gave the password.
+pub const SESSION_AUTHENTICATED: u32 = 8;
+/// CLIENT REPLY OFF.
+pub const SESSION_REPLY_OFF: u32 = 16;
+/// CLIENT REPLY SKIP was the last request.
+pub const SESSION_SKIP_NEXT: u32 = 32;
+/// This request's reply is left out.
+pub const SESSION_SKIP: u32 = 64;
+/// CLIENT NO-EVICT.
+pub const SESSION_NO_EVICT: u32 = 128;
+/// The client sees all commands.
+pub const SESSION_MONITOR: u32 = 256;
+/// A request of the client waits for the end of CLIENT PAUSE.
+pub const SESSION_PAUSED: u32 = 512;
+/// Replies are left out, now or next.
+pub const SESSION_SILENT: u32 = SESSION_REPLY_OFF | SESSION_SKIP_NEXT | SESSION_SKIP;
+
+/// A password is set.
+pub const MODE_AUTH: u32 = 1;
+/// Somebody watches with MONITOR.
+pub const MODE_MONITOR: u32 = 2;
+/// Clients are held back.
+pub const MODE_PAUSE: u32 = 4;
+/// Memory is limited.
+pub const MODE_MEMORY: u32 = 8;
 
 /// The client chose RESP3 with HELLO.
-pub const SESSION_RESP3: u32 = 8;
+pub const SESSION_RESP3: u32 = 1024;
 
 /// A key that a client WATCHes.
 #[state]
@@ -160,16 +221,26 @@ impl State {
     }
 
     /// Chooses the protocol of a client.
-    pub fn speak(&mut self, session: &mut Session, resp3: bool) {
-        if session.is_resp3() == resp3 {
-            return;
-        }
-        session.flags ^= SESSION_RESP3;
+    pub fn speak(&mut self, client: ClientId, session: &mut Session, resp3: bool) {
         if resp3 {
-            self.resp3_clients += 1;
+            session.flags |= SESSION_RESP3;
+            self.resp3_clients.insert(client);
         } else {
-            self.resp3_clients -= 1;
+            session.flags &= !SESSION_RESP3;
+            self.resp3_clients.remove(&client);
         }
+    }
+
+    /// Counts an error that is answered.
+    pub fn note_error(&mut self, text: &str) {
+        self.stats.errors += 1;
+        let code = text.split(' ').next().unwrap_or_default();
+        *self.error_codes.entry(Bytes::from(code.as_bytes())).or_default() += 1;
+    }
+
+    /// Sets or clears a `MODE_*` bit.
+    pub fn set_mode(&mut self, mode: u32, on: bool) {
+        self.modes = if on { self.modes | mode } else { self.modes & !mode };
     }
 
     /// A database by the number that a session or a request holds.

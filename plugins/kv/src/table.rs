@@ -160,6 +160,8 @@ struct Slot {
 pub struct Table {
     slots: [Slot; SLOTS],
     count: usize,
+    /// Which command is in which slot, as one number.
+    pub fingerprint: u64,
     /// The Redis version it behaves like, which INFO reports.
     pub redis: Level,
     /// The plugin's own version.
@@ -170,7 +172,7 @@ impl Table {
     /// The table of a plugin version that behaves like this Redis. Evaluated at compile time.
     pub const fn new(redis: Level, plugin: &'static str) -> Self {
         let empty = Slot { name: Packed { first: 0, last: 0, len: 0 }, row: None };
-        let mut table = Self { slots: [empty; SLOTS], count: 0, redis, plugin };
+        let mut table = Self { slots: [empty; SLOTS], count: 0, fingerprint: 1, redis, plugin };
         let mut family = 0;
         while family < FAMILIES.len() {
             let rows = FAMILIES[family];
@@ -183,7 +185,24 @@ impl Table {
             }
             family += 1;
         }
+        table.fingerprint = table.digest();
         table
+    }
+
+    const fn digest(&self) -> u64 {
+        let (mut digest, mut at) = (0xcbf2_9ce4_8422_2325, 0);
+        while at < SLOTS {
+            if let Some(row) = self.slots[at].row {
+                digest = (digest ^ at as u64).wrapping_mul(0x100_0000_01b3);
+                let mut i = 0;
+                while i < row.name.len() {
+                    digest = (digest ^ row.name.as_bytes()[i] as u64).wrapping_mul(0x100_0000_01b3);
+                    i += 1;
+                }
+            }
+            at += 1;
+        }
+        digest
     }
 
     const fn add(&mut self, row: &'static Row) {
@@ -211,6 +230,12 @@ impl Table {
     /// The command of this name, in any case. O(1).
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<&'static Row> {
+        self.find_slot(name).map(|(row, _)| row)
+    }
+
+    /// The same, and the slot it stands in.
+    #[inline]
+    pub fn find_slot(&self, name: &[u8]) -> Option<(&'static Row, u16)> {
         let packed = Packed::of(name);
         let mut at = packed.slot();
         loop {
@@ -218,10 +243,15 @@ impl Table {
             let row = slot.row?;
             if slot.name.equals(packed) {
                 let whole = name.len() <= 16 || row.name.as_bytes().eq_ignore_ascii_case(name);
-                return whole.then_some(row);
+                return whole.then_some((row, at as u16));
             }
             at = (at + 1) % SLOTS;
         }
+    }
+
+    /// What stands in each slot.
+    pub fn slots(&self) -> impl Iterator<Item = Option<&'static Row>> + '_ {
+        self.slots.iter().map(|slot| slot.row)
     }
 
     /// All commands, in no order.

@@ -68,7 +68,7 @@ fn stages(plugin: &Path, rounds: usize) -> Result<Table> {
     let loader = Loader::new(config, hotshell::engine::host_table())?;
     let mut all = Vec::new();
     for round in 0..rounds as u64 {
-        let loaded = loader.load(plugin, round + 1, None, &AtomicBool::new(false))?;
+        let loaded = loader.load(plugin, round + 1, &AtomicBool::new(false))?;
         all.push(loaded.timings);
         loaded.image.unmap();
     }

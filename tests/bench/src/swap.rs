@@ -51,7 +51,7 @@ pub struct SwapArgs {
     #[arg(long)]
     pub rate: Option<f64>,
     /// Part of the saturated rate
-    #[arg(long, default_value_t = 0.4)]
+    #[arg(long, default_value_t = 0.3)]
     pub load: f64,
     /// The same seed gives the same traffic
     #[arg(long, default_value_t = 1)]
@@ -96,6 +96,7 @@ struct Run {
 struct Found {
     started: Started,
     answers: [Answers; MODES.len()],
+    /// Part of the time for which the host was on a CPU while nothing was swapped.
     engine_busy: f64,
     status: Value,
     keys_wrong: u64,
@@ -150,11 +151,11 @@ fn measure(args: &SwapArgs, cast: &Cast) -> Result<Found> {
     };
     let (cpu_s, begin_ns) = (run.host.process.cpu_s()?, now_ns());
     run.steady();
+    let elapsed_s = (now_ns() - begin_ns) as f64 / SECOND as f64;
+    let engine_busy = (run.host.process.cpu_s()? - cpu_s) / elapsed_s;
     run.warm(args.swaps_of(Mode::Warm), &plugins)?;
     run.fresh(args.swaps_of(Mode::Fresh), &plugins)?;
     run.steady();
-    let elapsed_s = (now_ns() - begin_ns) as f64 / SECOND as f64;
-    let engine_busy = (run.host.process.cpu_s()? - cpu_s) / elapsed_s;
     let Run { mut host, traffic, answers, .. } = run;
     let outcome = traffic.stop()?;
     let status = host.status()?;
@@ -228,8 +229,8 @@ fn report(args: &SwapArgs, cast: &Cast, found: &Found) -> Report {
     });
     let late = Points::of(&outcome.late);
     report.note(format!(
-        "the host was on a CPU {:.0} % of the time; the generator sent {:.0} us late at p99, which \
-         counts into the latencies",
+        "without swaps the host is on a CPU {:.0} % of the time; the generator sent {:.0} us late at \
+         p99, which counts into the latencies",
         100.0 * found.engine_busy,
         late.p99
     ));
@@ -281,7 +282,7 @@ fn clients(args: &SwapArgs, outcome: &Outcome) -> Table {
         args.window_ms
     );
     let mut table =
-        Table::new(title, ["when", "requests", "p50", "p99", "p99.9", "max", "p99 / steady"]);
+        Table::new(title, ["when", "requests", "p50", "p99", "p99.9", "max", "p99.9 / steady"]);
     let steady = Points::of(&outcome.samples.steady);
     let around = MODES.iter().zip(&outcome.samples.around);
     let rows = [("steady".to_owned(), steady)]
@@ -295,7 +296,7 @@ fn clients(args: &SwapArgs, outcome: &Outcome) -> Table {
             json!(points.p99),
             json!(points.p999),
             json!(points.max),
-            json!(points.p99 / steady.p99),
+            json!(points.p999 / steady.p999),
         ]);
     }
     table
@@ -368,6 +369,7 @@ fn judge_times(report: &mut Report, found: &Found) {
     for (mode, answers) in MODES.iter().zip(&found.answers) {
         let pause = Points::of_micros(&answers.pause_us);
         if pause.count > 0 {
+            report.judge(format!("{mode}: stop p50 (us)"), bars::STOP_P50_US, pause.p50);
             report.judge(format!("{mode}: stop p99 (us)"), bars::STOP_P99_US, pause.p99);
             report.judge(format!("{mode}: stop max (us)"), bars::STOP_MAX_US, pause.max);
         }
@@ -375,10 +377,17 @@ fn judge_times(report: &mut Report, found: &Found) {
     let total = Points::of_micros(&found.answers[0].total_us);
     if total.count > 0 {
         report.judge("warm: use p50 (us)", bars::USE_US, total.p50);
-        let steady = Points::of(&found.outcome.samples.steady);
-        let around = Points::of(&found.outcome.samples.around[0]);
-        let ratio = around.p99 / steady.p99;
-        report.judge("warm: client p99 around / steady", bars::CLIENT_P99_RATIO, ratio);
+    }
+    report.judge("engine busy without swaps", bars::ENGINE_BUSY, found.engine_busy);
+    let samples = &found.outcome.samples;
+    let steady = Points::of(&samples.steady);
+    for (mode, around) in MODES.iter().zip(&samples.around) {
+        let around = Points::of(around);
+        if around.count > 0 {
+            let ratio = around.p999 / steady.p999;
+            let what = format!("{mode}: client p99.9 around / steady");
+            report.judge(what, bars::CLIENT_P999_RATIO, ratio);
+        }
     }
     for (mode, answers) in MODES.iter().zip(&found.answers) {
         if let (Some(settled), Some(end)) = (answers.rss_settled_kib, answers.rss_end_kib) {

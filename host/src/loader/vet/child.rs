@@ -19,7 +19,7 @@ use rustix::process::{Resource, Rlimit, Signal};
 use super::host::{host_table, now_monotonic_ns, now_unix_ms, set_config};
 use super::protocol::{At, Done, Line, Order, Refusal, to_hex};
 use crate::error::Code;
-use crate::loader::handshake::{self, Tables};
+use crate::loader::handshake::{self, Shaken, Tables};
 use crate::loader::inspect::Reason;
 use crate::loader::{map, maps};
 
@@ -119,14 +119,18 @@ fn examine(file: &Path, order: &Order, report: &mut Report) -> Result<Done, Reas
     let tables = Tables::new(host_table());
     // SAFETY: the entry is in `mapped`, which is closed at the end.
     let shaken = unsafe { handshake::shake(mapped.entry(), &inspected.artifact, &tables) };
-    let (table, schema) = shaken?;
+    let Shaken { table, shape, .. } = shaken?;
     try_out(&table, order, report)?;
     report.at(At::Destructor);
     let place = mapped.place();
     // SAFETY: no call is running, and none follows.
     unsafe { mapped.close() };
     report.at(At::End);
-    Ok(Done { schema: to_hex(&schema.encode()), unmapped: !place.is_in(&maps::read()) })
+    Ok(Done {
+        schema: to_hex(&shape.schema.encode()),
+        lineage: to_hex(&shape.lineage.encode()),
+        unmapped: !place.is_in(&maps::read()),
+    })
 }
 
 /// A fresh state: made, tested, dropped.

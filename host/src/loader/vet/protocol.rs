@@ -64,6 +64,8 @@ pub(super) struct Refusal {
 pub(super) struct Done {
     /// The encoded schema, in hex.
     pub schema: String,
+    /// The encoded lineage, in hex.
+    pub lineage: String,
     /// Whether the image went at `dlclose`.
     pub unmapped: bool,
 }

@@ -1,7 +1,9 @@
 //! Control bytes, sixteen at a time.
 //!
-//! One byte per slot: [`EMPTY`], [`DELETED`], or `0x80 | tag` with seven bits of the hash. `EMPTY` is
+//! One byte per slot: [`EMPTY`], [`DELETED`], or at least [`FULL`]: the low byte of the hash. `EMPTY` is
 //! zero, so zeroed memory is an empty table.
+
+use core::num::NonZero;
 
 /// Slots per group.
 pub(super) const WIDTH: usize = 16;
@@ -10,15 +12,18 @@ pub(super) const EMPTY: u8 = 0;
 /// Used once, in a group that was full: a search goes on.
 pub(super) const DELETED: u8 = 1;
 
+/// The lowest control byte of a full slot.
+pub(super) const FULL: u8 = 2;
+
 /// The control byte of a full slot.
 #[inline(always)]
 pub(super) const fn tag(hash: u64) -> u8 {
-    hash as u8 | 0x80
+    if hash as u8 > FULL { hash as u8 } else { FULL }
 }
 
 /// A set of slots within a group, lowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mask(pub(super) u32);
+pub(super) struct Mask(pub(super) u16);
 
 impl Mask {
     #[inline(always)]
@@ -26,10 +31,16 @@ impl Mask {
         self.0 != 0
     }
 
-    /// The lowest member; only meaningful when there is one.
+    /// The lowest member.
     #[inline(always)]
-    pub(super) fn lowest(self) -> usize {
-        self.0.trailing_zeros() as usize
+    pub(super) fn lowest(self) -> Option<usize> {
+        NonZero::new(self.0).map(|mask| mask.trailing_zeros() as usize)
+    }
+
+    /// The members but the lowest.
+    #[inline(always)]
+    pub(super) fn without_lowest(self) -> Self {
+        Self(self.0 & self.0.wrapping_sub(1))
     }
 }
 
@@ -38,26 +49,42 @@ impl Iterator for Mask {
 
     #[inline(always)]
     fn next(&mut self) -> Option<usize> {
-        if self.0 == 0 {
-            return None;
-        }
         let lowest = self.lowest();
-        self.0 &= self.0 - 1;
-        Some(lowest)
+        *self = self.without_lowest();
+        lowest
     }
 }
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod arch {
-    use super::Mask;
+    use super::{FULL, Mask};
     use core::arch::x86_64::{
-        __m128i, _mm_cmpeq_epi8, _mm_load_si128, _mm_movemask_epi8, _mm_set1_epi8,
-        _mm_setzero_si128,
+        __m128i, _mm_cmpeq_epi8, _mm_cvtsi32_si128, _mm_load_si128, _mm_max_epu8, _mm_min_epu8,
+        _mm_movemask_epi8, _mm_set1_epi8, _mm_setzero_si128, _mm_shuffle_epi32,
+        _mm_shufflelo_epi16, _mm_unpacklo_epi8,
     };
 
     /// Sixteen control bytes in one SSE2 register.
     #[derive(Clone, Copy)]
     pub(in super::super) struct Group(__m128i);
+
+    /// The control byte of a hash, sixteen times.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Tags(__m128i);
+
+    impl Tags {
+        #[inline(always)]
+        pub(in super::super) fn of(hash: u64) -> Self {
+            // Not `_mm_set1_epi8`, for which the compiler first clears the register's higher bits.
+            // SAFETY: SSE2 is part of x86_64.
+            unsafe {
+                let low = _mm_cvtsi32_si128(hash as i32);
+                let twice = _mm_unpacklo_epi8(low, low);
+                let all = _mm_shuffle_epi32::<0>(_mm_shufflelo_epi16::<0>(twice));
+                Self(_mm_max_epu8(all, _mm_set1_epi8(FULL as i8)))
+            }
+        }
+    }
 
     impl Group {
         /// # Safety
@@ -69,22 +96,35 @@ mod arch {
         }
 
         #[inline(always)]
-        pub(in super::super) fn tagged(self, tag: u8) -> Mask {
+        pub(in super::super) fn tagged(self, tags: Tags) -> Mask {
             // SAFETY: SSE2 is part of x86_64.
-            Mask(unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(self.0, _mm_set1_epi8(tag as i8))) }
-                as u32)
+            Mask(unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(self.0, tags.0)) } as u16)
         }
 
         #[inline(always)]
         pub(in super::super) fn empty(self) -> Mask {
             // SAFETY: SSE2 is part of x86_64.
-            Mask(unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(self.0, _mm_setzero_si128())) } as u32)
+            Mask(unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(self.0, _mm_setzero_si128())) } as u16)
         }
 
+        /// Slots that hold an entry.
         #[inline(always)]
         pub(in super::super) fn full(self) -> Mask {
             // SAFETY: SSE2 is part of x86_64.
-            Mask(unsafe { _mm_movemask_epi8(self.0) } as u32)
+            Mask(unsafe {
+                let at_least = _mm_max_epu8(self.0, _mm_set1_epi8(FULL as i8));
+                _mm_movemask_epi8(_mm_cmpeq_epi8(self.0, at_least))
+            } as u16)
+        }
+
+        /// Slots an insert may take.
+        #[inline(always)]
+        pub(in super::super) fn vacant(self) -> Mask {
+            // SAFETY: SSE2 is part of x86_64.
+            Mask(unsafe {
+                let at_most = _mm_min_epu8(self.0, _mm_set1_epi8(FULL as i8 - 1));
+                _mm_movemask_epi8(_mm_cmpeq_epi8(self.0, at_most))
+            } as u16)
         }
     }
 }
@@ -94,7 +134,18 @@ use self::portable as arch;
 
 #[cfg(any(not(target_arch = "x86_64"), miri, test))]
 mod portable {
-    use super::{EMPTY, Mask, WIDTH};
+    use super::{EMPTY, FULL, Mask, WIDTH, tag};
+
+    /// The control byte of a hash.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Tags(u8);
+
+    impl Tags {
+        #[inline(always)]
+        pub(in super::super) fn of(hash: u64) -> Self {
+            Self(tag(hash))
+        }
+    }
 
     /// Sixteen control bytes, one by one.
     #[derive(Clone, Copy)]
@@ -111,12 +162,12 @@ mod portable {
 
         #[inline(always)]
         fn mask(self, member: impl Fn(u8) -> bool) -> Mask {
-            let bit = |(i, &byte): (usize, &u8)| u32::from(member(byte)) << i;
+            let bit = |(i, &byte): (usize, &u8)| u16::from(member(byte)) << i;
             Mask(self.0.iter().enumerate().map(bit).sum())
         }
 
-        pub(in super::super) fn tagged(self, tag: u8) -> Mask {
-            self.mask(|byte| byte == tag)
+        pub(in super::super) fn tagged(self, tags: Tags) -> Mask {
+            self.mask(|byte| byte == tags.0)
         }
 
         pub(in super::super) fn empty(self) -> Mask {
@@ -124,20 +175,16 @@ mod portable {
         }
 
         pub(in super::super) fn full(self) -> Mask {
-            self.mask(|byte| byte >= 0x80)
+            self.mask(|byte| byte >= FULL)
+        }
+
+        pub(in super::super) fn vacant(self) -> Mask {
+            self.mask(|byte| byte < FULL)
         }
     }
 }
 
-pub(super) use arch::Group;
-
-impl Group {
-    /// Slots an insert may take.
-    #[inline(always)]
-    pub(super) fn vacant(self) -> Mask {
-        Mask(self.full().0 ^ 0xffff)
-    }
-}
+pub(super) use arch::{Group, Tags};
 
 #[cfg(test)]
 mod tests {
@@ -153,15 +200,17 @@ mod tests {
             let mut bytes = Aligned([0; WIDTH]);
             for byte in &mut bytes.0 {
                 random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
-                *byte = [EMPTY, DELETED, 0x80, 0x81, 0xff][(random >> 60) as usize % 5];
+                *byte = [EMPTY, DELETED, FULL, 0x81, 0xff][(random >> 60) as usize % 5];
             }
             let at = bytes.0.as_ptr();
             // SAFETY: sixteen aligned bytes.
             let (a, b) = unsafe { (Group::load(at), portable::Group::load(at)) };
             assert_eq!(a.empty(), b.empty());
             assert_eq!(a.full(), b.full());
-            assert_eq!(a.tagged(0x81), b.tagged(0x81));
-            assert_eq!(a.vacant().0 | a.full().0, 0xffff);
+            let hash = u64::from(bytes.0[random as usize % WIDTH]);
+            assert_eq!(a.tagged(Tags::of(hash)), b.tagged(portable::Tags::of(hash)));
+            assert_eq!(a.vacant(), b.vacant());
+            assert_eq!(a.vacant().0 ^ a.full().0, 0xffff);
         }
     }
 }

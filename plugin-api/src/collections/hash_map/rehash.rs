@@ -13,7 +13,7 @@ use core::ptr;
 
 use abi_stable::StableAbi;
 
-use super::group::{DELETED, EMPTY, Group, WIDTH, tag};
+use super::group::{DELETED, EMPTY, Group, Mask, WIDTH, tag};
 use super::iter::Cursor;
 use super::table::{Geometry, Table};
 use super::{HashMap, Slot};
@@ -24,7 +24,7 @@ use crate::state::StateKey;
 /// insert per two slots moved and shrinking for one per 22, so the move is over before that runs out.
 const SLOTS_PER_CHANGE: u64 = 32;
 /// Drained slots are given back in runs of this many bytes: a page at a time costs more than it saves.
-const DISCARD_BYTES: usize = 256 << 10;
+const DISCARD_BYTES: usize = 4 << 20;
 
 /// A move that is under way. Lives in state memory, because a swap may fall into it.
 #[repr(C)]
@@ -154,13 +154,13 @@ impl<K: StateKey, V> HashMap<K, V> {
             // SAFETY: `at` is below the old table's groups.
             let group = unsafe { Group::load(rehash.old.ctrl.add(at * WIDTH)) };
             let mut full = group.full();
-            while full.any() {
-                let index = at * WIDTH + full.lowest();
+            while let Some(bit) = full.lowest() {
+                let index = at * WIDTH + bit;
                 // SAFETY: the slot is full.
                 if !unsafe { self.move_slot(&rehash.old, index) } {
-                    return self.give_up(rehash, at, full.0);
+                    return self.give_up(rehash, at, full);
                 }
-                full.next();
+                full = full.without_lowest();
             }
             at += 1;
             if at == end || (at >= goal && group.empty().any()) {
@@ -202,9 +202,9 @@ impl<K: StateKey, V> HashMap<K, V> {
     /// The move met a table that is full at its end: all goes into one with a longer tail, at once.
     /// Entries left in group `at` are those in `left`.
     #[cold]
-    fn give_up(&mut self, rehash: &mut Rehash, at: usize, left: u32) -> bool {
+    fn give_up(&mut self, rehash: &mut Rehash, at: usize, left: Mask) -> bool {
         for index in rehash.at as usize * WIDTH..at * WIDTH + WIDTH {
-            let moved = index < at * WIDTH || left & (1 << (index % WIDTH)) == 0;
+            let moved = index < at * WIDTH || left.0 & (1 << (index % WIDTH)) == 0;
             // SAFETY: below the old table's slots.
             let ctrl = unsafe { &mut *rehash.old.ctrl.add(index) };
             if moved && *ctrl != EMPTY {

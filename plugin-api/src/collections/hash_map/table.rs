@@ -15,7 +15,7 @@ use core::ptr::{self, NonNull};
 
 use abi_stable::StableAbi;
 
-use super::group::{EMPTY, Group, WIDTH, tag};
+use super::group::{EMPTY, Group, Tags, WIDTH};
 use super::unit::{UnitHead, heads_size, unit_count, unit_shift};
 use super::{ALGORITHM, FORMAT};
 use crate::heap;
@@ -24,6 +24,8 @@ use crate::heap;
 const ONE_GROUP: u8 = 60;
 /// From this many bytes on the heap's zeroed pages cost nothing until touched.
 const LARGE: usize = 1 << 20;
+/// The largest pages that a heap may have.
+const PAGES: usize = 2 << 20;
 
 /// How many slots a table has and where a hash belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,10 +210,11 @@ impl Table {
         *self = Self::NONE;
     }
 
-    /// Gives back the pages of the slots and control bytes in groups `from..to`.
+    /// Gives back the pages of the slots and control bytes in groups `from..to`, and those that lie
+    /// across `from` with them.
     ///
     /// # Safety
-    /// `align` is that of the slots; nothing reads those groups again.
+    /// `align` is that of the slots; nothing reads groups below `to` again.
     pub(super) unsafe fn discard(&self, align: usize, from: usize, to: usize) {
         let (layout, ctrl_at) = self.layout(align);
         let group_size = WIDTH * self.slot_size as usize;
@@ -219,9 +222,10 @@ impl Table {
         // the caller reads neither again.
         unsafe {
             let block = NonNull::new_unchecked(self.ctrl.sub(ctrl_at));
-            let slots = (to - from) * group_size;
-            heap::discard(block, layout, ctrl_at - to * group_size, slots);
-            heap::discard(block, layout, ctrl_at + from * WIDTH, (to - from) * WIDTH);
+            let slots = (from * group_size).saturating_sub(PAGES)..to * group_size;
+            let ctrl = (from * WIDTH).saturating_sub(PAGES)..to * WIDTH;
+            heap::discard(block, layout, ctrl_at - slots.end, slots.len());
+            heap::discard(block, layout, ctrl_at + ctrl.start, ctrl.len());
         }
     }
 
@@ -267,17 +271,20 @@ impl Table {
         hash: u64,
         mut eq: impl FnMut(&T) -> bool,
     ) -> Result<usize, Miss> {
-        let tag = tag(hash);
+        let tags = Tags::of(hash);
         let mut at = self.home(hash);
         loop {
             // SAFETY: every search meets an `EMPTY` at the latest in the closing group (or the only
             // one), so `at` stays inside the control bytes, which are aligned.
             let group = unsafe { Group::load(self.ctrl.add(at)) };
-            for bit in group.tagged(tag) {
+            let mut tagged = group.tagged(tags);
+            while let Some(bit) = tagged.lowest() {
+                let index = at + bit;
                 // SAFETY: a tagged slot is full and holds a `T`.
-                if eq(unsafe { &*self.slot::<T>(at + bit) }) {
-                    return Ok(at + bit);
+                if eq(unsafe { &*self.slot::<T>(index) }) {
+                    return Ok(index);
                 }
+                tagged = tagged.without_lowest();
             }
             if group.empty().any() {
                 return Err(Miss { at, group });
@@ -293,7 +300,7 @@ impl Table {
     #[inline(always)]
     pub(super) unsafe fn vacancy_after(&self, hash: u64, miss: Miss) -> Option<usize> {
         if miss.at == self.home(hash) {
-            return Some(miss.at + miss.group.vacant().lowest());
+            return miss.group.vacant().lowest().map(|bit| miss.at + bit);
         }
         // SAFETY: the caller's promise.
         unsafe { self.vacancy(hash) }
@@ -308,8 +315,8 @@ impl Table {
         let home = self.home(hash);
         // SAFETY: a home is inside the control bytes.
         let vacant = unsafe { Group::load(self.ctrl.add(home)) }.vacant();
-        if vacant.any() {
-            return Some(home + vacant.lowest());
+        if let Some(bit) = vacant.lowest() {
+            return Some(home + bit);
         }
         // SAFETY: as above.
         unsafe { self.vacancy_behind(home) }
@@ -324,7 +331,7 @@ impl Table {
         groups.find_map(|at| {
             // SAFETY: below the end of the control bytes.
             let vacant = unsafe { Group::load(self.ctrl.add(at)) }.vacant();
-            vacant.any().then(|| at + vacant.lowest())
+            vacant.lowest().map(|bit| at + bit)
         })
     }
 

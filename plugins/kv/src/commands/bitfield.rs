@@ -4,6 +4,7 @@ use super::bits::{MOST, grown};
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{READ_FAST, WRITE};
+use crate::notify;
 use crate::number::{self, Digits};
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
@@ -129,22 +130,31 @@ impl Field {
         }
     }
 
-    /// What is kept of a number; `None` when it does not fit and must.
-    fn fit(&self, n: i128, overflow: Overflow) -> Option<i64> {
-        let (min, max) = if self.signed {
-            (-(1i128 << (self.bits - 1)), (1i128 << (self.bits - 1)) - 1)
+    /// What is kept of `value + incr`; `None` when it does not fit and must. The comparisons wrap where
+    /// those of Redis do (`checkSignedBitfieldOverflow`), so that the odd cases come out as there.
+    fn fit(&self, value: i64, incr: i64, overflow: Overflow) -> Option<i64> {
+        let (over, under, min, max) = if self.signed {
+            let max = i64::MAX >> (64 - self.bits);
+            let min = -max - 1;
+            let (most, least) = (max.wrapping_sub(value), min.wrapping_sub(value));
+            let narrow = self.bits != 64;
+            let over = value > max || (incr > most && (narrow || (value >= 0 && incr > 0)));
+            let under = value < min || (incr < least && (narrow || (value < 0 && incr < 0)));
+            (over, under, min, max)
         } else {
-            (0, (1i128 << self.bits) - 1)
+            let max = (1u64 << self.bits) - 1;
+            let over =
+                value as u64 > max || (incr > 0 && incr > max.wrapping_sub(value as u64) as i64);
+            (over, incr < 0 && incr < value.wrapping_neg(), 0, max as i64)
         };
         match overflow {
-            _ if (min..=max).contains(&n) => Some(n as i64),
+            _ if !over && !under => Some(value.wrapping_add(incr)),
             Overflow::Fail => None,
-            Overflow::Saturate => Some(n.clamp(min, max) as i64),
+            Overflow::Saturate => Some(if over { max } else { min }),
             Overflow::Wrap => {
-                let unused = 128 - self.bits;
-                let kept = (n as u128) << unused;
-                Some(if self.signed { (kept as i128) >> unused } else { (kept >> unused) as i128 }
-                    as i64)
+                let (sum, unused) = (value.wrapping_add(incr), 64 - self.bits);
+                let kept = (sum as u64) << unused;
+                Some(if self.signed { kept as i64 >> unused } else { (kept >> unused) as i64 })
             }
         }
     }
@@ -167,13 +177,11 @@ fn run(cx: &mut Cx<'_>, key: &[u8], steps: &[Step]) -> Outcome {
         let (new, reply) = match action {
             Action::Get => (None, Some(old)),
             Action::Set(n) => {
-                // An unsigned field takes a negative number as the large one of the same bits.
-                let n = if field.signed { i128::from(n) } else { i128::from(n as u64) };
-                let new = field.fit(n, overflow);
+                let new = field.fit(n, 0, overflow);
                 (new, new.map(|_| old))
             }
             Action::Add(n) => {
-                let new = field.fit(i128::from(old) + i128::from(n), overflow);
+                let new = field.fit(old, n, overflow);
                 (new, new)
             }
         };
@@ -187,7 +195,7 @@ fn run(cx: &mut Cx<'_>, key: &[u8], steps: &[Step]) -> Outcome {
         }
     }
     if changed {
-        cx.touch(key);
+        cx.event(key, notify::STRING, "setbit");
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::range::bytes_mut;
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{READ, READ_FAST, WRITE};
+use crate::notify;
 use crate::number::{self, Digits};
 use crate::reply::Reply;
 use crate::table::{Keys, ONE_KEY, rows, v};
@@ -70,7 +71,7 @@ fn setbit(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     } else {
         *byte &= !mask
     }
-    cx.touch(args[1]);
+    cx.event(args[1], notify::STRING, "setbit");
     cx.out.int(i64::from(old));
     Ok(())
 }
@@ -242,6 +243,7 @@ fn bitop(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         cx.delete(args[2]);
     } else {
         cx.put(args[2], Value::raw(made));
+        cx.notify(notify::STRING, "set", args[2]);
     }
     cx.out.int(len as i64);
     Ok(())

@@ -6,7 +6,7 @@ use crate::errors;
 use crate::flags::{CONNECTION, Flags};
 use crate::pubsub;
 use crate::reply::Reply;
-use crate::state::DATABASES;
+use crate::state::{DATABASES, MODE_AUTH, SESSION_AUTHENTICATED};
 use crate::table::{NO_KEYS, rows, v};
 
 const ALWAYS: Flags = CONNECTION.or(Flags::FAST).or(Flags::NO_AUTH).or(Flags::ALLOW_BUSY);
@@ -95,10 +95,12 @@ fn hello(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
                 cx.session.name = (*value).into();
                 rest = more;
             }
-            [user, _password, more @ ..] if is(option, "auth") => {
-                if *user != b"default" {
+            [user, password, more @ ..] if is(option, "auth") => {
+                let wanted = &cx.state.settings.password;
+                if *user != b"default" || (!wanted.is_empty() && wanted != *password) {
                     return Err("WRONGPASS invalid username-password pair or user is disabled.");
                 }
+                cx.session.flags |= SESSION_AUTHENTICATED;
                 rest = more;
             }
             _ => {
@@ -106,6 +108,13 @@ fn hello(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
                 return cx.error(&format!("ERR Syntax error in HELLO option '{option}'"));
             }
         }
+    }
+    if cx.state.modes & MODE_AUTH != 0 && !cx.session.has(SESSION_AUTHENTICATED) {
+        return Err(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO \
+             <proto> AUTH <user> <pass> option can be used to authenticate the client and select the \
+             RESP protocol version at the same time",
+        );
     }
     speak(cx, resp3);
     let (major, minor, patch) = cx.table.redis.parts();
@@ -128,7 +137,7 @@ fn hello(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn speak(cx: &mut Cx<'_>, resp3: bool) {
-    cx.state.speak(cx.session, resp3);
+    cx.state.speak(cx.client, cx.session, resp3);
     cx.out.set_resp3(resp3);
 }
 

@@ -3,6 +3,7 @@
 use super::set::{expire_at, invalid_time};
 use crate::cx::{Cx, Outcome, int, is};
 use crate::flags::{READ_FAST, REMOVE_FAST};
+use crate::notify;
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
 
@@ -95,7 +96,7 @@ fn set_end(cx: &mut Cx<'_>, args: &[&[u8]], seconds: bool, absolute: bool, name:
     let at = ms.and_then(|ms| if absolute { Some(ms) } else { ms.checked_add(cx.now as i64) });
     let Some(at) = at else { return invalid_time(cx, name) };
     let at = at.max(0) as u64;
-    if cx.get(key).is_none() {
+    if cx.peek(key).is_none() {
         cx.out.int(0);
         return Ok(());
     }
@@ -109,7 +110,6 @@ fn set_end(cx: &mut Cx<'_>, args: &[&[u8]], seconds: bool, absolute: bool, name:
         return Ok(());
     }
     expire_at(cx, key, at);
-    cx.touch(key);
     cx.out.int(1);
     Ok(())
 }
@@ -132,7 +132,7 @@ fn pexpiretime(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 /// -2 without the key, -1 without an end, otherwise what `tell` makes of the end and the time.
 fn reply_end(cx: &mut Cx<'_>, key: &[u8], tell: fn(u64, u64) -> u64) -> Outcome {
-    let n = if cx.get(key).is_none() {
+    let n = if cx.peek(key).is_none() {
         -2
     } else {
         let now = cx.now;
@@ -146,7 +146,7 @@ fn persist(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     cx.refresh(args[1]);
     let changed = cx.db().persist(args[1]);
     if changed {
-        cx.touch(args[1]);
+        cx.event(args[1], notify::GENERIC, "persist");
     }
     cx.out.int(i64::from(changed));
     Ok(())

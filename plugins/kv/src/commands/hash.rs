@@ -4,6 +4,7 @@ use crate::cx::{Cx, Outcome};
 use crate::flags::{READ, READ_FAST, REMOVE_FAST, WRITE_FAST};
 use crate::hash;
 use crate::members::Entry;
+use crate::notify;
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
 use crate::value::{Kind, Value};
@@ -65,7 +66,7 @@ fn set_pairs(cx: &mut Cx<'_>, args: &[&[u8]], name: &str) -> Result<Option<i64>,
     let value = cx.find_or_put(args[1], Value::hash)?;
     hash::make_room(value, &args[2..]);
     let new = pairs.iter().filter(|[field, text]| hash::set(value, field, text)).count();
-    cx.touch(args[1]);
+    cx.event(args[1], notify::HASH, "hset");
     Ok(Some(new as i64))
 }
 
@@ -74,7 +75,7 @@ fn hsetnx(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let new = hash::get(value, args[2]).is_none();
     if new {
         hash::set(value, args[2], args[3]);
-        cx.touch(args[1]);
+        cx.event(args[1], notify::HASH, "hset");
     }
     cx.out.int(i64::from(new));
     Ok(())
@@ -135,7 +136,7 @@ fn hdel(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         Some(value) => args[2..].iter().filter(|field| hash::remove(value, field)).count(),
     };
     if removed > 0 {
-        cx.changed(args[1]);
+        cx.changed(args[1], notify::HASH, "hdel");
     }
     cx.out.int(removed as i64);
     Ok(())

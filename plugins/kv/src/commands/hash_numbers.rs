@@ -5,6 +5,7 @@ use crate::errors;
 use crate::extended::Extended;
 use crate::flags::WRITE_FAST;
 use crate::hash;
+use crate::notify;
 use crate::number::{self, Digits};
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
@@ -32,7 +33,7 @@ fn hincrby(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         Some(text) => number::parse_i64(text).ok_or("ERR hash value is not an integer")?,
     };
     let n = old.checked_add(by).ok_or(errors::OVERFLOW)?;
-    put(cx, key, field, Digits::new().signed(n))?;
+    put(cx, key, field, Digits::new().signed(n), "hincrby")?;
     cx.out.int(n);
     Ok(())
 }
@@ -49,13 +50,13 @@ fn hincrbyfloat(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     };
     let sum = old.plus(by).filter(Extended::is_finite).ok_or(errors::NOT_FINITE)?;
     let text = sum.to_text();
-    put(cx, key, field, text.as_bytes())?;
+    put(cx, key, field, text.as_bytes(), "hincrbyfloat")?;
     cx.out.bulk(text.as_bytes());
     Ok(())
 }
 
-fn put(cx: &mut Cx<'_>, key: &[u8], field: &[u8], text: &[u8]) -> Outcome {
+fn put(cx: &mut Cx<'_>, key: &[u8], field: &[u8], text: &[u8], event: &str) -> Outcome {
     hash::set(cx.find_or_put(key, Value::hash)?, field, text);
-    cx.touch(key);
+    cx.event(key, notify::HASH, event);
     Ok(())
 }

@@ -7,6 +7,7 @@ use super::range::bytes_mut;
 use crate::cx::{Cx, Outcome};
 use crate::errors;
 use crate::flags::{READ, WRITE, WRITE_FAST};
+use crate::notify;
 use crate::reply::Reply;
 use crate::table::{ALL_KEYS, ONE_KEY, rows, v};
 use crate::value::{Kind, Value};
@@ -114,7 +115,7 @@ fn pfadd(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         args[2..].iter().map(|text| place(text)).filter(|&(n, to)| raise(registers, n, to));
     let changed = raised.count() > 0 || new;
     if changed {
-        cx.touch(args[1]);
+        cx.event(args[1], notify::STRING, "pfadd");
     }
     cx.out.int(i64::from(changed));
     Ok(())
@@ -144,7 +145,7 @@ fn pfmerge(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let all = merged(cx, &args[1..])?;
     let (bytes, _) = open(cx, args[1])?;
     *bytes = all;
-    cx.touch(args[1]);
+    cx.event(args[1], notify::STRING, "pfadd");
     cx.out.ok();
     Ok(())
 }

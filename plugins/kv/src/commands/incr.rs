@@ -4,6 +4,7 @@ use crate::cx::{Cx, Outcome, int};
 use crate::errors;
 use crate::extended::Extended;
 use crate::flags::WRITE_FAST;
+use crate::notify;
 use crate::number::{self, Digits};
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
@@ -55,11 +56,12 @@ fn add(cx: &mut Cx<'_>, key: &[u8], by: i64) -> Outcome {
         Some(_) => return Err(errors::WRONG_TYPE),
         None => {
             cx.put(key, Value::int(by));
+            cx.notify(notify::STRING, "incrby", key);
             cx.out.int(by);
             return Ok(());
         }
     };
-    cx.touch(key);
+    cx.event(key, notify::STRING, "incrby");
     cx.out.int(n);
     Ok(())
 }
@@ -82,6 +84,7 @@ fn incrbyfloat(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     if let Some(at) = kept {
         cx.set_expiry(key, at);
     }
+    cx.notify(notify::STRING, "incrbyfloat", key);
     cx.out.bulk(text.as_bytes());
     Ok(())
 }

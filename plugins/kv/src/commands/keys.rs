@@ -4,6 +4,7 @@ use super::connection::db_number;
 use crate::cx::{Cx, Outcome, is};
 use crate::errors;
 use crate::flags::{Flags, READ, READ_FAST, REMOVE_FAST, WRITE, WRITE_FAST};
+use crate::notify;
 use crate::reply::Reply;
 use crate::table::{ALL_KEYS, Keys, NO_KEYS, ONE_KEY, rows, v};
 
@@ -18,7 +19,7 @@ rows! { Generic:
         "O(1) for each key removed regardless of its size.", "Asynchronously deletes one or more keys.";
     "exists", -2, READ_FAST, ALL_KEYS, v(1, 0), exists,
         "O(N) where N is the number of keys to check.", "Determines whether one or more keys exist.";
-    "touch", -2, READ_FAST, ALL_KEYS, v(3, 2), exists,
+    "touch", -2, READ_FAST, ALL_KEYS, v(3, 2), touch,
         "O(N) where N is the number of keys that will be touched.",
         "Returns the number of existing keys out of those specified after updating the time they were last accessed.";
     "type", 2, READ_FAST, ONE_KEY, v(1, 0), type_name,
@@ -43,13 +44,19 @@ fn del(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn exists(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let count = args[1..].iter().filter(|key| cx.peek(key).is_some()).count();
+    cx.out.int(count as i64);
+    Ok(())
+}
+
+fn touch(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let count = args[1..].iter().filter(|key| cx.get(key).is_some()).count();
     cx.out.int(count as i64);
     Ok(())
 }
 
 fn type_name(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let name = cx.get(args[1]).map_or("none", |value| value.type_name());
+    let name = cx.peek(args[1]).map_or("none", |value| value.type_name());
     cx.out.simple(name);
     Ok(())
 }
@@ -99,11 +106,12 @@ fn rename_key(
     let at = cx.db().expiry(from);
     if let Some(mut value) = cx.db().remove(from) {
         value.head_mut().flags &= !crate::value::HEAD_EXPIRES;
-        cx.touch(from);
         cx.put(to, value);
-    }
-    if let Some(at) = at {
-        cx.set_expiry(to, at);
+        if let Some(at) = at {
+            cx.set_expiry(to, at);
+        }
+        cx.event(from, notify::GENERIC, "rename_from");
+        cx.notify(notify::GENERIC, "rename_to", to);
     }
     Ok(true)
 }
@@ -132,6 +140,9 @@ fn copy(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     };
     let at = cx.db().expiry(from);
     let copied = put_elsewhere(cx, db, to, replace, || value, at);
+    if copied {
+        cx.notify_in(db, notify::GENERIC, "copy_to", to);
+    }
     cx.out.int(i64::from(copied));
     Ok(())
 }
@@ -152,7 +163,8 @@ fn put_elsewhere(
     cx.put_in(db, key, value());
     if let Some(at) = at {
         cx.state.db(db).set_expiry(key, at);
-        cx.shell.wake_at(cx.now + crate::keyspace::CYCLE_MS);
+        let cycle = cx.state.settings.cycle_ms();
+        cx.shell.wake_at(cx.now + cycle);
     }
     true
 }
@@ -173,6 +185,8 @@ fn move_key(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         value.head_mut().flags &= !crate::value::HEAD_EXPIRES;
         cx.touch(key);
         put_elsewhere(cx, db, key, true, || value, at);
+        cx.notify(notify::GENERIC, "move_from", key);
+        cx.notify_in(db, notify::GENERIC, "move_to", key);
     }
     cx.out.int(1);
     Ok(())

@@ -5,6 +5,7 @@ use hotshell_plugin_api::collections::Bytes;
 use crate::cx::{Cx, Outcome, index_range, int};
 use crate::errors;
 use crate::flags::{Flags, READ, READ_FAST, WRITE};
+use crate::notify;
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
 use crate::value::Value;
@@ -34,7 +35,7 @@ fn llen(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 fn lrange(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (start, end) = (int(args[2])?, int(args[3])?);
-    cx.refresh(args[1]);
+    cx.get(args[1]);
     match cx.state.dbs[cx.session.db as usize].keys.get(args[1]) {
         None => cx.out.array(0),
         Some(Value::List(_, list)) => {
@@ -54,7 +55,7 @@ fn index(len: usize, n: i64) -> Option<usize> {
 }
 
 fn lindex(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    cx.refresh(args[1]);
+    cx.get(args[1]);
     match cx.state.dbs[cx.session.db as usize].keys.get(args[1]) {
         None => cx.out.null(),
         Some(Value::List(_, list)) => {
@@ -72,7 +73,7 @@ fn lset(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let at = index(list.items.len(), int(args[2])?);
     let element = at.and_then(|at| list.items.get_mut(at)).ok_or(errors::INDEX)?;
     *element = Bytes::from(args[3]);
-    cx.touch(args[1]);
+    cx.event(args[1], notify::LIST, "lset");
     cx.out.ok();
     Ok(())
 }
@@ -83,10 +84,7 @@ fn ltrim(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         let range = index_range(list.items.len(), start, end);
         list.items.truncate(range.end);
         drop(list.items.drain(..range.start));
-        if list.items.is_empty() {
-            cx.db().remove(args[1]);
-        }
-        cx.touch(args[1]);
+        cx.changed(args[1], notify::LIST, "ltrim");
     }
     cx.out.ok();
     Ok(())

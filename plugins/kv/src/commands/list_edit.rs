@@ -5,6 +5,7 @@ use hotshell_plugin_api::collections::Bytes;
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{Flags, READ, WRITE};
+use crate::notify;
 use crate::number;
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
@@ -35,7 +36,7 @@ fn linsert(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             Some(at) => {
                 list.items.insert(at + behind, Bytes::from(args[4]));
                 let len = list.items.len();
-                cx.touch(args[1]);
+                cx.event(args[1], notify::LIST, "linsert");
                 len as i64
             }
         },
@@ -67,7 +68,7 @@ fn lrem(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         });
     }
     if removed > 0 {
-        cx.changed(args[1]);
+        cx.changed(args[1], notify::LIST, "lrem");
     }
     cx.out.int(removed as i64);
     Ok(())

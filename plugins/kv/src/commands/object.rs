@@ -32,7 +32,7 @@ fn on_key(
     reply: impl FnOnce(&mut Cx<'_>, &str) -> Outcome,
 ) -> Outcome {
     let level = cx.table.redis;
-    match cx.get(key).map(|value| value.encoding(level)) {
+    match cx.peek(key).map(|value| value.encoding(level)) {
         Some(encoding) => reply(cx, encoding),
         None => {
             cx.out.null();
@@ -49,7 +49,7 @@ fn encoding(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn refcount(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let shared = matches!(cx.get(args[2]), Some(Value::Int(_, 0..10_000)));
+    let shared = matches!(cx.peek(args[2]), Some(Value::Int(_, 0..10_000)));
     on_key(cx, args[2], |cx, _| {
         // Redis shares the objects of small integers.
         cx.out.int(if shared { i64::from(i32::MAX) } else { 1 });

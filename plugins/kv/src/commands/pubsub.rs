@@ -59,7 +59,7 @@ fn end(cx: &mut Cx<'_>, args: &[&[u8]], kind: Kind) -> Outcome {
 }
 
 fn publish(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let count = pubsub::publish(cx, args[1], args[2]);
+    let count = pubsub::publish(cx.state, cx.shell, args[1], args[2]);
     cx.out.int(count as i64);
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::blocking::End;
 use crate::cx::{Cx, Outcome, is};
 use crate::errors;
 use crate::flags::{REMOVE_FAST, WRITE, WRITE_FAST};
+use crate::notify;
 use crate::number;
 use crate::reply::Reply;
 use crate::table::{Keys, ONE_KEY, rows, v};
@@ -86,7 +87,7 @@ fn push(cx: &mut Cx<'_>, args: &[&[u8]], end: End, only_old: bool) -> Outcome {
                 list.push(end, Bytes::from(element));
             }
             let len = list.items.len();
-            cx.touch(key);
+            cx.event(key, notify::LIST, pushed(end));
             cx.signal(cx.session.db, key);
             len
         }
@@ -99,6 +100,7 @@ fn push(cx: &mut Cx<'_>, args: &[&[u8]], end: End, only_old: bool) -> Outcome {
                 }
             }
             cx.put(key, value);
+            cx.notify(notify::LIST, pushed(end), key);
             args.len() - 2
         }
     };
@@ -124,7 +126,7 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], end: End, name: &str) -> Outcome {
         }
         _ => return cx.arity(name),
     };
-    cx.refresh(key);
+    cx.get(key);
     let value = cx.state.dbs[cx.session.db as usize].keys.get_mut(key);
     let list = match value {
         None => {
@@ -150,21 +152,25 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], end: End, name: &str) -> Outcome {
             cx.out.bulk(&element);
         }
     }
-    if list.items.is_empty() {
-        cx.db().remove(key);
-    }
-    cx.touch(key);
+    cx.changed(key, notify::LIST, popped(end));
     Ok(())
+}
+
+/// What a push at this end is called in notifications.
+pub(super) fn pushed(end: End) -> &'static str {
+    if end == End::Head { "lpush" } else { "rpush" }
+}
+
+/// What a pop at this end is called in notifications.
+pub(super) fn popped(end: End) -> &'static str {
+    if end == End::Head { "lpop" } else { "rpop" }
 }
 
 /// Takes one element off a list, which goes away with its last one.
 pub(super) fn take(cx: &mut Cx<'_>, key: &[u8], end: End) -> Result<Option<Bytes>, &'static str> {
     let Some(list) = cx.list(key)? else { return Ok(None) };
     let element = list.pop(end);
-    if list.items.is_empty() {
-        cx.db().remove(key);
-    }
-    cx.touch(key);
+    cx.changed(key, notify::LIST, popped(end));
     Ok(element)
 }
 
@@ -193,12 +199,13 @@ pub(super) fn relay(cx: &mut Cx<'_>, source: &[u8], target: &[u8], from: End, to
     }
     // Refused before anything moves.
     cx.list(target)?;
-    let Some(element) = take(cx, source, from)? else { return Ok(()) };
+    let popped_one = cx.list(source)?.and_then(|list| list.pop(from));
+    let Some(element) = popped_one else { return Ok(()) };
     cx.out.bulk(&element);
     match cx.list(target)? {
         Some(list) => {
             list.push(to, element);
-            cx.touch(target);
+            cx.event(target, notify::LIST, pushed(to));
             cx.signal(cx.session.db, target);
         }
         None => {
@@ -207,7 +214,9 @@ pub(super) fn relay(cx: &mut Cx<'_>, source: &[u8], target: &[u8], from: End, to
                 list.push(to, element);
             }
             cx.put(target, value);
+            cx.notify(notify::LIST, pushed(to), target);
         }
     }
+    cx.changed(source, notify::LIST, popped(from));
     Ok(())
 }

@@ -5,6 +5,7 @@ use hotshell_plugin_api::collections::Bytes;
 use crate::cx::{Cx, Outcome, int};
 use crate::errors;
 use crate::flags::{READ, WRITE};
+use crate::notify;
 use crate::number::Digits;
 use crate::reply::Reply;
 use crate::resp::MAX_BULK;
@@ -36,7 +37,7 @@ pub fn slice_range(len: usize, start: i64, end: i64) -> Option<core::ops::Range<
 
 fn getrange(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (start, end) = (int(args[2])?, int(args[3])?);
-    cx.refresh(args[1]);
+    cx.get(args[1]);
     let mut digits = Digits::new();
     let text = match cx.state.db(cx.session.db).keys.get(args[1]) {
         None => &[],
@@ -88,6 +89,7 @@ pub(super) fn append(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let len = match old {
         None => {
             cx.put(key, Value::string(tail));
+            cx.notify(notify::STRING, "append", key);
             tail.len()
         }
         Some(old) if (old + tail.len()) as i64 > MAX_BULK => return Err(errors::TOO_LONG),
@@ -95,7 +97,7 @@ pub(super) fn append(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             if let Some(bytes) = bytes_mut(cx, key)? {
                 bytes.extend_from_slice(tail);
             }
-            cx.touch(key);
+            cx.event(key, notify::STRING, "append");
             old + tail.len()
         }
     };
@@ -134,7 +136,7 @@ fn setrange(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         bytes[offset..end].copy_from_slice(part);
         len = bytes.len();
     }
-    cx.touch(key);
+    cx.event(key, notify::STRING, "setrange");
     cx.out.int(len as i64);
     Ok(())
 }

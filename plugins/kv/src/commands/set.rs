@@ -3,6 +3,8 @@
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{WRITE, WRITE_FAST};
+use crate::keyspace::Put;
+use crate::notify;
 use crate::number::Digits;
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
@@ -145,10 +147,13 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 #[inline(always)]
 fn put_string(cx: &mut Cx<'_>, key: &[u8], value: &[u8]) {
-    if let Some(old) = cx.db().put_string(key, value) {
-        cx.bury(old);
+    let access = cx.fresh_access();
+    match cx.db().put_string(key, value, access) {
+        Put::String => {}
+        Put::Collection(old) => cx.bury(old),
+        Put::New => cx.notify(notify::NEW, "new", key),
     }
-    cx.touch(key);
+    cx.event(key, notify::STRING, "set");
 }
 
 #[inline(never)]
@@ -175,8 +180,10 @@ fn set_with(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     }
     let kept = if options.keep_ttl { cx.db().expiry(key) } else { None };
     put_string(cx, key, value);
-    if let Some(at) = at.or(kept) {
+    if let Some(at) = at {
         expire_at(cx, key, at);
+    } else if let Some(at) = kept {
+        cx.set_expiry(key, at);
     }
     if !options.get {
         cx.out.ok();
@@ -190,6 +197,7 @@ pub fn expire_at(cx: &mut Cx<'_>, key: &[u8], at: u64) {
         cx.delete(key);
     } else {
         cx.set_expiry(key, at);
+        cx.event(key, notify::GENERIC, "expire");
     }
 }
 
@@ -198,12 +206,12 @@ pub fn expire_at(cx: &mut Cx<'_>, key: &[u8], at: u64) {
 /// # Errors
 /// When it is no string.
 pub fn reply_string(cx: &mut Cx<'_>, key: &[u8]) -> Outcome {
-    cx.refresh(key);
     let mut digits = Digits::new();
-    match cx.state.db(cx.session.db).keys.get(key) {
-        None => cx.out.null(),
+    let (value, mut out) = cx.get_and_out(key);
+    match value {
+        None => out.null(),
         Some(value) => match value.text(&mut digits) {
-            Some(text) => cx.out.bulk(text),
+            Some(text) => out.bulk(text),
             None => return Err(errors::WRONG_TYPE),
         },
     }
@@ -214,6 +222,7 @@ fn setnx(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let new = cx.get(args[1]).is_none();
     if new {
         cx.put(args[1], Value::string(args[2]));
+        cx.notify(notify::STRING, "set", args[1]);
     }
     cx.out.int(i64::from(new));
     Ok(())
@@ -233,6 +242,8 @@ fn set_for(cx: &mut Cx<'_>, args: &[&[u8]], unit: Unit, name: &str) -> Outcome {
     };
     cx.put(args[1], Value::string(args[3]));
     cx.set_expiry(args[1], at);
+    cx.notify(notify::STRING, "set", args[1]);
+    cx.notify(notify::GENERIC, "expire", args[1]);
     cx.out.ok();
     Ok(())
 }
@@ -240,5 +251,6 @@ fn set_for(cx: &mut Cx<'_>, args: &[&[u8]], unit: Unit, name: &str) -> Outcome {
 fn getset(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     reply_string(cx, args[1])?;
     cx.put(args[1], Value::string(args[2]));
+    cx.notify(notify::STRING, "set", args[1]);
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::cx::{Cx, Outcome};
 use crate::errors;
 use crate::flags::{READ, WRITE};
+use crate::notify;
 use crate::number;
 use crate::reply::Reply;
 use crate::set;
@@ -43,7 +44,7 @@ fn sinter(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn sinterstore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    store(cx, args, intersection)
+    store(cx, args, intersection, "sinterstore")
 }
 
 fn sunion(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
@@ -51,7 +52,7 @@ fn sunion(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn sunionstore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    store(cx, args, union)
+    store(cx, args, union, "sunionstore")
 }
 
 fn sdiff(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
@@ -59,7 +60,7 @@ fn sdiff(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn sdiffstore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    store(cx, args, difference)
+    store(cx, args, difference, "sdiffstore")
 }
 
 fn reply(cx: &mut Cx<'_>, keys: &[&[u8]], make: Make) -> Outcome {
@@ -69,9 +70,9 @@ fn reply(cx: &mut Cx<'_>, keys: &[&[u8]], make: Make) -> Outcome {
     Ok(())
 }
 
-fn store(cx: &mut Cx<'_>, args: &[&[u8]], make: Make) -> Outcome {
+fn store(cx: &mut Cx<'_>, args: &[&[u8]], make: Make, name: &str) -> Outcome {
     let made = make(cx, &args[2..])?;
-    let len = cx.store(args[1], made);
+    let len = cx.store(args[1], made, notify::SET, name);
     cx.out.int(len as i64);
     Ok(())
 }

@@ -4,6 +4,7 @@ use super::random::some;
 use crate::cx::{Cx, Outcome};
 use crate::errors;
 use crate::flags::{Flags, READ, READ_FAST, REMOVE_FAST, WRITE_FAST};
+use crate::notify;
 use crate::number;
 use crate::reply::Reply;
 use crate::set;
@@ -39,7 +40,7 @@ fn sadd(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let value = cx.find_or_put(args[1], Value::set)?;
     let new = args[2..].iter().filter(|member| set::insert(value, member)).count();
     if new > 0 {
-        cx.touch(args[1]);
+        cx.event(args[1], notify::SET, "sadd");
     }
     cx.out.int(new as i64);
     Ok(())
@@ -51,7 +52,7 @@ fn srem(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         Some(value) => args[2..].iter().filter(|member| set::remove(value, member)).count(),
     };
     if removed > 0 {
-        cx.changed(args[1]);
+        cx.changed(args[1], notify::SET, "srem");
     }
     cx.out.int(removed as i64);
     Ok(())
@@ -97,9 +98,9 @@ fn smove(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         let found = cx.find_mut(from, Kind::Set)?;
         let moved = found.is_some_and(|value| set::remove(value, member));
         if moved {
-            cx.changed(from);
+            cx.changed(from, notify::SET, "srem");
             if set::insert(cx.find_or_put(to, Value::set)?, member) {
-                cx.touch(to);
+                cx.event(to, notify::SET, "sadd");
             }
         }
         moved
@@ -129,7 +130,7 @@ fn spop(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             let member = member.to_bytes();
             cx.out.bulk(&member);
             set::remove(value, &member);
-            cx.changed(key);
+            cx.changed(key, notify::SET, "spop");
         }
         return Ok(());
     };
@@ -137,6 +138,7 @@ fn spop(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     cx.out.set(n);
     if n == value.len() {
         value.each(|(member, _)| member.reply(&mut cx.out));
+        cx.notify(notify::SET, "spop", key);
         cx.delete(key);
     } else if n > 0 {
         let drawn = some(value, n, cx.shell);
@@ -145,7 +147,7 @@ fn spop(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             cx.out.bulk(&member);
             set::remove(value, &member);
         }
-        cx.changed(key);
+        cx.changed(key, notify::SET, "spop");
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use super::set::{end, expire_at, options, reply_string};
 use crate::cx::{Cx, Outcome};
 use crate::errors;
 use crate::flags::{READ_FAST, REMOVE_FAST, WRITE, WRITE_FAST};
+use crate::notify;
 use crate::number::Digits;
 use crate::reply::Reply;
 use crate::table::{ALL_KEYS, ONE_KEY, rows, v};
@@ -32,21 +33,12 @@ rows! { String:
 }
 
 fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    cx.refresh(args[1]);
-    match cx.state.dbs[cx.session.db as usize].keys.get(args[1]) {
-        Some(Value::Str(_, bytes)) => {
-            cx.out.bulk(bytes);
-            cx.state.stats.hits += 1;
-        }
-        Some(Value::Int(_, n)) => {
-            cx.out.bulk_int(*n);
-            cx.state.stats.hits += 1;
-        }
+    let (value, mut out) = cx.get_and_out(args[1]);
+    match value {
+        Some(Value::Str(_, bytes)) => out.bulk(bytes),
+        Some(Value::Int(_, n)) => out.bulk_int(*n),
         Some(_) => return Err(errors::WRONG_TYPE),
-        None => {
-            cx.out.null();
-            cx.state.stats.misses += 1;
-        }
+        None => out.null(),
     }
     Ok(())
 }
@@ -74,9 +66,8 @@ fn getex(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     reply_string(cx, key)?;
     if let Some(at) = at {
         expire_at(cx, key, at);
-        cx.touch(key);
     } else if options.persist && cx.db().persist(key) {
-        cx.touch(key);
+        cx.event(key, notify::GENERIC, "persist");
     }
     Ok(())
 }
@@ -85,9 +76,8 @@ fn mget(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     cx.out.array(args.len() - 1);
     let mut digits = Digits::new();
     for &key in &args[1..] {
-        cx.refresh(key);
-        let value = cx.state.db(cx.session.db).keys.get(key);
-        cx.out.bulk_or_null(value.and_then(|value| value.text(&mut digits)));
+        let (value, mut out) = cx.get_and_out(key);
+        out.bulk_or_null(value.and_then(|value| value.text(&mut digits)));
     }
     Ok(())
 }
@@ -114,6 +104,7 @@ fn set_pairs(cx: &mut Cx<'_>, args: &[&[u8]], name: &str, only_new: bool) -> Out
     }
     for [key, value] in pairs {
         cx.put(key, Value::string(value));
+        cx.notify(notify::STRING, "set", key);
     }
     if only_new {
         cx.out.int(1);

@@ -4,6 +4,7 @@ use crate::cx::{Cx, Outcome, is};
 use crate::element::Element;
 use crate::errors;
 use crate::flags::{READ_FAST, REMOVE_FAST, WRITE_FAST};
+use crate::notify;
 use crate::number;
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
@@ -129,7 +130,7 @@ fn add(cx: &mut Cx<'_>, key: &[u8], pairs: &[&[u8]], options: &Options) -> Outco
             }
         }
         if added + updated > 0 {
-            cx.touch(key);
+            cx.event(key, notify::ZSET, if options.increment { "zincr" } else { "zadd" });
         } else {
             cx.drop_empty(key);
         }
@@ -181,7 +182,7 @@ fn zrem(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         Some(value) => args[2..].iter().filter(|member| zset::remove(value, member)).count(),
     };
     if removed > 0 {
-        cx.changed(args[1]);
+        cx.changed(args[1], notify::ZSET, "zrem");
     }
     cx.out.int(removed as i64);
     Ok(())
@@ -271,7 +272,7 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], max: bool) -> Outcome {
         if let Some(value) = cx.find_mut(args[1], Kind::Zset)? {
             zset::remove_ranks(value, ranks);
         }
-        cx.changed(args[1]);
+        cx.changed(args[1], notify::ZSET, if max { "zpopmax" } else { "zpopmin" });
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::element::Element;
 use crate::errors;
 use crate::flags::{READ, WRITE};
 use crate::members::Entry;
+use crate::notify;
 use crate::number::{self, Decimal};
 use crate::reply::Reply;
 use crate::set;
@@ -104,7 +105,7 @@ fn store(cx: &mut Cx<'_>, args: &[&[u8]], make: Make, name: &str) -> Outcome {
     let Some((keys, options)) = keys(cx, &args[2..], name)? else { return Ok(()) };
     let request = read(keys, options, make, true)?;
     let made = make_one(cx, &request, make);
-    let len = cx.store(args[1], made);
+    let len = cx.store(args[1], made, notify::ZSET, name);
     cx.out.int(len as i64);
     Ok(())
 }

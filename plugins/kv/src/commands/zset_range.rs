@@ -6,6 +6,7 @@ use crate::cx::{Cx, Outcome, int, is};
 use crate::element::Element;
 use crate::errors;
 use crate::flags::{Flags, READ, READ_FAST, WRITE};
+use crate::notify;
 use crate::reply::Reply;
 use crate::table::{Keys, ONE_KEY, rows, v};
 use crate::value::{Kind, Value};
@@ -198,7 +199,7 @@ fn zrangestore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         let ranks = order.limited(span.ranks(value, reverse));
         zset::each(value, ranks, false, |member, score| zset::put(&mut made, member, score));
     }
-    let len = cx.store(args[1], made);
+    let len = cx.store(args[1], made, notify::ZSET, "zrangestore");
     cx.out.int(len as i64);
     Ok(())
 }
@@ -219,18 +220,18 @@ fn count(cx: &mut Cx<'_>, args: &[&[u8]], by: By) -> Outcome {
 }
 
 fn zremrangebyrank(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    remove(cx, args, By::Rank)
+    remove(cx, args, By::Rank, "zremrangebyrank")
 }
 
 fn zremrangebyscore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    remove(cx, args, By::Score)
+    remove(cx, args, By::Score, "zremrangebyscore")
 }
 
 fn zremrangebylex(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    remove(cx, args, By::Lex)
+    remove(cx, args, By::Lex, "zremrangebylex")
 }
 
-fn remove(cx: &mut Cx<'_>, args: &[&[u8]], by: By) -> Outcome {
+fn remove(cx: &mut Cx<'_>, args: &[&[u8]], by: By, name: &str) -> Outcome {
     let span = by.span(args[2], args[3])?;
     let mut removed = 0;
     if let Some(value) = cx.find_mut(args[1], Kind::Zset)? {
@@ -239,7 +240,7 @@ fn remove(cx: &mut Cx<'_>, args: &[&[u8]], by: By) -> Outcome {
         zset::remove_ranks(value, ranks);
     }
     if removed > 0 {
-        cx.changed(args[1]);
+        cx.changed(args[1], notify::ZSET, name);
     }
     cx.out.int(removed as i64);
     Ok(())

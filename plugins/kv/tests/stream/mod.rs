@@ -87,7 +87,7 @@ setbit K D 1;setbit K D 0;setbit K N N;getbit K D;getbit K N;bitcount K;bitcount
 bitcount K N N O;bitpos K 1;bitpos K 0;bitpos K N N;bitpos K 1 N N;bitpos K 0 N N bit;bitpos K 0 D D bit;\
 bitop and K K K;bitop or K K K;bitop xor K K K;bitop not K K;bitop not K K K;bitop O K K;\
 bitfield K get T1 D;bitfield K set T1 D I;bitfield K set u8 #N I get u4 0;bitfield K incrby T1 D I get T1 D;\
-bitfield K overflow T2 incrby T1 D I set T1 D I;bitfield_ro K get T1 D;bitfield_ro K set u8 0 1;bitfield K O D;\
+bitfield K overflow T2 incrby T1 D I set T1 D I;bitfield K overflow T2 set T1 D I get T1 D;bitfield_ro K get T1 D;bitfield_ro K set u8 0 1;bitfield K O D;\
 pfadd P2 V V;pfadd P2 G;pfadd P2 U U U U;pfcount P2;pfcount P2 P2;pfmerge P2 P2 P2;pfcount K;pfmerge P2 K;\
 del P2;del K;del K K;unlink K K;exists K K K;touch K K;type K;rename K K;renamenx K K;copy K K;copy K K O;\
 copy K K db N replace;move K N;dbsize;flushdb;flushall O;select N;object encoding K;\

@@ -36,10 +36,10 @@ impl Loaded {
         let mut config = LoaderConfig::new(folder.path());
         config.vet_program = artifacts::hotshell()?;
         let loader = Loader::new(config, host_table())?;
-        let loaded = loader.load(&artifacts::kv_v1()?, 1, None, &AtomicBool::new(false))?;
+        let loaded = loader.load(&artifacts::kv_v1()?, 1, &AtomicBool::new(false))?;
         let linked = Schema::of::<<Kv as Plugin>::State, <Kv as Plugin>::Session>();
         ensure!(
-            loaded.callable.schema.fingerprint == linked.fingerprint,
+            loaded.callable.shape.schema.fingerprint == linked.fingerprint,
             "the .so has another state than the plugin that is linked; build both anew"
         );
         Ok(Self { table: loaded.callable.table, _code: Code::Image(loaded.image) })

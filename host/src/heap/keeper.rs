@@ -1,0 +1,214 @@
+//! Large blocks that were given back: kept for a moment, zeroed, then unmapped in slices.
+//!
+//! A map that grows, shrinks or is filled again asks for sizes that it has just given back. New pages
+//! cost the engine a fault each, and the kernel's zeroing; a kept block has both behind it, on the
+//! keeper's thread. mimalloc does the same for the blocks below [`LARGE`](super::LARGE).
+//!
+//! What is kept is bounded by bytes and by time, so that memory still goes back to the system.
+
+use std::ptr;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{PAGE, pages};
+
+/// Blocks up to this size are kept. Larger ones would take the keeper too long to zero.
+pub(super) const KEEP_EACH: usize = 64 << 20;
+/// Bytes kept at most: a map on its way to [`KEEP_EACH`] has had blocks of twice that.
+const KEEP_TOTAL: usize = 2 * KEEP_EACH;
+/// A kept block that nobody asked for is unmapped after this time.
+const KEEP_FOR: Duration = Duration::from_secs(1);
+/// How much of a large block is unmapped or zeroed at once: bounds the time the kernel holds the
+/// process's memory map.
+const SLICE: usize = 1 << 20;
+
+/// A mapping without an owner. The address is exposed, so that it can cross threads as a number.
+struct Block {
+    address: usize,
+    size: usize,
+    since: Instant,
+}
+
+/// Zeroed blocks, oldest first.
+static KEPT: Mutex<Vec<Block>> = Mutex::new(Vec::new());
+
+/// A kept block of exactly this many bytes, zeroed. Never waits: while the keeper is at its list there
+/// is none.
+pub(super) fn take(size: usize) -> Option<*mut u8> {
+    if size > KEEP_EACH {
+        return None;
+    }
+    let mut kept = KEPT.try_lock().ok()?;
+    let at = kept.iter().position(|block| pages(block.size) == pages(size))?;
+    Some(ptr::with_exposed_provenance_mut(kept.remove(at).address))
+}
+
+/// Takes over a mapping that nobody uses any more.
+pub(super) fn give(ptr: *mut u8, size: usize) {
+    static KEEPER: OnceLock<Sender<Block>> = OnceLock::new();
+    let keeper = KEEPER.get_or_init(|| {
+        let (give, take) = channel();
+        // Without a thread the receiver is gone, the sends below fail, and the caller unmaps itself.
+        drop(std::thread::Builder::new().name("heap-keeper".into()).spawn(move || keep(&take)));
+        give
+    });
+    let block = Block { address: ptr.expose_provenance(), size, since: Instant::now() };
+    if let Err(refused) = keeper.send(block) {
+        unmap(&refused.0);
+    }
+}
+
+/// The keeper's thread: until the process ends.
+fn keep(blocks: &Receiver<Block>) {
+    loop {
+        let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).first().map(|b| b.since);
+        let received = match kept {
+            None => blocks.recv().map_err(RecvTimeoutError::from),
+            Some(since) => blocks.recv_timeout(KEEP_FOR.saturating_sub(since.elapsed())),
+        };
+        match received {
+            Ok(block) if block.size <= KEEP_EACH && zero(&block) => put(block),
+            Ok(block) => unmap(&block),
+            Err(RecvTimeoutError::Timeout) => drop_expired(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn put(block: Block) {
+    KEPT.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(Block { since: Instant::now(), ..block });
+    drop_kept(|_, total| total > KEEP_TOTAL);
+}
+
+fn drop_expired() {
+    drop_kept(|oldest, _| oldest.since.elapsed() >= KEEP_FOR);
+}
+
+/// Unmaps kept blocks from the oldest on, as long as `surplus` says so of it and of all their bytes.
+fn drop_kept(surplus: impl Fn(&Block, usize) -> bool) {
+    loop {
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = kept.iter().map(|block| pages(block.size)).sum();
+        if kept.first().is_none_or(|first| !surplus(first, total)) {
+            return;
+        }
+        let block = kept.remove(0);
+        drop(kept);
+        unmap(&block);
+    }
+}
+
+/// Zeroes the pages that are in memory; the others are zero by nature. False when most are not in
+/// memory, so that keeping the block would save little.
+fn zero(block: &Block) -> bool {
+    let mut resident = vec![0_u8; pages(block.size) / PAGE];
+    let start = ptr::with_exposed_provenance_mut::<u8>(block.address);
+    // SAFETY: the block is a mapping of ours without another owner; one byte is written per page.
+    if unsafe { libc::mincore(start.cast(), pages(block.size), resident.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    let in_memory = |page: &&u8| **page & 1 == 1;
+    if resident.iter().filter(in_memory).count() < resident.len() / 2 {
+        return false;
+    }
+    for (at, page) in resident.iter().enumerate() {
+        if in_memory(&page) {
+            // SAFETY: a page of the block.
+            unsafe { start.add(at * PAGE).write_bytes(0, PAGE) };
+        }
+    }
+    true
+}
+
+fn unmap(block: &Block) {
+    let end = block.address + pages(block.size);
+    for at in (block.address..end).step_by(SLICE) {
+        let len = SLICE.min(end - at);
+        // SAFETY: a part of a mapping that was given up whole by `free`.
+        unsafe { libc::munmap(ptr::with_exposed_provenance_mut(at), len) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{LARGE, alloc_zeroed, free};
+    use super::*;
+
+    /// A block that has had an owner who wrote to its first `used` bytes.
+    fn used_block(size: usize, used: usize) -> Block {
+        // SAFETY: a fresh mapping, used within its size.
+        unsafe {
+            let ptr = alloc_zeroed(size, 16);
+            ptr.write_bytes(7, used);
+            Block { address: ptr.expose_provenance(), size, since: Instant::now() }
+        }
+    }
+
+    fn kept() -> std::sync::MutexGuard<'static, Vec<Block>> {
+        KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_mapped(address: usize) -> bool {
+        // SAFETY: asks about one page, into one byte; nothing is touched.
+        unsafe { libc::mincore(ptr::with_exposed_provenance_mut(address), PAGE, &mut 0) == 0 }
+    }
+
+    #[test]
+    fn a_block_given_back_serves_again_zeroed() {
+        // No other test uses this size. The thread may unmap it after a second: then once more.
+        let size = 3 * LARGE + 11 * PAGE;
+        let again = loop {
+            let block = used_block(size, size);
+            assert!(zero(&block), "all its pages are in memory");
+            put(block);
+            if let Some(again) = take(size) {
+                break again;
+            }
+        };
+        // SAFETY: the block is ours again, and freed once.
+        unsafe {
+            assert!(std::slice::from_raw_parts(again, size).iter().all(|&byte| byte == 0));
+            free(again, size, 16);
+        }
+    }
+
+    #[test]
+    fn a_block_that_was_hardly_used_is_not_worth_keeping() {
+        let block = used_block(4 * LARGE - PAGE, PAGE);
+        assert!(!zero(&block));
+        unmap(&block);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_by_bytes_and_by_time() {
+        for _ in 0..2 * KEEP_TOTAL / (24 << 20) {
+            put(used_block(24 << 20, PAGE));
+            let total: usize = kept().iter().map(|block| block.size).sum();
+            assert!(total <= KEEP_TOTAL, "{total}");
+        }
+        let old = used_block(5 * LARGE, 1);
+        let address = old.address;
+        let long_ago =
+            Instant::now().checked_sub(KEEP_FOR).expect("the clock has run for a second");
+        kept().insert(0, Block { since: long_ago, ..old });
+        drop_expired();
+        assert!(kept().iter().all(|block| block.address != address));
+    }
+
+    #[test]
+    fn blocks_of_all_sizes_go_back_in_the_end() {
+        let (small, large) = (used_block(6 * LARGE, 6 * LARGE), used_block(2 * KEEP_EACH, PAGE));
+        for block in [&small, &large] {
+            give(ptr::with_exposed_provenance_mut(block.address), block.size);
+        }
+        let start = Instant::now();
+        while is_mapped(large.address) || kept().iter().any(|block| block.address == small.address)
+        {
+            assert!(start.elapsed() < Duration::from_secs(20), "not within 20 s");
+            std::thread::yield_now();
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What can be said of a pair only once all pairs are known, since pairs refer to each other.
+//!
+//! Each question is a fixpoint over the graph: assume the best of every pair, then take back what
+//! does not hold until nothing changes.
+
+use super::{Fields, How, Number, Pair, PairIndex};
+
+/// The pairs that `how` needs to be converted together with it; maps below convert on their own.
+pub(super) fn parts(how: &How) -> Vec<PairIndex> {
+    let of_fields = |fields: &Fields| fields.moves.iter().map(|m| m.pair).collect::<Vec<_>>();
+    match how {
+        How::Same | How::Number { .. } | How::Function { .. } => Vec::new(),
+        How::HashMap(_) | How::BTreeMap(_) => Vec::new(),
+        How::Struct(fields) => of_fields(fields),
+        How::Enum(arms) => {
+            let to = arms.iter().filter_map(|arm| arm.new.as_ref());
+            to.flat_map(|to| of_fields(&to.fields)).collect()
+        }
+        How::IntoOption(inner)
+        | How::OutOfOption(inner)
+        | How::IntoBox(inner)
+        | How::OutOfBox(inner)
+        | How::Option(inner)
+        | How::Box(inner)
+        | How::Vec(inner)
+        | How::VecDeque(inner)
+        | How::Array { element: inner, .. } => vec![*inner],
+    }
+}
+
+/// All pairs that are directly below.
+pub(super) fn below(how: &How) -> Vec<PairIndex> {
+    match how {
+        How::HashMap(value) | How::BTreeMap(value) => vec![*value],
+        how => parts(how),
+    }
+}
+
+/// Takes `holds` back wherever `keeps` says no, given what holds below, until nothing changes.
+fn fixpoint(pairs: &[Pair], keeps: impl Fn(usize, &Pair, &[bool]) -> bool) -> Vec<bool> {
+    let mut holds = vec![true; pairs.len()];
+    loop {
+        let mut changed = false;
+        for (i, pair) in pairs.iter().enumerate() {
+            if holds[i] && !keeps(i, pair, &holds) {
+                holds[i] = false;
+                changed = true;
+            }
+        }
+        if !changed {
+            return holds;
+        }
+    }
+}
+
+fn all(holds: &[bool], pairs: Vec<PairIndex>) -> bool {
+    pairs.into_iter().all(|pair| holds[pair as usize])
+}
+
+/// Which pairs leave every byte where it is, below and here. Refused ones do not.
+pub(super) fn same(pairs: &[Pair], refused: impl Fn(PairIndex) -> bool) -> Vec<bool> {
+    let here: Vec<bool> = (0..).zip(pairs).map(|(i, pair)| !refused(i) && stays(pair)).collect();
+    fixpoint(pairs, |i, pair, holds| here[i] && all(holds, below(&pair.how)))
+}
+
+fn stays(pair: &Pair) -> bool {
+    let moved = |fields: &Fields| {
+        fields.fills.is_empty()
+            && fields.removed.is_empty()
+            && fields.moves.iter().all(|m| m.from == m.to)
+    };
+    pair.old_size == pair.new_size
+        && match &pair.how {
+            How::Same
+            | How::Option(_)
+            | How::Box(_)
+            | How::Array { .. }
+            | How::Vec(_)
+            | How::VecDeque(_)
+            | How::HashMap(_)
+            | How::BTreeMap(_) => true,
+            How::Struct(fields) => moved(fields),
+            How::Enum(arms) => arms.iter().all(|arm| {
+                arm.new.as_ref().is_some_and(|to| to.tag == arm.old && moved(&to.fields))
+            }),
+            How::Number { .. } | How::Function { .. } => false,
+            How::IntoOption(_) | How::OutOfOption(_) | How::IntoBox(_) | How::OutOfBox(_) => false,
+        }
+}
+
+/// Which pairs hold every old value.
+pub(super) fn fits(pairs: &[Pair]) -> Vec<bool> {
+    fixpoint(pairs, |_, pair, holds| match &pair.how {
+        How::Number { from, to } => Number::fits(*from, *to),
+        How::OutOfOption(_) => false,
+        // An element that does not fit is set aside; the list itself fits.
+        How::Vec(_) | How::VecDeque(_) => true,
+        How::Enum(arms) if arms.iter().any(|arm| arm.new.is_none()) => false,
+        how => all(holds, parts(how)),
+    })
+}
+
+/// Which pairs may leave a rest.
+pub(super) fn leaves_rest(pairs: &[Pair]) -> Vec<bool> {
+    let here = |how: &How| match how {
+        How::Struct(fields) => !fields.removed.is_empty(),
+        How::Enum(arms) => {
+            let to = arms.iter().filter_map(|arm| arm.new.as_ref());
+            to.into_iter().any(|to| !to.fields.removed.is_empty())
+        }
+        _ => false,
+    };
+    let whole = fixpoint(pairs, |_, pair, holds| !here(&pair.how) && all(holds, parts(&pair.how)));
+    whole.into_iter().map(|whole| !whole).collect()
+}

@@ -1,0 +1,96 @@
+//! How often each command was called, and how long it took: INFO commandstats.
+//!
+//! Numbers of commands are given once and never change, so that they outlive a version whose table
+//! has other slots; each version learns the numbers of its own slots anew.
+
+use hotshell_plugin_api::collections::{Bytes, HashMap, Vec};
+use hotshell_plugin_api::state;
+
+use crate::table::Table;
+
+/// The counters of all commands that were ever known.
+#[state]
+#[derive(Debug)]
+pub struct CommandStats {
+    /// The number of the command in each slot of the table whose fingerprint is below.
+    numbers: Vec<u16>,
+    fingerprint: u64,
+    counters: Vec<Counters>,
+    by_name: HashMap<Bytes, u16>,
+}
+
+/// The counters of one command, all since the state was made or CONFIG RESETSTAT.
+#[state]
+#[derive(Debug)]
+pub struct Counters {
+    /// Its name, `config|get` with a subcommand.
+    pub name: Bytes,
+    /// Executions.
+    pub calls: u64,
+    /// Time of all executions in nanoseconds.
+    pub total_ns: u64,
+    /// Refused before they were executed.
+    pub rejected: u64,
+    /// Executions that answered with an error.
+    pub failed: u64,
+}
+
+impl CommandStats {
+    /// Learns the slots of a table, if they are not known already.
+    #[inline(always)]
+    pub fn learn(&mut self, table: &'static Table) {
+        if self.fingerprint != table.fingerprint {
+            self.relearn(table);
+        }
+    }
+
+    #[cold]
+    fn relearn(&mut self, table: &'static Table) {
+        let numbers: std::vec::Vec<u16> =
+            table.slots().map(|row| row.map_or(0, |row| self.number_of(row.name))).collect();
+        self.numbers = numbers.into_iter().collect();
+        self.fingerprint = table.fingerprint;
+    }
+
+    /// The number of the command in a slot of the table that was learned.
+    #[inline(always)]
+    pub fn number(&self, slot: u16) -> u16 {
+        self.numbers[slot as usize]
+    }
+
+    /// The number of a command by its name; new names get the next one.
+    pub fn number_of(&mut self, name: &str) -> u16 {
+        if let Some(&number) = self.by_name.get(name.as_bytes()) {
+            return number;
+        }
+        let number = self.counters.len() as u16;
+        let name = Bytes::from(name.as_bytes());
+        self.counters.push(Counters { name: name.clone(), ..Counters::default() });
+        self.by_name.insert(name, number);
+        number
+    }
+
+    /// The counters of a command.
+    #[inline(always)]
+    pub fn of(&mut self, number: u16) -> &mut Counters {
+        &mut self.counters[number as usize]
+    }
+
+    /// A command's name; empty when there is no such number.
+    pub fn name(&self, number: u16) -> &[u8] {
+        self.counters.get(number as usize).map_or(b"", |counters| &counters.name)
+    }
+
+    /// All counters.
+    pub fn iter(&self) -> impl Iterator<Item = &Counters> {
+        self.counters.iter()
+    }
+
+    /// All counters from zero.
+    pub fn reset(&mut self) {
+        for counters in self.counters.iter_mut() {
+            let name = core::mem::take(&mut counters.name);
+            *counters = Counters { name, ..Counters::default() };
+        }
+    }
+}

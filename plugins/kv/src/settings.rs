@@ -1,0 +1,140 @@
+//! What CONFIG SET changes and commands need at once, read from text only when it is set.
+
+use hotshell_plugin_api::collections::Bytes;
+use hotshell_plugin_api::state;
+
+/// The settings in force.
+#[state]
+#[derive(Debug)]
+pub struct Settings {
+    /// Bytes of state from which keys are evicted; 0: no limit.
+    pub maxmemory: u64,
+    /// Which keys are evicted.
+    pub policy: Policy,
+    /// Keys that are looked at for one eviction.
+    #[state(default = 5)]
+    pub samples: u32,
+    /// Hits that raise a frequency, as a power; see [`crate::access`].
+    #[state(default = 10)]
+    pub lfu_log_factor: u32,
+    /// Minutes that lower a frequency by one.
+    #[state(default = 1)]
+    pub lfu_decay_minutes: u32,
+    /// Up to where collections stay in their small form.
+    pub limits: Limits,
+    /// Bytes of a HyperLogLog up to which it stays sparse.
+    #[state(default = 3000)]
+    pub hll_sparse_bytes: u64,
+    /// Which events of keys are published: bits of [`crate::notify`].
+    pub notify: u32,
+    /// From this duration on commands are logged, microseconds; negative: none.
+    #[state(default = 10_000)]
+    pub slowlog_us: i64,
+    /// From this duration on somebody wants to know of a command, nanoseconds.
+    #[state(default = 10_000_000)]
+    pub slow_ns: u64,
+    /// Most entries of the slow log.
+    #[state(default = 128)]
+    pub slowlog_len: u64,
+    /// From this duration on events are remembered, milliseconds; 0: none.
+    pub latency_ms: u64,
+    /// The password; empty: none is needed.
+    pub password: Bytes,
+    /// After so many seconds idle clients are closed; 0: never.
+    pub timeout_s: u64,
+    /// Most clients; 0: as many as the shell takes.
+    pub max_clients: u64,
+    /// Longest string in bytes.
+    #[state(default = 512 << 20)]
+    pub max_bulk: u64,
+    /// Expiry cycles a second.
+    #[state(default = 10)]
+    pub hz: u32,
+}
+
+/// Up to where collections stay in their small form.
+#[state]
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Fields of a small hash (`hash-max-listpack-entries`).
+    #[state(default = 512)]
+    pub hash_entries: u64,
+    /// Bytes of a field or value of a small hash (`hash-max-listpack-value`).
+    #[state(default = 64)]
+    pub hash_value: u64,
+    /// Members of a small sorted set (`zset-max-listpack-entries`).
+    #[state(default = 128)]
+    pub zset_entries: u64,
+    /// Bytes of a member of a small sorted set (`zset-max-listpack-value`).
+    #[state(default = 64)]
+    pub zset_value: u64,
+    /// Members of a set that is kept as integers (`set-max-intset-entries`).
+    #[state(default = 512)]
+    pub intset_entries: u64,
+}
+
+/// Which keys are evicted when memory is short; Redis' names.
+#[state]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are Redis'")]
+pub enum Policy {
+    #[state(default)]
+    NoEviction,
+    AllKeysLru,
+    AllKeysLfu,
+    AllKeysRandom,
+    VolatileLru,
+    VolatileLfu,
+    VolatileRandom,
+    VolatileTtl,
+}
+
+impl Settings {
+    /// Time between two expiry cycles, milliseconds.
+    pub fn cycle_ms(&self) -> u64 {
+        1000 / u64::from(self.hz.max(1))
+    }
+
+    /// Works out from which duration on somebody wants to know of a command.
+    pub fn note_thresholds(&mut self) {
+        let slow = u64::try_from(self.slowlog_us).map_or(u64::MAX, |us| us.saturating_mul(1000));
+        let spike = match self.latency_ms {
+            0 => u64::MAX,
+            ms => ms.saturating_mul(1_000_000),
+        };
+        self.slow_ns = slow.min(spike);
+    }
+}
+
+impl Policy {
+    /// All, with their names in Redis' order.
+    pub const NAMES: [(&'static str, Self); 8] = [
+        ("volatile-lru", Self::VolatileLru),
+        ("volatile-lfu", Self::VolatileLfu),
+        ("volatile-random", Self::VolatileRandom),
+        ("volatile-ttl", Self::VolatileTtl),
+        ("allkeys-lru", Self::AllKeysLru),
+        ("allkeys-lfu", Self::AllKeysLfu),
+        ("allkeys-random", Self::AllKeysRandom),
+        ("noeviction", Self::NoEviction),
+    ];
+
+    /// Redis' name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, policy)| *policy == self).map_or("", |(name, _)| name)
+    }
+
+    /// Whether how often keys are used counts, not when.
+    #[inline(always)]
+    pub fn by_frequency(self) -> bool {
+        matches!(self, Self::AllKeysLfu | Self::VolatileLfu)
+    }
+
+    /// Whether only keys with a time to live are evicted.
+    pub fn volatile(self) -> bool {
+        matches!(
+            self,
+            Self::VolatileLru | Self::VolatileLfu | Self::VolatileRandom | Self::VolatileTtl
+        )
+    }
+}
