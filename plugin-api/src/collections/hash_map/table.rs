@@ -154,16 +154,21 @@ impl Table {
     /// When the size overflows `isize`.
     pub(super) fn new<T>(geometry: Geometry) -> Self {
         const { assert!(size_of::<T>() <= u32::MAX as usize, "a map's entry is too large") };
+        Self::with_slots(geometry, Layout::new::<T>())
+    }
+
+    /// [`Table::new`] for slots of this layout.
+    pub(super) fn with_slots(geometry: Geometry, slot: Layout) -> Self {
         let mut table = Self {
             growth_left: geometry.capacity() as u64,
             shift: geometry.shift,
             spare: geometry.spare,
             format: FORMAT as u8,
             algorithm: ALGORITHM as u8,
-            slot_size: size_of::<T>() as u32,
+            slot_size: slot.size() as u32,
             ..Self::NONE
         };
-        let (layout, ctrl_at) = table.layout(align_of::<T>());
+        let (layout, ctrl_at) = table.layout(slot.align());
         let block = if layout.size() >= LARGE {
             heap::alloc_zeroed(layout)
         } else {
