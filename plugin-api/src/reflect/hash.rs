@@ -10,11 +10,7 @@ impl Reflect<'_> {
     ///
     /// # Safety
     /// As for [`Reflect::each_part`]; the type is a key's.
-<<<<<<< HEAD
     pub(crate) unsafe fn hash_key(&self, ty: TypeIndex, at: *mut u8, hasher: &mut KeyHasher) {
-=======
-    pub(super) unsafe fn hash_key(&self, ty: TypeIndex, at: *mut u8, hasher: &mut KeyHasher) {
->>>>>>> main
         let def = self.def(ty);
         // SAFETY: the caller's promise.
         unsafe {

@@ -3,11 +3,7 @@
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
-<<<<<<< HEAD
 use super::group::{EMPTY, Group, Tags, WIDTH, tag};
-=======
-use super::group::{EMPTY, Group, WIDTH, tag};
->>>>>>> main
 use super::raw::{Raw, UNALLOCATED};
 use super::rehash::Rehash;
 use super::table::{Geometry, Table};
@@ -67,7 +63,6 @@ unsafe fn each_slot(table: &Table, from: usize, visit: &mut dyn FnMut(*mut u8)) 
     }
 }
 
-<<<<<<< HEAD
 /// The entry with this hash that `eq` accepts.
 ///
 /// # Safety
@@ -161,8 +156,6 @@ unsafe fn grow(at: *mut u8, pair: Pair, hash_of: &impl Fn(*mut u8) -> u64) {
     }
 }
 
-=======
->>>>>>> main
 /// Frees tables and descriptor; the entries are dropped or moved out.
 ///
 /// # Safety
@@ -212,7 +205,6 @@ impl Builder {
         self.spare.as_ptr()
     }
 
-<<<<<<< HEAD
     /// Puts the spare entry in its place, and answers that. Its key is not in the map yet.
     ///
     /// # Safety
@@ -250,40 +242,6 @@ impl Builder {
             self.table.growth_left -= 1;
             Some(slot)
         }
-=======
-    /// Puts the spare entry in its place. Its key is not in the map yet.
-    ///
-    /// # Safety
-    /// The spare entry is written; `hash_of` answers the hash of the key at an address.
-    pub unsafe fn put(&mut self, hash_of: impl Fn(*mut u8) -> u64) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            if !self.place(self.spare.as_ptr(), &hash_of) {
-                self.lengthen(&hash_of);
-                let placed = self.place(self.spare.as_ptr(), &hash_of);
-                assert!(placed, "the tail alone holds all entries");
-            }
-        }
-        self.len += 1;
-    }
-
-    /// Copies the entry at `from` to where its hash belongs. False when the table is full there.
-    ///
-    /// # Safety
-    /// As for [`Builder::put`], with the entry at `from`.
-    unsafe fn place(&mut self, from: *mut u8, hash_of: &impl Fn(*mut u8) -> u64) -> bool {
-        // SAFETY: the caller's promise; the slot is vacant.
-        unsafe {
-            let hash = hash_of(from);
-            let Some(index) = self.table.vacancy(hash) else { return false };
-            let ctrl = self.table.ctrl.add(index);
-            debug_assert_eq!(*ctrl, EMPTY, "nothing was ever removed");
-            *ctrl = tag(hash);
-            ptr::copy_nonoverlapping(from, self.table.raw_slot(index), self.pair.size());
-        }
-        self.table.growth_left -= 1;
-        true
->>>>>>> main
     }
 
     /// Moves everything to a table whose tail alone could hold it. As good as never.
@@ -298,12 +256,7 @@ impl Builder {
         // SAFETY: the old table holds entries of this layout, and is freed without them.
         unsafe {
             each_slot(&old, 0, &mut |slot| {
-<<<<<<< HEAD
                 self.place(slot, hash_of).expect("the tail alone holds all entries");
-=======
-                let placed = self.place(slot, hash_of);
-                assert!(placed, "the tail alone holds all entries");
->>>>>>> main
             });
             old.free(self.pair.align());
         }

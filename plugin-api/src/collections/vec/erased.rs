@@ -1,10 +1,7 @@
 //! A vector whose element type is known by its layout only. For [`crate::reflect`].
 
 use core::alloc::Layout;
-<<<<<<< HEAD
 use core::ptr::NonNull;
-=======
->>>>>>> main
 
 use super::Vec;
 use crate::heap;
@@ -66,7 +63,6 @@ fn block(element: Layout, cap: usize) -> Layout {
     let size = element.size().checked_mul(cap).expect("capacity overflow");
     Layout::from_size_align(size, element.align()).expect("capacity overflow")
 }
-<<<<<<< HEAD
 
 /// The block of a vector, with its layout.
 ///
@@ -106,5 +102,3 @@ pub unsafe fn push(at: *mut u8, element: Layout) -> *mut u8 {
         header.ptr.as_ptr().add((header.len - 1) * element.size())
     }
 }
-=======
->>>>>>> main

@@ -119,7 +119,6 @@ impl Builder {
     }
 }
 
-<<<<<<< HEAD
 impl Builder {
     /// Completes the queue with the first `len` elements, which are all that were asked for.
     pub fn finish(self, len: usize) {
@@ -135,8 +134,6 @@ impl Builder {
     }
 }
 
-=======
->>>>>>> main
 fn ring(element: Layout, slots: usize) -> Layout {
     let size = element.size().checked_mul(slots).expect("capacity overflow");
     Layout::from_size_align(size, element.align()).expect("capacity overflow")
