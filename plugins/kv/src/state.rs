@@ -277,6 +277,12 @@ impl Session {
         self.has(SESSION_MULTI)
     }
 
+    /// Whether only requests about channels are taken: a subscriber of RESP2 could not tell replies
+    /// from messages.
+    pub fn only_listens(&self) -> bool {
+        self.subscribed() + self.shards_subscribed() > 0 && !self.is_resp3()
+    }
+
     /// Shard channels the client is subscribed to, which count apart.
     pub fn shards_subscribed(&self) -> usize {
         self.subscriptions.as_std().map_or(0, |s| s.shards.len())

@@ -68,6 +68,9 @@ fn end(cx: &mut Cx<'_>, args: &[&[u8]], kind: Kind) -> Outcome {
 }
 
 fn ssubscribe(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    if cx.in_exec {
+        return Err("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+    }
     args[1..].iter().for_each(|name| pubsub::subscribe(cx, Kind::Shard, name));
     Ok(())
 }
