@@ -63,7 +63,10 @@ pub fn fields(fields: &[Field]) -> Vec<String> {
             field.path.clone(),
             side(&field.old),
             side(&field.new),
-            words(&field.how),
+            match field.fits || field.new.is_none() || field.how == "refused" {
+                true => words(&field.how),
+                false => format!("{}, what fits", words(&field.how)),
+            },
             words(&field.way_back),
             words(&field.cost),
         ]);

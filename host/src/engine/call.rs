@@ -449,12 +449,12 @@ impl Server {
         let switched = {
             let mut core = self.core.borrow_mut();
             let begun = monotonic_ns();
-            if core.active.shape.schema.fingerprint != switch.to.shape.schema.fingerprint {
-                return Err(schema_differs(&core.active, &switch.to));
-            }
             let from = core.state.generation;
             if switch.dry_run {
                 return Ok(Switched { pause_ns: 0, from });
+            }
+            if core.active.shape.schema.fingerprint != switch.to.shape.schema.fingerprint {
+                return Err(schema_differs(&core.active, &switch.to));
             }
             // ---- point of no return: nothing below can fail ----
             core.state.generation = switch.to.generation;

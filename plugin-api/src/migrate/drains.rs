@@ -5,7 +5,7 @@
 //! the way to the map, and what had no place. Typed code reaches it through [`table`].
 //!
 //! Invariant: a change stays here while a drain needs it, so an image whose functions it calls must
-//! stay mapped as long as [`needs`] says so.
+//! stay mapped until [`progress`] answers that no map is left.
 
 use core::ffi::c_void;
 use core::ptr::NonNull;
@@ -31,7 +31,8 @@ thread_local! {
 
 struct Drains {
     running: VecDeque<Drain>,
-    finished: Vec<Finished>,
+    /// What ended drains set aside, until it is fetched.
+    finished: Vec<(Arc<Change>, Vec<Lost>)>,
     /// The number that the next one gets.
     next: u64,
 }
@@ -51,16 +52,7 @@ struct Held {
     change: Arc<Change>,
 }
 
-/// What a drain that came to its end had to set aside.
-#[derive(Debug)]
-pub struct Finished {
-    /// The change that began it.
-    pub change: Arc<Change>,
-    /// Parts that have no place in the new version.
-    pub lost: Vec<Lost>,
-}
-
-/// How far the drains of this thread are.
+/// How far drains are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Maps that are not done.
@@ -84,7 +76,7 @@ impl Drains {
         if let Some(i) = self.running.iter().position(|drain| drain.at == at) {
             let drain = self.running.remove(i).expect("just found");
             let (change, lost) = (Arc::clone(&drain.held.change), drain.entries.lost);
-            self.finished.push(Finished { change, lost });
+            self.finished.push((change, lost));
         }
     }
 }
@@ -105,6 +97,10 @@ impl Mover for Entries<'_> {
 }
 
 impl Drain {
+    fn is_of(&self, change: &Arc<Change>) -> bool {
+        Arc::ptr_eq(&self.held.change, change)
+    }
+
     /// Empties about so many slots. `exclusive`: also the extras.
     ///
     /// # Safety
@@ -174,22 +170,21 @@ impl Held {
     }
 }
 
-/// Drains for a while: goes on while `more` answers true, which is asked about every ten
-/// microseconds. False when nothing is left to do.
+/// Drains what a change began, for a while: goes on while `more` answers true, which is asked about
+/// every ten microseconds. False when nothing is left to do.
 ///
 /// # Safety
 /// Called between two calls of the plugin, on the thread that owns the state: nobody holds a reference
 /// to an entry.
-pub unsafe fn work(mut more: impl FnMut() -> bool) -> bool {
+pub unsafe fn work(change: &Arc<Change>, mut more: impl FnMut() -> bool) -> bool {
     DRAINS.with_borrow_mut(|drains| {
-        while let Some(mut drain) = drains.running.pop_front() {
+        while let Some(drain) = drains.running.iter_mut().find(|drain| drain.is_of(change)) {
             let at = drain.at;
             // SAFETY: the caller's promise; a map that goes ends its conversion first.
             let done = unsafe {
                 drain.advance(SLOTS_PER_STEP, true);
                 at.as_ref().is_complete()
             };
-            drains.running.push_back(drain);
             if done {
                 drains.finish(at);
             }
@@ -197,22 +192,31 @@ pub unsafe fn work(mut more: impl FnMut() -> bool) -> bool {
                 break;
             }
         }
-        !drains.running.is_empty()
+        drains.running.iter().any(|drain| drain.is_of(change))
     })
 }
 
-/// How far the drains are. O(maps).
-pub fn progress() -> Progress {
-    DRAINS.with_borrow(|drains| Progress {
-        maps: drains.running.len(),
-        // SAFETY: the conversion of a living map, which nobody changes meanwhile.
-        entries: drains.running.iter().map(|drain| unsafe { (*drain.at.as_ptr()).left }).sum(),
+/// How far the drains of a change are. O(maps).
+pub fn progress(change: &Arc<Change>) -> Progress {
+    DRAINS.with_borrow(|drains| {
+        let of = drains.running.iter().filter(|drain| drain.is_of(change));
+        of.fold(Progress::default(), |sum, drain| Progress {
+            maps: sum.maps + 1,
+            // SAFETY: the conversion of a living map, which nobody changes meanwhile.
+            entries: sum.entries + unsafe { (*drain.at.as_ptr()).left },
+        })
     })
 }
 
-/// What drains that have ended set aside; each is told once.
-pub fn finished() -> Vec<Finished> {
-    DRAINS.with_borrow_mut(|drains| core::mem::take(&mut drains.finished))
+/// What ended drains of a change set aside; each part is told once.
+pub fn finished(change: &Arc<Change>) -> Vec<Lost> {
+    DRAINS.with_borrow_mut(|drains| {
+        let mut lost = Vec::new();
+        for (_, parts) in drains.finished.extract_if(.., |(of, _)| Arc::ptr_eq(of, change)) {
+            lost.extend(parts);
+        }
+        lost
+    })
 }
 
 /// What typed code asks for: see [`ConversionTable`].

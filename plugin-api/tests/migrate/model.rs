@@ -1,5 +1,6 @@
 //! Random changes under both versions, with swaps in between, against plain Rust.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use hotshell_plugin_api::collections::String;
@@ -29,7 +30,10 @@ impl Random {
 const KEYS: u64 = 60;
 
 fn name(i: u64) -> std::string::String {
-    format!("{}{i}", if i % 2 == 0 { "a key that is too long to lie inline " } else { "k" })
+    format!(
+        "{}{i}",
+        if i.is_multiple_of(2) { "a key that is too long to lie inline " } else { "k" }
+    )
 }
 
 /// Whether version 1 can hold it.
@@ -105,11 +109,11 @@ impl Model {
         if let Some(entry) = state.ranked.get_mut(key.as_str()) {
             entry.score = random.below(1000) as u32;
             self.ranked.get_mut(&key).expect("the model has it").0 = entry.score.into();
-        } else if self.ranked.get(&key).is_none() {
+        } else if let Entry::Vacant(vacant) = self.ranked.entry(key) {
             let score = random.below(1000) as u32;
             let entry = one::Entry { score, note: String::from("new") };
-            state.ranked.insert(String::from(key.as_str()), entry);
-            self.ranked.insert(key, (score.into(), "new".to_owned(), 1));
+            state.ranked.insert(String::from(vacant.key().as_str()), entry);
+            vacant.insert((score.into(), "new".to_owned(), 1));
         }
     }
 

@@ -19,7 +19,7 @@
 
 use core::ptr::{self, NonNull};
 
-use super::group::{DELETED, EMPTY, Group, WIDTH, tag};
+use super::group::{DELETED, EMPTY, Group, Tags, WIDTH, tag};
 use super::raw::Raw;
 use super::table::{Geometry, Table};
 use crate::heap;
@@ -245,10 +245,8 @@ impl Conversion {
             // SAFETY: as in `Table::find`, by the table's own slot size.
             unsafe {
                 let group = Group::load(table.ctrl.add(at));
-                let mut full = group.full();
-                for bit in &mut full {
-                    let tagged = *table.ctrl.add(at + bit) == tag(hash);
-                    if tagged && eq(table.raw_slot(at + bit)) {
+                for bit in group.tagged(Tags::of(hash)) {
+                    if eq(table.raw_slot(at + bit)) {
                         return Some(at + bit);
                     }
                 }

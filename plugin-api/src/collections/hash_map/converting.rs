@@ -4,7 +4,7 @@ use core::mem;
 use core::ptr::NonNull;
 
 use super::conversion::{self, Conversion};
-use super::group::{Group, WIDTH};
+use super::group::{FULL, Group, WIDTH, tag};
 use super::iter::Cursor;
 use super::raw::Found;
 use super::table::Table;
@@ -169,7 +169,7 @@ impl<K: StateKey, V> HashMap<K, V> {
         conversion.len += 1;
         // SAFETY: the place is vacant and a search of this hash meets it.
         unsafe {
-            *place.ctrl = super::group::tag(hash);
+            *place.ctrl = tag(hash);
             let slot = place.slot.cast::<Slot<K, V>>();
             slot.write(Slot { key, value });
             Found { ctrl: place.ctrl, slot, old: true }
@@ -287,7 +287,7 @@ impl<K: StateKey, V> HashMap<K, V> {
                 (n, i) = (n - slots(i), i + 1);
             }
             let (table, index) = (&tables[i], n + firsts[i] * WIDTH);
-            if *table.ctrl.add(index) < 0x80 {
+            if *table.ctrl.add(index) < FULL {
                 return None;
             }
             if i < 4 {

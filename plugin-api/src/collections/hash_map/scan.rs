@@ -1,6 +1,6 @@
 //! What a server needs of a map beyond std: cursors, random entries, work in slices.
 
-use super::group::{Group, WIDTH};
+use super::group::{FULL, Group, WIDTH};
 use super::raw::Found;
 use super::table::Table;
 use super::{HashMap, Slot};
@@ -94,7 +94,7 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
             };
             // SAFETY: below the table's slots; a full slot holds an entry.
             unsafe {
-                if *table.ctrl.add(index) >= 0x80 {
+                if *table.ctrl.add(index) >= FULL {
                     let slot = &*table.slot::<Slot<K, V>>(index);
                     return Some((&slot.key, &slot.value));
                 }
