@@ -8,7 +8,7 @@ use hotshell_plugin_api::ctx::ClientId;
 
 use crate::cx::{After, Cx};
 use crate::errors;
-use crate::reply::{NULL_ARRAY, Reply};
+use crate::reply::Reply;
 use crate::services::Services;
 use crate::state::{Ready, Session, State, Waiting};
 use crate::value::Value;
@@ -158,7 +158,7 @@ pub fn time_out(state: &mut State, shell: &mut dyn Services, now: u64) {
             forget(state, first.client, session);
         }
         if let Some(mut out) = shell.out_of(first.client) {
-            out.put(NULL_ARRAY);
+            out.null_array();
         }
         shell.resume(first.client);
     }

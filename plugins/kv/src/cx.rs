@@ -1,6 +1,5 @@
 //! What a command works on.
 
-use hotshell_plugin_api::buffer::Out;
 use hotshell_plugin_api::collections::Bytes;
 use hotshell_plugin_api::ctx::ClientId;
 
@@ -8,7 +7,7 @@ use crate::access::{Access, Mark};
 use crate::errors;
 use crate::notify;
 use crate::number;
-use crate::reply::Reply;
+use crate::reply::{Out, Reply};
 use crate::services::Services;
 use crate::state::{Db, Ready, SESSION_DIRTY, Session, State};
 use crate::table::{Level, Table};

@@ -83,7 +83,7 @@ fn answer_unsubscribed(cx: &mut Cx<'_>, kind: Kind, name: std::option::Option<&[
 }
 
 fn answer(cx: &mut Cx<'_>, word: &str, name: std::option::Option<&[u8]>) {
-    cx.out.array(3);
+    cx.out.push(3);
     cx.out.bulk(word.as_bytes());
     cx.out.bulk_or_null(name);
     cx.out.int(cx.session.subscribed() as i64);
@@ -115,15 +115,28 @@ pub fn publish(state: &State, shell: &mut dyn Services, channel: &[u8], message:
     let mut count = 0;
     if let Some(ids) = state.channels.get(channel) {
         let push = encode(&[b"message", channel, message]);
-        count += shell.send_many(ids, &push);
+        count += send(state, shell, ids, push);
     }
     for (pattern, ids) in state.patterns.iter() {
         if glob::matches(pattern, channel, false) {
             let push = encode(&[b"pmessage", pattern, channel, message]);
-            count += shell.send_many(ids, &push);
+            count += send(state, shell, ids, push);
         }
     }
     count
+}
+
+/// Sends a message of RESP2 to those who speak it, and to the others the one of RESP3, which differs in
+/// the first byte.
+fn send(state: &State, shell: &mut dyn Services, ids: &[ClientId], mut message: Vec<u8>) -> usize {
+    if state.resp3_clients.is_empty() {
+        return shell.send_many(ids, &message);
+    }
+    let new = |id: &ClientId| state.resp3_clients.contains(id);
+    let (new, old): (Vec<ClientId>, Vec<ClientId>) = ids.iter().partition(|id| new(id));
+    let count = shell.send_many(&old, &message);
+    message[0] = b'>';
+    count + shell.send_many(&new, &message)
 }
 
 fn encode(parts: &[&[u8]]) -> Vec<u8> {

@@ -44,6 +44,8 @@ pub struct State {
     pub modes: u32,
     /// Counters for INFO.
     pub stats: Stats,
+    /// Clients that speak RESP3.
+    pub resp3_clients: HashSet<ClientId>,
     /// Counters of each command.
     pub commands: CommandStats,
     /// How often each error code was answered.
@@ -165,6 +167,9 @@ pub const MODE_PAUSE: u32 = 4;
 /// Memory is limited.
 pub const MODE_MEMORY: u32 = 8;
 
+/// The client chose RESP3 with HELLO.
+pub const SESSION_RESP3: u32 = 1024;
+
 /// A key that a client WATCHes.
 #[state]
 #[derive(Debug)]
@@ -215,6 +220,17 @@ impl State {
         state
     }
 
+    /// Chooses the protocol of a client.
+    pub fn speak(&mut self, client: ClientId, session: &mut Session, resp3: bool) {
+        if resp3 {
+            session.flags |= SESSION_RESP3;
+            self.resp3_clients.insert(client);
+        } else {
+            session.flags &= !SESSION_RESP3;
+            self.resp3_clients.remove(&client);
+        }
+    }
+
     /// Counts an error that is answered.
     pub fn note_error(&mut self, text: &str) {
         self.stats.errors += 1;
@@ -239,6 +255,12 @@ impl Session {
     #[inline(always)]
     pub fn has(&self, flags: u32) -> bool {
         self.flags & flags == flags
+    }
+
+    /// Whether replies are written in RESP3. A client that chose it keeps it in all versions.
+    #[inline(always)]
+    pub fn is_resp3(&self) -> bool {
+        self.has(SESSION_RESP3)
     }
 
     /// Whether the client is between MULTI and EXEC.

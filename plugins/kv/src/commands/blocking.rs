@@ -6,7 +6,7 @@ use crate::cx::{Cx, Outcome, int};
 use crate::errors;
 use crate::flags::Flags;
 use crate::number;
-use crate::reply::{NULL_ARRAY, Reply};
+use crate::reply::Reply;
 use crate::table::{Keys, rows, v};
 
 const BLOCKING: Flags = Flags::WRITE.or(Flags::NOSCRIPT).or(Flags::BLOCKING);
@@ -69,7 +69,7 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], end: End) -> Outcome {
         }
     }
     if cx.in_exec {
-        cx.out.put(NULL_ARRAY);
+        cx.out.null_array();
         return Ok(());
     }
     let until_ms = if timeout_ms == 0 { 0 } else { cx.now + timeout_ms };
