@@ -70,6 +70,11 @@ impl<P: Plugin> TestServer<P> {
         more
     }
 
+    /// Entries of large maps that are still in their old shape.
+    pub fn entries_to_convert(&self) -> u64 {
+        self.host.change.as_ref().map_or(0, |change| drains::progress(change).entries)
+    }
+
     /// Converts all that the last swap left for later.
     pub fn drain(&mut self) {
         while self.drain_some(usize::MAX) {}
