@@ -116,7 +116,9 @@ fn same<E: Entry>(found: Option<&E>, expected: Option<&(u64, std::string::String
     assert_eq!(found, expected.map(|(score, note)| (*score, note.as_str())), "{key}");
 }
 
-fn seen<E: Entry>((key, entry): (&String, &E)) -> (std::string::String, (u64, std::string::String)) {
+fn seen<E: Entry>(
+    (key, entry): (&String, &E),
+) -> (std::string::String, (u64, std::string::String)) {
     (key.to_string(), (entry.score(), entry.note().to_owned()))
 }
 
