@@ -16,6 +16,7 @@ pub mod heap;
 pub mod migrate;
 pub mod note;
 pub mod plugin;
+pub mod reflect;
 pub mod schema;
 pub mod state;
 pub mod testing;

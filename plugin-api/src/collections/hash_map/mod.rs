@@ -5,6 +5,7 @@
 
 mod drain;
 mod entry;
+pub(crate) mod erased;
 mod group;
 mod iter;
 mod raw;
