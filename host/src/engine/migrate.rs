@@ -140,6 +140,8 @@ impl<'a> Prepared<'a> {
         let session = &schema.types[schema.session as usize];
         core.state.session_size = session.size as usize;
         core.state.session_align = session.align as usize;
+        let left = drains::progress(self.change).entries;
+        core.counters.draining.store(left, Relaxed);
         core.change = Some(Arc::clone(self.change));
         core.state.root_layout = layout_of(core, &schema.encode());
         migrated
