@@ -312,14 +312,14 @@ impl Cx<'_> {
 
     /// [`Cx::put`] in another database.
     pub fn put_in(&mut self, db: u32, key: &[u8], mut value: Value) {
-        let list = matches!(value, Value::List(..));
+        let awaited = matches!(value.kind(), Kind::List | Kind::Zset);
         value.head_mut().access = self.fresh_access();
         match self.state.db(db).put(key, value) {
             Some(old) => self.bury(old),
             None => self.notify_in(db, notify::NEW, "new", key),
         }
         self.touch_in(db, key);
-        if list {
+        if awaited {
             self.signal(db, key);
         }
     }

@@ -7,6 +7,7 @@
 //! Invariant: nothing in here depends on what an author wrote but the defaults and conversions of the
 //! image, which catch their own panics; one that panics makes its value one that does not fit.
 
+mod effort;
 mod fields;
 mod journal;
 mod lost;

@@ -30,7 +30,7 @@ fn ping(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     if args.len() > 2 {
         return cx.arity("ping");
     }
-    if cx.session.subscribed() > 0 && !cx.session.is_resp3() {
+    if cx.session.only_listens() {
         cx.out.array(2);
         cx.out.bulk(b"pong");
         cx.out.bulk(args.get(1).unwrap_or(&[].as_slice()));

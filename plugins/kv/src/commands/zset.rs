@@ -131,6 +131,7 @@ fn add(cx: &mut Cx<'_>, key: &[u8], pairs: &[&[u8]], options: &Options) -> Outco
         }
         if added + updated > 0 {
             cx.event(key, notify::ZSET, if options.increment { "zincr" } else { "zadd" });
+            cx.signal(cx.session.db, key);
         } else {
             cx.drop_empty(key);
         }
