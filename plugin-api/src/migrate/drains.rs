@@ -220,10 +220,7 @@ pub fn finished(change: &Arc<Change>) -> Vec<Lost> {
 }
 
 /// What typed code asks for: see [`ConversionTable`].
-///
-/// # Safety
-/// Anybody may call it, at any time; unsafe as all functions of the heap's table are.
-pub unsafe extern "C" fn table() -> *const c_void {
+pub extern "C" fn table() -> *const c_void {
     static TABLE: ConversionTable =
         ConversionTable { size: size_of::<ConversionTable>() as u32, reserved: 0, touch, advance };
     (&raw const TABLE).cast()

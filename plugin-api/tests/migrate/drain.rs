@@ -295,9 +295,13 @@ fn run(seed: u64, scores_of_two: u64) {
         }
         use_it!(two, model, random, scores_of_two);
         server = two.swap_to::<App1>().unwrap_or_else(|refused| panic!("{}", refused.refusal));
-        for (key, value) in model.extract_if(.., |_, (score, _)| *score >> 32 > 0) {
-            hidden.insert(key, value);
-        }
+        model.retain(|key, value| {
+            let fits = value.0 >> 32 == 0;
+            if !fits {
+                hidden.insert(key.clone(), value.clone());
+            }
+            fits
+        });
         use_it!(server, model, random, 1 << 32);
     }
     server.drain();
