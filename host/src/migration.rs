@@ -47,6 +47,8 @@ pub struct Field {
     pub new: Option<String>,
     /// `adopt`, `by-name`, `by-function`, `refused`.
     pub how: String,
+    /// Whether every old value fits; what does not is set aside.
+    pub fits: bool,
     /// `yes`, `what-fits`, `by-function`, `set-aside`, `returns`, `lost`, `none`.
     pub way_back: String,
     /// `constant`, `lazy`, `session`, `whole`.
@@ -165,9 +167,9 @@ impl From<Row> for Field {
             Cost::Session => "session",
             Cost::Whole => "whole",
         };
-        let Row { path, old, new, .. } = row;
+        let Row { path, old, new, fits, .. } = row;
         let [how, way_back, cost] = [how, way_back, cost].map(str::to_owned);
-        Self { path, old, new, how, way_back, cost }
+        Self { path, old, new, how, fits, way_back, cost }
     }
 }
 

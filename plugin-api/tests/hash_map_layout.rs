@@ -39,7 +39,7 @@ fn the_header_is_as_told() {
     // SAFETY: control bytes of eight groups and two more, and one closing group.
     let ctrl = unsafe { std::slice::from_raw_parts(ctrl as usize as *const u8, 11 * 16) };
     assert_eq!(ctrl.iter().filter(|&&byte| byte == 0).count(), ctrl.len() - 1, "{RAISE}");
-    assert_eq!(ctrl.iter().filter(|&&byte| byte >= 0x80).count(), 1, "{RAISE}");
+    assert_eq!(ctrl.iter().filter(|&&byte| byte >= 2).count(), 1, "{RAISE}");
     drop(map);
     leaks.none();
 }
@@ -70,16 +70,16 @@ fn the_hash_is_as_ever() {
 }
 
 const HASHES: [u64; 11] = [
-    0x0648_7cb6_ca32_83f5,
-    0xac2e_12f5_b038_ddc2,
+    0x0648_7cb6_ca32_8375,
+    0xac2e_12f5_b038_dd42,
     0xe8a0_3a05_cc25_7acc,
     0xb0c5_d8f3_1ee4_68cd,
-    0x68c1_7349_a72d_b4a3,
-    0x49fb_6b3c_3ca2_a4b9,
-    0x899f_fa6e_4144_69d0,
+    0x68c1_7349_a72d_b423,
+    0x49fb_6b3c_3ca2_a439,
+    0x899f_fa6e_4144_6950,
     0x05c0_20d4_bdc7_71fe,
     0x3f59_2f07_1912_69a2,
-    0xc223_0297_c0ef_f3f5,
+    0xc223_0297_c0ef_f375,
     0x4947_50ca_5349_0cb1,
 ];
 
@@ -155,8 +155,7 @@ fn patterned_keys_spread_as_random_ones_do() {
                 let mut hasher = KeyHasher::new(seed);
                 hasher.write_u64(key(n));
                 let hash = hasher.finish();
-                assert!(hash & 0x80 != 0, "the low byte is a full slot's control byte");
-                groups[(hash >> 52) as usize].push(hash as u8);
+                groups[(hash >> 52) as usize].push((hash as u8).max(2));
             }
             let spilled: usize = groups.iter().map(|tags| tags.len().saturating_sub(16)).sum();
             worst = worst.max(spilled as f64 / f64::from(14 << 12));
@@ -165,8 +164,8 @@ fn patterned_keys_spread_as_random_ones_do() {
         println!("{name}: at worst {:.1} % spilled, {:.2} % alike", worst * 100.0, alike * 100.0);
         // A Poisson distribution around 14 spills 4.9 %.
         assert!(worst < 0.065, "{name}: {worst}");
-        // Of 128 tags any two entries of a group have the same with 0.78 %.
-        assert!(alike < 0.02, "{name}: {alike}");
+        // Of 254 tags any two entries of a group have the same with 0.4 %.
+        assert!(alike < 0.008, "{name}: {alike}");
     }
 }
 

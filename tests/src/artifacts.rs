@@ -5,8 +5,17 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// What tests load, and the program that loads it.
-const PACKAGES: [&str; 7] =
-    ["hotshell", "misbehave", "wrong-layout", "kv-v1", "kv-v2", "counter-v1", "counter-v2"];
+const PACKAGES: [&str; 9] = [
+    "hotshell",
+    "misbehave",
+    "wrong-layout",
+    "kv-v1",
+    "kv-v2",
+    "counter-v1",
+    "counter-v2",
+    "guestbook-v1",
+    "guestbook-v2",
+];
 
 /// The `.so` of a package, built with the profile of the running test.
 ///

@@ -34,6 +34,8 @@ pub use iter::{
 
 use node::{Leaf, Node};
 
+pub(crate) use node::erased;
+
 /// A leaf and a position in it.
 type Slot<K, V> = (Leaf<K, V>, usize);
 

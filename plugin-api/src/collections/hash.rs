@@ -86,13 +86,12 @@ impl KeyHasher {
         (word(bytes, n - 16), word(bytes, n - 8))
     }
 
-    /// The hash. The high bits choose the place; the low byte is the control byte of a slot that
-    /// holds such a key, seven bits of tag below a bit that is always set.
+    /// The hash. The high bits choose the place, the low eight are the tag.
     ///
     /// One fold alone leaves counting keys in an arithmetic progression in the high bits, which for
     /// unlucky seeds crowds some places; the multiplication lifts the well-mixed low half there.
     #[inline(always)]
     pub const fn finish(self) -> u64 {
-        self.state.wrapping_mul(P1) | 0x80
+        self.state.wrapping_mul(P1)
     }
 }

@@ -17,6 +17,7 @@ use crate::heap;
 use crate::schema::{Kind, SchemaBuilder, TypeDef, mix};
 use crate::state::StateType;
 
+pub(crate) mod erased;
 mod iter;
 mod traits;
 

@@ -25,6 +25,7 @@ use crate::schema::{Kind, SchemaBuilder, TypeDef, mix};
 use crate::state::StateType;
 
 mod edit;
+pub(crate) mod erased;
 mod iter;
 mod memory;
 mod traits;
@@ -74,13 +75,18 @@ unsafe impl<T: StateType> StateType for VecDeque<T> {
     }
 }
 
+/// log2 of the elements of this many bytes in a block.
+const fn shift(size: usize) -> u32 {
+    match size {
+        0 => BLOCK_BYTES.ilog2(),
+        1..=BLOCK_BYTES => (BLOCK_BYTES / size).ilog2(),
+        _ => 0,
+    }
+}
+
 impl<T> VecDeque<T> {
     /// log2 of the elements in a block.
-    const SHIFT: u32 = match size_of::<T>() {
-        0 => BLOCK_BYTES.ilog2(),
-        1..=BLOCK_BYTES => (BLOCK_BYTES / size_of::<T>()).ilog2(),
-        _ => 0,
-    };
+    const SHIFT: u32 = shift(size_of::<T>());
     /// Elements in a block: a power of two.
     const BLOCK: usize = 1 << Self::SHIFT;
 

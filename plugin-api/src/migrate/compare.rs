@@ -29,6 +29,9 @@ pub struct Row {
     pub new: Option<String>,
     /// How it changes.
     pub change: Change,
+    /// Whether every old value fits. What does not is set aside; a field of the root or of a session
+    /// starts with its default then.
+    pub fits: bool,
     /// What the way back does with it.
     pub back: Back,
     /// When the work is done, and how much it is.

@@ -1,6 +1,5 @@
 //! What a command works on.
 
-use hotshell_plugin_api::buffer::Out;
 use hotshell_plugin_api::collections::Bytes;
 use hotshell_plugin_api::ctx::ClientId;
 
@@ -8,7 +7,7 @@ use crate::access::{Access, Mark};
 use crate::errors;
 use crate::notify;
 use crate::number;
-use crate::reply::Reply;
+use crate::reply::{Out, Reply};
 use crate::services::Services;
 use crate::state::{Db, Ready, SESSION_DIRTY, Session, State};
 use crate::table::{Level, Table};
@@ -313,14 +312,14 @@ impl Cx<'_> {
 
     /// [`Cx::put`] in another database.
     pub fn put_in(&mut self, db: u32, key: &[u8], mut value: Value) {
-        let list = matches!(value, Value::List(..));
+        let awaited = matches!(value.kind(), Kind::List | Kind::Zset);
         value.head_mut().access = self.fresh_access();
         match self.state.db(db).put(key, value) {
             Some(old) => self.bury(old),
             None => self.notify_in(db, notify::NEW, "new", key),
         }
         self.touch_in(db, key);
-        if list {
+        if awaited {
             self.signal(db, key);
         }
     }

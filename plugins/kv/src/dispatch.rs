@@ -181,8 +181,7 @@ fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]], re
         let text = "OOM command not allowed when used memory > 'maxmemory'.";
         return refuse(cx, Some(row), text);
     }
-    let subscribed = cx.session.subscribed() > 0;
-    if subscribed && !row.flags.has(Flags::IN_SUBSCRIBED) {
+    if cx.session.only_listens() && !row.flags.has(Flags::IN_SUBSCRIBED) {
         let text = if cx.has(Level::of(7, 0, 0)) {
             let name = full_name(row, args);
             format!(

@@ -14,6 +14,7 @@
 
 use crate::collections::unit::UnitHead;
 
+pub(crate) mod erased;
 mod inner;
 mod leaf;
 
@@ -54,4 +55,17 @@ const fn at_most(n: usize, max: usize) -> usize {
 
 const fn aligned(n: usize, align: usize) -> usize {
     n.next_multiple_of(align)
+}
+
+/// Entries of a full-size leaf: 4 to 128.
+const fn leaf_cap(key_size: usize, value_size: usize, value_align: usize) -> usize {
+    let entry = at_least(key_size + value_size, 1);
+    let room = NODE_BYTES - size_of::<LeafHead>() - at_most(value_align - 1, 15);
+    at_most(at_least(room / entry, FIRST_LEAF), 128)
+}
+
+/// Children of an inner node: 12 to 64.
+const fn inner_cap(key_size: usize) -> usize {
+    let room = NODE_BYTES - size_of::<NodeHead>();
+    at_most(at_least(room / (16 + key_size), 12), 64)
 }

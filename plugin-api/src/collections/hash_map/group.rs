@@ -1,6 +1,6 @@
 //! Control bytes, sixteen at a time.
 //!
-//! One byte per slot: [`EMPTY`], [`DELETED`], or `0x80 | tag` with seven bits of the hash. `EMPTY` is
+//! One byte per slot: [`EMPTY`], [`DELETED`], or at least [`FULL`]: the low byte of the hash. `EMPTY` is
 //! zero, so zeroed memory is an empty table.
 
 use core::num::NonZero;
@@ -12,11 +12,13 @@ pub(super) const EMPTY: u8 = 0;
 /// Used once, in a group that was full: a search goes on.
 pub(super) const DELETED: u8 = 1;
 
-/// The control byte of a full slot: every hash has bit 7 set, which spares each search an operation.
+/// The lowest control byte of a full slot.
+pub(super) const FULL: u8 = 2;
+
+/// The control byte of a full slot.
 #[inline(always)]
 pub(super) const fn tag(hash: u64) -> u8 {
-    debug_assert!(hash & 0x80 != 0, "KeyHasher::finish sets the bit");
-    hash as u8
+    if hash as u8 > FULL { hash as u8 } else { FULL }
 }
 
 /// A set of slots within a group, lowest first.
@@ -55,10 +57,11 @@ impl Iterator for Mask {
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod arch {
-    use super::Mask;
+    use super::{FULL, Mask};
     use core::arch::x86_64::{
-        __m128i, _mm_cmpeq_epi8, _mm_cvtsi32_si128, _mm_load_si128, _mm_movemask_epi8,
-        _mm_setzero_si128, _mm_shuffle_epi32, _mm_shufflelo_epi16, _mm_unpacklo_epi8,
+        __m128i, _mm_cmpeq_epi8, _mm_cvtsi32_si128, _mm_load_si128, _mm_max_epu8, _mm_min_epu8,
+        _mm_movemask_epi8, _mm_set1_epi8, _mm_setzero_si128, _mm_shuffle_epi32,
+        _mm_shufflelo_epi16, _mm_unpacklo_epi8,
     };
 
     /// Sixteen control bytes in one SSE2 register.
@@ -77,7 +80,8 @@ mod arch {
             unsafe {
                 let low = _mm_cvtsi32_si128(hash as i32);
                 let twice = _mm_unpacklo_epi8(low, low);
-                Self(_mm_shuffle_epi32::<0>(_mm_shufflelo_epi16::<0>(twice)))
+                let all = _mm_shuffle_epi32::<0>(_mm_shufflelo_epi16::<0>(twice));
+                Self(_mm_max_epu8(all, _mm_set1_epi8(FULL as i8)))
             }
         }
     }
@@ -103,10 +107,24 @@ mod arch {
             Mask(unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(self.0, _mm_setzero_si128())) } as u16)
         }
 
+        /// Slots that hold an entry.
         #[inline(always)]
         pub(in super::super) fn full(self) -> Mask {
             // SAFETY: SSE2 is part of x86_64.
-            Mask(unsafe { _mm_movemask_epi8(self.0) } as u16)
+            Mask(unsafe {
+                let at_least = _mm_max_epu8(self.0, _mm_set1_epi8(FULL as i8));
+                _mm_movemask_epi8(_mm_cmpeq_epi8(self.0, at_least))
+            } as u16)
+        }
+
+        /// Slots an insert may take.
+        #[inline(always)]
+        pub(in super::super) fn vacant(self) -> Mask {
+            // SAFETY: SSE2 is part of x86_64.
+            Mask(unsafe {
+                let at_most = _mm_min_epu8(self.0, _mm_set1_epi8(FULL as i8 - 1));
+                _mm_movemask_epi8(_mm_cmpeq_epi8(self.0, at_most))
+            } as u16)
         }
     }
 }
@@ -116,7 +134,7 @@ use self::portable as arch;
 
 #[cfg(any(not(target_arch = "x86_64"), miri, test))]
 mod portable {
-    use super::{EMPTY, Mask, WIDTH, tag};
+    use super::{EMPTY, FULL, Mask, WIDTH, tag};
 
     /// The control byte of a hash.
     #[derive(Clone, Copy)]
@@ -157,20 +175,16 @@ mod portable {
         }
 
         pub(in super::super) fn full(self) -> Mask {
-            self.mask(|byte| byte >= 0x80)
+            self.mask(|byte| byte >= FULL)
+        }
+
+        pub(in super::super) fn vacant(self) -> Mask {
+            self.mask(|byte| byte < FULL)
         }
     }
 }
 
 pub(super) use arch::{Group, Tags};
-
-impl Group {
-    /// Slots an insert may take.
-    #[inline(always)]
-    pub(super) fn vacant(self) -> Mask {
-        Mask(!self.full().0)
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -186,16 +200,17 @@ mod tests {
             let mut bytes = Aligned([0; WIDTH]);
             for byte in &mut bytes.0 {
                 random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
-                *byte = [EMPTY, DELETED, 0x80, 0x81, 0xff][(random >> 60) as usize % 5];
+                *byte = [EMPTY, DELETED, FULL, 0x81, 0xff][(random >> 60) as usize % 5];
             }
             let at = bytes.0.as_ptr();
             // SAFETY: sixteen aligned bytes.
             let (a, b) = unsafe { (Group::load(at), portable::Group::load(at)) };
             assert_eq!(a.empty(), b.empty());
             assert_eq!(a.full(), b.full());
-            let hash = random << 1 & 0x81 | 0x80;
+            let hash = u64::from(bytes.0[random as usize % WIDTH]);
             assert_eq!(a.tagged(Tags::of(hash)), b.tagged(portable::Tags::of(hash)));
-            assert_eq!(a.vacant().0 | a.full().0, 0xffff);
+            assert_eq!(a.vacant(), b.vacant());
+            assert_eq!(a.vacant().0 ^ a.full().0, 0xffff);
         }
     }
 }

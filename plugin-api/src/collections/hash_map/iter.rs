@@ -3,13 +3,18 @@
 use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
+use core::num::NonZero;
 use core::ptr;
 
-use super::group::{Group, Mask, WIDTH};
+use super::group::{Group, WIDTH};
 use super::raw::Found;
 use super::rehash::Rehash;
 use super::table::Table;
 use super::{HashMap, Slot};
+
+/// Slots that a cursor looks at together: each look ends a loop whose length nobody can foretell, so
+/// there should be few. A table's last groups, too few for that, come one by one.
+const WINDOW: usize = 64;
 
 /// The groups of one table that are still to be visited.
 struct Run<T> {
@@ -42,28 +47,91 @@ impl<T> Run<T> {
             }
         }
     }
+
+    /// The next slots that are looked at together.
+    ///
+    /// # Safety
+    /// A group is left.
+    #[inline(always)]
+    unsafe fn next(&mut self) -> Window<T> {
+        let (ctrl, slots) = (self.ctrl, self.slots);
+        // SAFETY: all groups that are loaded lie before `end`, and the table lives.
+        unsafe {
+            let full = |group: usize| u64::from(Group::load(ctrl.add(group * WIDTH)).full().0);
+            let (full, size) = if self.end.addr() - ctrl.addr() >= WINDOW {
+                (full(0) | full(1) << 16 | full(2) << 32 | full(3) << 48, WINDOW)
+            } else {
+                (full(0), WIDTH)
+            };
+            self.ctrl = ctrl.add(size);
+            self.slots = slots.wrapping_sub(size);
+            Window { full, ctrl, slots }
+        }
+    }
+}
+
+/// Some neighbouring slots.
+struct Window<T> {
+    /// Which of them are full and still to be visited: bit `n` is slot `n` of the window.
+    full: u64,
+    ctrl: *mut u8,
+    /// The first slot ends here.
+    slots: *mut T,
+}
+
+impl<T> Clone for Window<T> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<T> Window<T> {
+    const NONE: Self = Self { full: 0, ctrl: ptr::null_mut(), slots: ptr::null_mut() };
+
+    /// The next full slot's place in the window.
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        let place = NonZero::new(self.full)?.trailing_zeros() as usize;
+        self.full &= self.full - 1;
+        Some(place)
+    }
+
+    /// Slot `place`, which is in the window.
+    #[inline(always)]
+    fn slot(&self, place: usize) -> *mut T {
+        self.slots.wrapping_sub(place + 1)
+    }
 }
 
 /// Walks the full slots of a map: the newer table, then what is left in the older one. Slots behind
 /// the cursor may be emptied; otherwise the tables stay as they are while it lives.
 pub(super) struct Cursor<T> {
-    mask: Mask,
+    window: Window<T>,
     run: Run<T>,
-    then: Run<T>,
+    /// The runs after that one.
+    then: [Run<T>; 3],
     old: bool,
     pub(super) left: usize,
 }
 
 impl<T> Clone for Cursor<T> {
     fn clone(&self) -> Self {
-        Self { run: self.run.clone(), then: self.then.clone(), ..*self }
+        let (window, run, then) = (self.window.clone(), self.run.clone(), self.then.clone());
+        Self { window, run, then, ..*self }
     }
 }
 
 impl<T> Cursor<T> {
     pub(super) fn over(table: &Table, rehash: Option<&Rehash>, len: usize) -> Self {
         let then = rehash.map_or(Run::NONE, |r| Run::over(&r.old, r.at as usize));
-        Self { mask: Mask(0), run: Run::over(table, 0), then, old: false, left: len }
+        let then = [then, Run::NONE, Run::NONE];
+        Self { window: Window::NONE, run: Run::over(table, 0), then, old: false, left: len }
+    }
+
+    /// Over the tables of a map under conversion.
+    pub(super) fn over_all([first, a, b, c]: &[Table; 4], len: usize) -> Self {
+        let then = [a, b, c].map(|table| Run::over(table, 0));
+        Self { window: Window::NONE, run: Run::over(first, 0), then, old: true, left: len }
     }
 
     #[inline(always)]
@@ -71,20 +139,14 @@ impl<T> Cursor<T> {
         if self.left == 0 {
             return None;
         }
-        let bit = loop {
-            match self.mask.next() {
-                Some(bit) => break bit,
-                None => self.next_group(),
-            }
-        };
         self.left -= 1;
-        // SAFETY: `run` stands one group behind the one that `mask` came from.
-        unsafe {
-            Some(Found {
-                ctrl: self.run.ctrl.sub(WIDTH - bit),
-                slot: self.run.slots.add(WIDTH - bit - 1),
-                old: self.old,
-            })
+        loop {
+            if let Some(place) = self.window.next() {
+                // SAFETY: a place in the window.
+                let ctrl = unsafe { self.window.ctrl.add(place) };
+                return Some(Found { ctrl, slot: self.window.slot(place), old: self.old });
+            }
+            self.next_window();
         }
     }
 
@@ -93,37 +155,35 @@ impl<T> Cursor<T> {
     fn fold<B>(mut self, first: B, mut f: impl FnMut(B, *mut T) -> B) -> B {
         let mut sum = first;
         while self.left > 0 {
-            // `run` stands one group behind the one that `mask` came from.
-            let last = self.run.slots.wrapping_add(WIDTH - 1);
-            for bit in self.mask {
-                sum = f(sum, last.wrapping_sub(bit));
-                self.left -= 1;
+            self.left -= self.window.full.count_ones() as usize;
+            while let Some(place) = self.window.next() {
+                sum = f(sum, self.window.slot(place));
             }
             if self.left > 0 {
-                self.next_group();
+                self.next_window();
             }
         }
         sum
     }
 
     #[inline(always)]
-    fn next_group(&mut self) {
-        if self.run.ctrl == self.run.end {
-            self.run = core::mem::replace(&mut self.then, Run::NONE);
+    fn next_window(&mut self) {
+        while self.run.ctrl == self.run.end {
+            self.run = core::mem::replace(&mut self.then[0], Run::NONE);
+            self.then.rotate_left(1);
             self.old = true;
         }
-        // SAFETY: `left` is not zero, so there is a group ahead.
-        unsafe {
-            self.mask = Group::load(self.run.ctrl).full();
-            self.run.ctrl = self.run.ctrl.add(WIDTH);
-            self.run.slots = self.run.slots.sub(WIDTH);
-        }
+        // SAFETY: `left` was not zero, so there is a group ahead.
+        self.window = unsafe { self.run.next() };
     }
 }
 
 impl<K, V> HashMap<K, V> {
     #[inline]
     pub(super) fn cursor(&self) -> Cursor<Slot<K, V>> {
+        if let Some(conversion) = self.raw.conversion() {
+            return self.cursor_converting(conversion);
+        }
         Cursor::over(&self.raw.table, self.raw.rehash(), self.len())
     }
 
@@ -136,6 +196,9 @@ impl<K, V> HashMap<K, V> {
     /// All entries, the values to be changed. O(capacity) for the whole walk.
     #[inline]
     pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
+        if !self.raw.is_steady() {
+            self.settle();
+        }
         IterMut { cursor: self.cursor(), map: PhantomData }
     }
 

@@ -15,7 +15,7 @@ use core::ptr::{self, NonNull};
 
 use abi_stable::StableAbi;
 
-use super::group::{EMPTY, Group, Tags, WIDTH};
+use super::group::{EMPTY, Group, Mask, Tags, WIDTH};
 use super::unit::{UnitHead, heads_size, unit_count, unit_shift};
 use super::{ALGORITHM, FORMAT};
 use crate::heap;
@@ -78,6 +78,14 @@ impl Geometry {
         Self { shift: ONE_GROUP - bits, spare: groups.next_power_of_two().trailing_zeros() as u8 }
     }
 
+    /// Whether its tail is longer than a table of its size needs: the hashes are not spread.
+    pub(super) fn is_stretched(self) -> bool {
+        match ONE_GROUP - self.shift {
+            0 => false,
+            bits => self.spare > Self::of_bits(bits).spare,
+        }
+    }
+
     pub(super) fn capacity(self) -> usize {
         match self.shift {
             ONE_GROUP => usize::from(self.spare),
@@ -114,7 +122,7 @@ impl Geometry {
 #[derive(Clone, Copy)]
 pub(super) struct Miss {
     at: usize,
-    group: Group,
+    empty: Mask,
 }
 
 /// The handle of a table: 24 bytes, half of them needed by every search.
@@ -154,16 +162,21 @@ impl Table {
     /// When the size overflows `isize`.
     pub(super) fn new<T>(geometry: Geometry) -> Self {
         const { assert!(size_of::<T>() <= u32::MAX as usize, "a map's entry is too large") };
+        Self::with_slots(geometry, Layout::new::<T>())
+    }
+
+    /// [`Table::new`] for slots of this layout.
+    pub(super) fn with_slots(geometry: Geometry, slot: Layout) -> Self {
         let mut table = Self {
             growth_left: geometry.capacity() as u64,
             shift: geometry.shift,
             spare: geometry.spare,
             format: FORMAT as u8,
             algorithm: ALGORITHM as u8,
-            slot_size: size_of::<T>() as u32,
+            slot_size: slot.size() as u32,
             ..Self::NONE
         };
-        let (layout, ctrl_at) = table.layout(align_of::<T>());
+        let (layout, ctrl_at) = table.layout(slot.align());
         let block = if layout.size() >= LARGE {
             heap::alloc_zeroed(layout)
         } else {
@@ -286,8 +299,9 @@ impl Table {
                 }
                 tagged = tagged.without_lowest();
             }
-            if group.empty().any() {
-                return Err(Miss { at, group });
+            let empty = group.empty();
+            if empty.any() {
+                return Err(Miss { at, empty });
             }
             at += WIDTH;
         }
@@ -300,7 +314,10 @@ impl Table {
     #[inline(always)]
     pub(super) unsafe fn vacancy_after(&self, hash: u64, miss: Miss) -> Option<usize> {
         if miss.at == self.home(hash) {
-            return miss.group.vacant().lowest().map(|bit| miss.at + bit);
+            // A group with an `EMPTY` has no `DELETED`: those come into groups without one only.
+            // SAFETY: a home is inside the control bytes.
+            debug_assert_eq!(unsafe { Group::load(self.ctrl.add(miss.at)) }.vacant(), miss.empty);
+            return miss.empty.lowest().map(|bit| miss.at + bit);
         }
         // SAFETY: the caller's promise.
         unsafe { self.vacancy(hash) }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{Back, Change, Cost, Row};
 use crate::migrate::plan::{Arm, Draft, Fields, How, PairIndex, Refused};
+use crate::schema::Schema;
 
 /// One row for every field that is met, as deep as something changes.
 pub(super) fn rows(up: &Draft<'_>, back: &Draft<'_>) -> Vec<Row> {
@@ -83,7 +84,8 @@ impl Walk<'_> {
     fn refused(&mut self, refused: &Refused) {
         let (old, new) = (Some(refused.old.clone()), Some(refused.new.clone()));
         let (change, back, cost) = (Change::Refused, Back::None, Cost::Constant);
-        self.rows.push(Row { path: refused.path.clone(), old, new, change, back, cost });
+        let path = refused.path.clone();
+        self.rows.push(Row { path, old, new, change, fits: false, back, cost });
     }
 
     fn leaf(
@@ -94,12 +96,20 @@ impl Walk<'_> {
         (change, cost): (Change, Cost),
     ) {
         let pair = &self.up.pairs[index as usize];
-        let old = self.up.from.schema.type_name(pair.old);
+        let (from, to) = (self.up.from.schema, self.up.to.schema);
+        let (a, b) = (&from.types[pair.old as usize], &to.types[pair.new as usize]);
+        let renumbered = a.kind == b.kind && a.format != b.format;
+        let say = |schema: &Schema, ty, number| match schema.type_name(ty) {
+            name if renumbered => format!("{name} (schema {number})"),
+            name => name,
+        };
+        let old = say(from, pair.old, a.format);
         self.rows.push(Row {
             path: path.to_owned(),
             old: Some(was.map_or(old.clone(), |was| format!("{was}: {old}"))),
-            new: Some(self.up.to.schema.type_name(pair.new)),
+            new: Some(say(to, pair.new, b.format)),
             change,
+            fits: pair.fits,
             back: self.back_of(index),
             cost,
         });
@@ -130,7 +140,7 @@ impl Walk<'_> {
             let new = Some(self.up.to.schema.type_name(fill.new));
             let path = format!("{path}.{}", fill.name);
             let back = if at.list { Back::Lost } else { Back::SetAside };
-            self.rows.push(Row { path, old: None, new, change, back, cost });
+            self.rows.push(Row { path, old: None, new, change, fits: true, back, cost });
         }
         for removed in &fields.removed {
             let old = Some(self.up.from.schema.type_name(removed.old));
@@ -140,7 +150,7 @@ impl Walk<'_> {
                 true => Back::Returns,
             };
             let path = format!("{path}.{}", removed.name);
-            self.rows.push(Row { path, old, new: None, change, back, cost });
+            self.rows.push(Row { path, old, new: None, change, fits: false, back, cost });
         }
     }
 
@@ -185,7 +195,8 @@ impl Walk<'_> {
         let path = format!("{path}::{}", new.or(old).unwrap_or_default());
         let say = |name: Option<&str>| name.map(|name| format!("variant {name}"));
         let (old, new) = (say(old), say(new));
-        self.rows.push(Row { path, old, new, change: Change::ByName, back, cost });
+        let (change, fits) = (Change::ByName, new.is_some());
+        self.rows.push(Row { path, old, new, change, fits, back, cost });
     }
 }
 

@@ -164,11 +164,11 @@ mod others {
         "wait", 3, Flags::NOSCRIPT, NO_KEYS, v(3, 0), wait,
             "O(1)", "Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed.";
         "psync", -3, ADMIN, NO_KEYS, v(2, 8), no_replication,
-            "", "An internal command used in replication.";
+            "O(1)", "An internal command used in replication.";
         "sync", 1, ADMIN, NO_KEYS, v(1, 0), no_replication,
-            "", "An internal command used in replication.";
+            "O(1)", "An internal command used in replication.";
         "lolwut", -1, Flags::READONLY.or(Flags::FAST), NO_KEYS, v(5, 0), lolwut,
-            "", "Displays computer art and the Redis version";
+            "O(1)", "Displays computer art and the Redis version.";
     }
 
     subs! {

@@ -17,10 +17,12 @@ mod incr;
 mod info;
 mod keys;
 mod latency;
+mod lcs;
 mod list;
 mod list_edit;
 mod member_scan;
 mod monitor;
+mod multi_pop;
 mod object;
 mod pubsub;
 mod push_pop;
@@ -47,9 +49,6 @@ pub const FAMILIES: &[&[Row]] = &[
     absent::SCRIPTS,
     auth::ROWS,
     bitfield::ROWS,
-    latency::ROWS,
-    monitor::ROWS,
-    slowlog::ROWS,
     bits::ROWS,
     blocking::ROWS,
     client::ROWS,
@@ -63,9 +62,13 @@ pub const FAMILIES: &[&[Row]] = &[
     incr::ROWS,
     info::ROWS,
     keys::ROWS,
+    latency::ROWS,
+    lcs::ROWS,
     list::ROWS,
     list_edit::ROWS,
     member_scan::ROWS,
+    monitor::ROWS,
+    multi_pop::ROWS,
     object::ROWS,
     pubsub::ROWS,
     push_pop::ROWS,
@@ -76,6 +79,7 @@ pub const FAMILIES: &[&[Row]] = &[
     set::ROWS,
     set_algebra::ROWS,
     sets::ROWS,
+    slowlog::ROWS,
     strings::ROWS,
     transaction::ROWS,
     zset::ROWS,

@@ -4,7 +4,7 @@ use core::alloc::Layout;
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 
-use super::{NODE_BYTES, Node, NodeHead, aligned, at_least, at_most};
+use super::{Node, NodeHead, aligned, inner_cap};
 use crate::collections::unit::UnitHead;
 use crate::heap;
 
@@ -21,10 +21,7 @@ impl<K> Copy for Inner<K> {}
 
 impl<K> Inner<K> {
     /// Children of an inner node: 12 to 64.
-    pub const CAP: usize = {
-        let room = NODE_BYTES - size_of::<NodeHead>();
-        at_most(at_least(room / (16 + size_of::<K>()), 12), 64)
-    };
+    pub const CAP: usize = inner_cap(size_of::<K>());
     /// Children below which an inner node is joined with a neighbour.
     pub const MIN: usize = Self::CAP / 3;
 

@@ -4,7 +4,7 @@ use core::alloc::Layout;
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 
-use super::{FIRST_LEAF, LeafHead, NODE_BYTES, Node, NodeHead, aligned, at_least, at_most};
+use super::{FIRST_LEAF, LeafHead, Node, NodeHead, aligned, leaf_cap};
 use crate::collections::unit::UnitHead;
 use crate::heap;
 
@@ -22,11 +22,7 @@ impl<K, V> Copy for Leaf<K, V> {}
 
 impl<K, V> Leaf<K, V> {
     /// Entries of a full-size leaf: 4 to 128.
-    pub const CAP: usize = {
-        let entry = at_least(size_of::<K>() + size_of::<V>(), 1);
-        let room = NODE_BYTES - size_of::<LeafHead>() - at_most(align_of::<V>() - 1, 15);
-        at_most(at_least(room / entry, FIRST_LEAF), 128)
-    };
+    pub const CAP: usize = leaf_cap(size_of::<K>(), size_of::<V>(), align_of::<V>());
     /// Entries below which a leaf is joined with a neighbour.
     pub const MIN: usize = Self::CAP / 3;
 

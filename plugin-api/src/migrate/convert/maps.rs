@@ -1,0 +1,240 @@
+//! Maps: the keys stay, the values are converted.
+
+use core::ptr;
+
+use super::journal::{Fresh, Journal, Spent};
+use super::{Converter, Lost, Step, Unfit, Work};
+use crate::collections::hash::KeyHasher;
+use crate::collections::{btree_map, hash_map};
+use crate::heap;
+use crate::migrate::drains;
+use crate::migrate::plan::{How, Pair, PairIndex};
+use crate::schema::TypeIndex;
+
+/// What the two maps of a pair are made of.
+#[derive(Debug)]
+pub(crate) struct Maps {
+    key: TypeIndex,
+    new_key: TypeIndex,
+    value: PairIndex,
+    old: crate::reflect::Pair,
+    new: crate::reflect::Pair,
+}
+
+impl Converter<'_> {
+    pub(crate) fn maps(&self, plan: &Pair) -> Maps {
+        let (How::HashMap(value) | How::BTreeMap(value)) = plan.how else {
+            unreachable!("the plan says that this is a map")
+        };
+        let (old, new) = (self.old.reflect.def(plan.old), self.new.reflect.def(plan.new));
+        Maps {
+            key: old.args[0],
+            new_key: new.args[0],
+            value,
+            old: self.old.reflect.pair(old),
+            new: self.new.reflect.pair(new),
+        }
+    }
+
+    /// Converts the value of an entry into `to`, or sets the entry aside. False in the second case.
+    ///
+    /// # Safety
+    /// As for [`Converter::convert`], with the entry's key.
+    unsafe fn entry(
+        &self,
+        maps: &Maps,
+        key: *mut u8,
+        value: *mut u8,
+        to: *mut u8,
+        work: &mut Work<'_>,
+    ) -> bool {
+        let (mark, pair) = (work.journal.mark(), self.plan.pair(maps.value));
+        let may_lose = !pair.fits || pair.leaves_rest;
+        let mut name = Vec::new();
+        if may_lose || matches!(pair.how, How::Function { .. }) {
+            // SAFETY: the caller's promise.
+            unsafe { self.old.reflect.write(maps.key, key, &mut name) };
+        }
+        work.within(Step::Key(name), |work| {
+            let outer = core::mem::replace(&mut work.in_entry, true);
+            // SAFETY: the caller's promise.
+            let fits = unsafe { self.convert(maps.value, value, to, work) }.is_ok();
+            work.in_entry = outer;
+            if !fits {
+                // SAFETY: what the attempt made is not used.
+                unsafe {
+                    work.journal.revert(&self.new.reflect, &mark);
+                    self.lose(pair.old, value, work);
+                }
+                work.journal.spent.push(Spent::Value(maps.key, key));
+                work.journal.spent.push(Spent::Value(pair.old, value));
+            }
+            fits
+        })
+    }
+
+    /// # Safety
+    /// As for [`Converter::convert`].
+    pub(super) unsafe fn hash_map(
+        &self,
+        plan: &Pair,
+        from: *mut u8,
+        to: *mut u8,
+        work: &mut Work<'_>,
+    ) -> Result<(), Unfit> {
+        let maps = self.maps(plan);
+        // SAFETY: the caller's promise.
+        if unsafe { self.begin_drain(plan, &maps, from, to, work) } {
+            return Ok(());
+        }
+        // SAFETY: the caller's promise. An entry is made in the builder's spare slot first.
+        unsafe {
+            let (len, seed) = (hash_map::erased::len(from), hash_map::erased::seed(from));
+            let mut map = hash_map::erased::Builder::new(to, maps.new, len, seed);
+            hash_map::erased::each(from, maps.old, &mut |key, value| {
+                let (mark, spare) = (work.journal.mark(), map.spare());
+                ptr::copy_nonoverlapping(key, spare, maps.old.key.size());
+                let place = spare.add(maps.new.value_at());
+                if self.entry(&maps, key, value, place, work) {
+                    let slot = map.put(|key| {
+                        let mut hasher = KeyHasher::new(seed);
+                        self.new.reflect.hash_key(maps.new_key, key, &mut hasher);
+                        hasher.finish()
+                    });
+                    let size = maps.new.value.size();
+                    work.journal.moved(mark, place, slot.add(maps.new.value_at()), size);
+                }
+            });
+            map.finish();
+        }
+        work.journal.fresh.push(Fresh::Map(to, maps.new));
+        work.journal.spent.push(Spent::Map(from, maps.old));
+        Ok(())
+    }
+
+    /// Leaves the entries of a large map to be converted later. False when they are to be converted
+    /// at once: the map is small, or part of something that converts whole.
+    ///
+    /// # Safety
+    /// As for [`Converter::convert`].
+    unsafe fn begin_drain(
+        &self,
+        plan: &Pair,
+        maps: &Maps,
+        from: *mut u8,
+        to: *mut u8,
+        work: &mut Work<'_>,
+    ) -> bool {
+        let Some(change) = self.lazy.as_ref().filter(|_| !work.in_entry) else { return false };
+        // SAFETY: the caller's promise. A conversion that an earlier swap began is ended first, which
+        // changes nothing that anybody sees.
+        unsafe {
+            if hash_map::erased::len(from) < drains::LAZY_FROM {
+                return false;
+            }
+            hash_map::conversion::settle(from);
+            let path = work.path.clone();
+            let at = drains::begin(change, plan, (maps.old, maps.new), path, from, to);
+            work.journal.fresh.push(Fresh::Drain(at));
+        }
+        work.journal.spent.push(Spent::Header(from));
+        true
+    }
+
+    /// # Safety
+    /// As for [`Converter::convert`].
+    pub(super) unsafe fn btree_map(
+        &self,
+        plan: &Pair,
+        from: *mut u8,
+        to: *mut u8,
+        work: &mut Work<'_>,
+    ) -> Result<(), Unfit> {
+        let maps = self.maps(plan);
+        let mut keys = Vec::new();
+        // SAFETY: the caller's promise. All values are made beside the tree first: it is built for
+        // the number of those that fit.
+        unsafe {
+            let len = btree_map::erased::len(from);
+            let layout = crate::reflect::run(maps.new.value, len);
+            let values = heap::alloc(layout);
+            let size = maps.new.value.size();
+            let begin = work.journal.mark();
+            btree_map::erased::each(from, maps.old, &mut |key, value| {
+                let place = values.as_ptr().add(keys.len() * size);
+                if self.entry(&maps, key, value, place, work) {
+                    keys.push(key);
+                }
+            });
+            let mut tree = btree_map::erased::Builder::new(to, maps.new, keys.len());
+            let mut places = Vec::new();
+            for (i, key) in keys.iter().enumerate() {
+                let (key_place, place) = tree.next();
+                ptr::copy_nonoverlapping(*key, key_place, maps.old.key.size());
+                ptr::copy_nonoverlapping(values.as_ptr().add(i * size), place, size);
+                places.push(place);
+            }
+            tree.finish();
+            work.journal.scattered(begin, values.as_ptr(), size, &places);
+            heap::free(values, layout);
+        }
+        work.journal.fresh.push(Fresh::Tree(to, maps.new));
+        work.journal.spent.push(Spent::Tree(from, maps.old));
+        Ok(())
+    }
+}
+
+/// Converts the entries of one map one by one, each for good.
+#[derive(Debug)]
+pub(crate) struct EntryMover {
+    maps: Maps,
+    /// Empty between two entries; kept for its memory.
+    journal: Journal,
+    /// The way to the map.
+    path: Vec<Step>,
+    /// What had no place.
+    pub lost: Vec<Lost>,
+}
+
+impl EntryMover {
+    pub fn new(maps: Maps, path: Vec<Step>) -> Self {
+        Self { maps, journal: Journal::default(), path, lost: Vec::new() }
+    }
+
+    /// The hash of the key that a slot of either shape begins with.
+    ///
+    /// # Safety
+    /// `slot` is a full slot of the map; `converter` is the one the mover was made for.
+    pub unsafe fn hash(&self, converter: &Converter<'_>, slot: *mut u8, seed: [u64; 2]) -> u64 {
+        let mut hasher = KeyHasher::new(seed);
+        // SAFETY: the caller's promise; both shapes have the same key.
+        unsafe { converter.new.reflect.hash_key(self.maps.new_key, slot, &mut hasher) };
+        hasher.finish()
+    }
+
+    /// Makes the new slot of an old one, which is given up. False when the entry has no place; it is
+    /// among [`EntryMover::lost`] then.
+    ///
+    /// # Safety
+    /// As for [`EntryMover::hash`]; `to` is a vacant slot of the new layout.
+    pub unsafe fn convert(
+        &mut self,
+        converter: &Converter<'_>,
+        from: *mut u8,
+        to: *mut u8,
+    ) -> bool {
+        let path = core::mem::take(&mut self.path);
+        let journal = &mut self.journal;
+        let mut work = Work { journal, path, new_path: Vec::new(), in_entry: false };
+        // SAFETY: the caller's promise. The entry is committed at once: the old slot is not read again.
+        unsafe {
+            ptr::copy_nonoverlapping(from, to, self.maps.old.key.size());
+            let value = from.add(self.maps.old.value_at());
+            let place = to.add(self.maps.new.value_at());
+            let fits = converter.entry(&self.maps, from, value, place, &mut work);
+            self.path = work.path;
+            self.journal.settle(&converter.old.reflect, &mut self.lost);
+            fits
+        }
+    }
+}

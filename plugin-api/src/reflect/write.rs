@@ -1,0 +1,90 @@
+//! The image of a value: what a snapshot holds.
+//!
+//! Format 1, little-endian, no padding. Numbers have their size in bytes; a count or length is a LEB128
+//! varint. Struct: its fields in the schema's order. Enum and Option: the tag byte, then the fields of
+//! that variant. Array: its elements. Box: its value. Bytes, String: length, content. Vec, VecDeque:
+//! length, elements. BTreeMap: length, entries in order. HashMap, HashSet: length; if there are entries
+//! the 16 bytes of the seed, then the entries in the map's order, so that reading them back fills the
+//! new table front to back.
+
+use core::slice;
+
+use super::{Reflect, variant_at};
+use crate::collections::{Bytes, btree_map, hash_map, vec, vec_deque};
+use crate::schema::{Kind, TypeDef, TypeIndex};
+
+/// Takes the bytes of an image.
+pub trait Sink {
+    /// Takes some more bytes. A sink that fails remembers that and takes no more.
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+impl Reflect<'_> {
+    /// Writes the image of the value at `at`. O(size of the value).
+    ///
+    /// # Safety
+    /// As for [`Reflect::each_part`].
+    pub unsafe fn write(&self, ty: TypeIndex, at: *mut u8, sink: &mut dyn Sink) {
+        let def = self.def(ty);
+        // SAFETY: the caller's promise.
+        unsafe {
+            match def.kind {
+                Kind::Unit => return,
+                Kind::Bool | Kind::Unsigned | Kind::Signed | Kind::Float => {
+                    return sink.put(slice::from_raw_parts(at, def.size as usize));
+                }
+                Kind::Bytes | Kind::String => {
+                    let bytes = &*at.cast::<Bytes>();
+                    put_count(sink, bytes.len());
+                    return sink.put(bytes);
+                }
+                Kind::Enum => sink.put(&[variant_at(def, at).map_or(0, |variant| variant.tag)]),
+                Kind::Option => sink.put(&[u8::from(at.read() == 1)]),
+                Kind::Vec => {
+                    let (items, len) = vec::erased::content(at);
+                    put_count(sink, len);
+                    if let Some(size) = self.number_size(def.args[0]) {
+                        return sink.put(slice::from_raw_parts(items, len * size));
+                    }
+                }
+                Kind::VecDeque => put_count(sink, vec_deque::erased::len(at)),
+                Kind::BTreeMap => put_count(sink, btree_map::erased::len(at)),
+                Kind::HashMap | Kind::HashSet => {
+                    put_count(sink, hash_map::erased::len(at));
+                    if hash_map::erased::len(at) > 0 {
+                        let [a, b] = hash_map::erased::seed(at);
+                        sink.put(&a.to_le_bytes());
+                        sink.put(&b.to_le_bytes());
+                    }
+                }
+                Kind::Struct | Kind::Array | Kind::Box => {}
+            }
+            self.each_part(ty, at, |part, at| self.write(part, at, sink));
+        }
+    }
+
+    /// Bytes of a number whose every byte pattern is a value, so that many can be copied at once.
+    pub(super) fn number_size(&self, ty: TypeIndex) -> Option<usize> {
+        let TypeDef { kind, size, .. } = self.def(ty);
+        matches!(kind, Kind::Unsigned | Kind::Signed | Kind::Float).then_some(*size as usize)
+    }
+}
+
+fn put_count(sink: &mut dyn Sink, count: usize) {
+    let (mut rest, mut bytes, mut n) = (count, [0_u8; 10], 0);
+    loop {
+        bytes[n] = rest as u8 & 0x7f | u8::from(rest > 0x7f) << 7;
+        n += 1;
+        rest >>= 7;
+        if rest == 0 {
+            return sink.put(&bytes[..n]);
+        }
+    }
+}
