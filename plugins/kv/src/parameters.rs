@@ -248,7 +248,7 @@ fn check_save(text: &[u8]) -> Result<Vec<u8>, String> {
     let fine = numbers
         .enumerate()
         .all(|(n, number)| number.is_some_and(|number| number >= if n % 2 == 0 { 1 } else { 0 }));
-    if fine && words.len() % 2 == 0 {
+    if fine && words.len().is_multiple_of(2) {
         return Ok(words.join(&b' '));
     }
     Err("Invalid save parameters".into())
