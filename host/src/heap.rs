@@ -232,7 +232,7 @@ unsafe fn remap(ptr: *mut u8, old: usize, new: usize) -> *mut u8 {
     let moved = unsafe {
         if new < HUGE {
             libc::mremap(at, from, to, libc::MREMAP_MAYMOVE)
-        } else if ptr.addr() % HUGE == 0 && libc::mremap(at, from, to, 0) == at {
+        } else if ptr.addr().is_multiple_of(HUGE) && libc::mremap(at, from, to, 0) == at {
             at
         } else {
             let place = map_aligned(new);
