@@ -38,6 +38,7 @@ pub static HEAP: HeapTable = HeapTable {
     free,
     discard,
     random,
+    conversions: hotshell_plugin_api::migrate::drains::table,
 };
 
 thread_local! {

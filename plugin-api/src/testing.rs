@@ -15,6 +15,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::net::SocketAddr;
 use core::ptr::NonNull;
+use std::sync::Arc;
 
 use crate::abi::{OUTCOME_DONE, PluginTable};
 use crate::ctx::ClientId;
@@ -270,7 +271,7 @@ impl<P: Plugin> TestServer<P> {
     pub fn swap_to<Other: Plugin>(mut self) -> Result<TestServer<Other>, Box<NotSwapped<P>>> {
         let next = version::<Other>();
         let change = match Change::between(&self.version, &next) {
-            Ok(change) => change,
+            Ok(change) => Arc::new(change),
             Err(refused) => {
                 let refusal = Refusal::new(refused.to_string());
                 return Err(Box::new(NotSwapped { server: self, refusal }));
