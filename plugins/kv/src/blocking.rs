@@ -8,6 +8,7 @@ use hotshell_plugin_api::ctx::ClientId;
 
 use crate::cx::{After, Cx};
 use crate::errors;
+use crate::journal;
 use crate::reply::{NULL_ARRAY, Reply};
 use crate::services::Services;
 use crate::state::{Ready, Session, State, Waiting};
@@ -72,15 +73,15 @@ pub fn forget(state: &mut State, client: ClientId, session: &mut Session) {
 
 /// Serves clients that wait for keys which got elements, first come first served.
 #[cold]
-pub fn serve(state: &mut State, shell: &mut dyn Services) {
+pub fn serve(state: &mut State, shell: &mut dyn Services, now: u64) {
     while let Some(ready) = state.ready.pop_front() {
-        while serve_one(state, shell, ready.db, &ready.key) {}
+        while serve_one(state, shell, ready.db, &ready.key, now) {}
     }
 }
 
 /// Gives one element to the first client in the queue of a key. False when there is no element, or
 /// nobody waits.
-fn serve_one(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) -> bool {
+fn serve_one(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes, now: u64) -> bool {
     let space = state.db(db);
     let Some(&client) = space.waiting.get(key).and_then(|queue| queue.front()) else {
         return false;
@@ -104,6 +105,9 @@ fn serve_one(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) 
         None => true,
         Some((target, to)) => push(state, shell, db, target, *to, &element),
     };
+    if done {
+        tell_journal(shell, now, db, key, from, target.as_ref(), &element);
+    }
     let space = state.db(db);
     if let (false, Some(Value::List(_, list))) = (done, space.keys.get_mut(key)) {
         list.push(from, element.clone());
@@ -124,6 +128,25 @@ fn serve_one(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) 
     }
     shell.resume(client);
     true
+}
+
+/// An element went to a client that waited for it: after a crash nobody waits, so it is a pop, and a
+/// push where it went to another list.
+fn tell_journal(
+    shell: &mut dyn Services,
+    now: u64,
+    db: u32,
+    key: &[u8],
+    from: End,
+    target: core::option::Option<&(Bytes, End)>,
+    element: &[u8],
+) {
+    let pop: &[u8] = if from == End::Head { b"LPOP" } else { b"RPOP" };
+    journal::tell(shell, now, db, &[pop, key]);
+    if let Some((target, to)) = target {
+        let push: &[u8] = if *to == End::Head { b"LPUSH" } else { b"RPUSH" };
+        journal::tell(shell, now, db, &[push, target, element]);
+    }
 }
 
 /// Pushes an element for a client that waited for it. False when the target is no list.
