@@ -8,6 +8,7 @@ mod call;
 mod clock;
 mod heap;
 mod host;
+mod migrate;
 
 use core::alloc::Layout;
 use core::fmt;
@@ -17,6 +18,8 @@ use core::ptr::NonNull;
 
 use crate::abi::{OUTCOME_DONE, PluginTable};
 use crate::ctx::ClientId;
+use crate::migrate::change::{Change, Version};
+use crate::migrate::lineage::Lineage;
 use crate::plugin::{Plugin, Refusal};
 use crate::schema::Schema;
 use host::{Client, Host};
@@ -59,8 +62,17 @@ use host::{Client, Host};
 pub struct TestServer<P: Plugin> {
     host: Box<Host>,
     table: PluginTable,
-    schema: Schema,
+    version: Version,
     plugin: PhantomData<fn() -> P>,
+}
+
+/// A swap that was refused: nothing changed, and here is the server.
+#[derive(Debug)]
+pub struct NotSwapped<P: Plugin> {
+    /// The server as it was.
+    pub server: TestServer<P>,
+    /// Why.
+    pub refusal: Refusal,
 }
 
 impl<P: Plugin> Default for TestServer<P> {
@@ -102,9 +114,8 @@ impl<P: Plugin> TestServer<P> {
     /// The refusal of `init`, or the text of its panic.
     pub fn try_with_config(config: &[(&str, &str)]) -> Result<Self, Refusal> {
         host::attach();
-        let schema = Schema::of::<P::State, P::Session>();
-        let table = crate::export::table::<P>();
-        let mut server = Self { host: Host::new(config), table, schema, plugin: PhantomData };
+        let (version, table) = (version::<P>(), crate::export::table::<P>());
+        let mut server = Self { host: Host::new(config), table, version, plugin: PhantomData };
         server.init()?;
         Ok(server)
     }
@@ -230,7 +241,7 @@ impl<P: Plugin> TestServer<P> {
     /// Where the two schemas differ, or what the other's `self_test` said; nothing changed then.
     pub fn swap<Other: Plugin>(&mut self) -> Result<(), Refusal> {
         let schema = Schema::of::<Other::State, Other::Session>();
-        if let Some(difference) = self.schema.first_difference(&schema) {
+        if let Some(difference) = self.version.schema.first_difference(&schema) {
             return Err(Refusal::new(difference.to_string()));
         }
         let old = core::mem::replace(&mut self.table, crate::export::table::<Other>());
@@ -241,6 +252,49 @@ impl<P: Plugin> TestServer<P> {
         self.host.generation += 1;
         self.tick();
         Ok(())
+    }
+
+    /// Lets another version take over, whose state may have another shape: state and sessions are
+    /// migrated as a shell migrates them. What the other version cannot hold waits aside until a
+    /// version that can comes back.
+    ///
+    /// # Errors
+    /// The first place that cannot be taken over, or what the other's `self_test` said; the server
+    /// is as it was then, in [`NotSwapped::server`].
+    pub fn swap_to<Other: Plugin>(mut self) -> Result<TestServer<Other>, Box<NotSwapped<P>>> {
+        let next = version::<Other>();
+        let change = match Change::between(&self.version, &next) {
+            Ok(change) => change,
+            Err(refused) => {
+                let refusal = Refusal::new(refused.to_string());
+                return Err(Box::new(NotSwapped { server: self, refusal }));
+            }
+        };
+        if let Err(refusal) = self.migrate(&change) {
+            return Err(Box::new(NotSwapped { server: self, refusal }));
+        }
+        let this = core::mem::ManuallyDrop::new(self);
+        // SAFETY: `this` is never dropped, so each part moves out once.
+        let host = unsafe { core::ptr::read(&this.host) };
+        // SAFETY: as above; dropped here, for the next version has its own.
+        drop(unsafe { core::ptr::read(&this.version) });
+        let table = crate::export::table::<Other>();
+        let mut next = TestServer::<Other> { host, table, version: next, plugin: PhantomData };
+        next.host.generation += 1;
+        let tested = next.self_test();
+        next.tick();
+        assert!(tested.is_ok(), "the self-test refused the migrated state: {tested:?}");
+        Ok(next)
+    }
+
+    /// Parts that are set aside for versions that are not active.
+    pub fn set_aside(&self) -> usize {
+        self.host.aside.len()
+    }
+
+    /// What could not come back after a swap, since something newer was in its place.
+    pub fn overtaken(&self) -> usize {
+        self.host.overtaken
     }
 
     /// Runs the plugin's `self_test` on the state.
@@ -324,6 +378,13 @@ impl<P: Plugin> Drop for TestServer<P> {
             self.host.root = core::ptr::null_mut();
         }
     }
+}
+
+/// What a plugin says of the shape of its state.
+fn version<P: Plugin>() -> Version {
+    let (lineage, functions) = Lineage::of::<P::State, P::Session>();
+    let schema = Schema::of::<P::State, P::Session>();
+    Version { schema: schema.into(), lineage: lineage.into(), functions: functions.into() }
 }
 
 /// Gives a session's block back after its content was dropped.

@@ -71,8 +71,9 @@ impl Control {
         let switched = self.switch_to_fresh(server, asked, pass, (&fresh, &migration)).await;
         let (switched, pass) = match switched {
             Ok(switched) if !asked.options.dry_run => switched,
-            Ok(_) => {
-                let plan = Swapped::plan(server, None, &fresh.artifact, migration, begun.elapsed());
+            Ok((would, _)) => {
+                let (artifact, elapsed) = (&fresh.artifact, begun.elapsed());
+                let plan = Swapped::plan(server, None, artifact, migration, &would, elapsed);
                 unmap(fresh.image).await;
                 return Ok(plan);
             }
@@ -121,7 +122,8 @@ impl Control {
         };
         let migration = migration(server, &callable)?;
         if server.registry.borrow().active().number == number {
-            let (nothing, elapsed) = (Switched { pause_ns: 0, from: number }, begun.elapsed());
+            let (nothing, elapsed) =
+                (Switched { from: number, ..Switched::default() }, begun.elapsed());
             return Ok(Swapped::done(server, number, &artifact, &migration, &nothing, elapsed));
         }
         allowed(&migration, asked.options)?;
@@ -129,7 +131,14 @@ impl Control {
         let switched = switch(server, asked, callable, &migration).await?;
         if asked.options.dry_run {
             let elapsed = begun.elapsed();
-            return Ok(Swapped::plan(server, Some(number), &artifact, migration, elapsed));
+            return Ok(Swapped::plan(
+                server,
+                Some(number),
+                &artifact,
+                migration,
+                &switched,
+                elapsed,
+            ));
         }
         server.registry.borrow_mut().activate(number);
         drop(pass);
@@ -176,7 +185,14 @@ impl Control {
         let switched = switch(server, asked, callable, &migration).await?;
         let elapsed = begun.elapsed();
         if asked.options.dry_run {
-            return Ok(Swapped::plan(server, Some(number), &artifact, migration, elapsed));
+            return Ok(Swapped::plan(
+                server,
+                Some(number),
+                &artifact,
+                migration,
+                &switched,
+                elapsed,
+            ));
         }
         server.registry.borrow_mut().roll_back();
         server.end_probation();
@@ -300,7 +316,9 @@ async fn switch(
     expect_active(server, asked)?;
     super::watchdog::not_stuck(server)?;
     let (plan, options) = (migration.plan.clone(), asked.options);
-    let switch = Switch { to, plan, allow_stop: options.allow_stop, dry_run: options.dry_run };
+    // Whoever wants back wants it now, whatever it takes.
+    let allow_stop = options.allow_stop || asked.verb == "rollback";
+    let switch = Switch { to, plan, allow_stop, dry_run: options.dry_run };
     server.handle.switch(switch).await
 }
 

@@ -36,12 +36,16 @@ pub struct Switch {
 }
 
 /// What a switch did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Switched {
     /// From the last return of the old code until the new code may be called, nanoseconds.
     pub pause_ns: u64,
     /// The generation that served before.
     pub from: u64,
+    /// Parts of the state that the new generation cannot hold: set aside, or in a dry run what would be.
+    pub set_aside: u64,
+    /// Parts that were set aside and are there again.
+    pub returned: u64,
 }
 
 /// Counters that an engine publishes and anybody may read. Written by the engine only, so a plain
@@ -61,6 +65,7 @@ pub struct Counters {
     pub swap_pause_ns_max: AtomicU64,
     pub state_bytes: AtomicU64,
     pub state_bytes_peak: AtomicU64,
+    pub set_aside: AtomicU64,
     pub bytes_in: AtomicU64,
     pub bytes_out: AtomicU64,
     pub closed_slow: AtomicU64,

@@ -10,6 +10,7 @@ mod connection;
 mod core;
 mod handle;
 mod journal;
+mod migrate;
 mod services;
 pub mod stack;
 mod state;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use hotshell_plugin_api::abi::{Buffer, NO_WAKE};
 use hotshell_plugin_api::collections::String as StateString;
+use hotshell_plugin_api::migrate::change::Aside;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
@@ -88,6 +89,7 @@ fn core(
     Core {
         state,
         active: first,
+        aside: Aside::default(),
         limits: config.limits,
         listen,
         counters,

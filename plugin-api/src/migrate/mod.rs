@@ -4,7 +4,9 @@
 //! images say of themselves ([`lineage`]). Whoever changes the state follows the plan and decides
 //! nothing. The way back is a plan too: the same two schemas, the other way round.
 
+pub mod change;
 pub mod compare;
+pub mod convert;
 pub mod lineage;
 pub mod plan;
 pub mod table;

@@ -10,7 +10,7 @@ impl Reflect<'_> {
     ///
     /// # Safety
     /// As for [`Reflect::each_part`]; the type is a key's.
-    pub(super) unsafe fn hash_key(&self, ty: TypeIndex, at: *mut u8, hasher: &mut KeyHasher) {
+    pub(crate) unsafe fn hash_key(&self, ty: TypeIndex, at: *mut u8, hasher: &mut KeyHasher) {
         let def = self.def(ty);
         // SAFETY: the caller's promise.
         unsafe {

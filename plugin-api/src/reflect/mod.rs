@@ -15,6 +15,7 @@
 mod build;
 mod drop;
 mod hash;
+mod order;
 mod write;
 
 use core::alloc::Layout;
@@ -177,11 +178,17 @@ impl Pair {
     }
 }
 
+/// The layout of so many values side by side.
+pub(crate) fn run(value: Layout, count: usize) -> Layout {
+    let size = value.size().checked_mul(count).expect("capacity overflow");
+    Layout::from_size_align(size, value.align()).expect("capacity overflow")
+}
+
 /// The variant that an enum's tag names; `None` when the value is damaged.
 ///
 /// # Safety
 /// A byte is readable at `at`.
-unsafe fn variant_at(def: &TypeDef, at: *mut u8) -> Option<&crate::schema::Variant> {
+pub(crate) unsafe fn variant_at(def: &TypeDef, at: *mut u8) -> Option<&crate::schema::Variant> {
     // SAFETY: the caller's promise.
     let tag = unsafe { at.read() };
     def.variants.iter().find(|variant| variant.tag == tag)

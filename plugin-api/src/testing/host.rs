@@ -11,6 +11,7 @@ use crate::abi::{
 };
 use crate::ctx::{self, ClientId};
 use crate::heap;
+use crate::migrate::change::Aside;
 use crate::plugin::Refusal;
 use crate::testing::clock::{self, Clock};
 
@@ -43,6 +44,10 @@ pub(super) struct Host {
     pub calls: u64,
     pub bytes_in: u64,
     pub state_bytes: u64,
+    /// What versions that are not active left behind.
+    pub aside: Aside,
+    /// Parts that could not come back.
+    pub overtaken: usize,
     started_ms: u64,
 }
 
@@ -101,6 +106,8 @@ impl Host {
             calls: 0,
             bytes_in: 0,
             state_bytes: 0,
+            aside: Aside::default(),
+            overtaken: 0,
             started_ms: clock::START_UNIX_MS,
         })
     }

@@ -9,10 +9,12 @@ use hotshell_plugin_api::ctx::ClientId;
 use crate::cx::{After, Cx};
 use crate::errors;
 use crate::journal;
-use crate::reply::{NULL_ARRAY, Reply};
+use crate::notify;
+use crate::reply::{Out, Reply};
 use crate::services::Services;
 use crate::state::{Ready, Session, State, Waiting};
-use crate::value::Value;
+use crate::value::{Kind, Value};
+use crate::zset;
 
 /// The end of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,20 +25,42 @@ pub enum End {
     Tail = 1,
 }
 
-/// Lets the client of `cx` wait for elements of `keys`, and have them pushed to a `target`;
-/// `until_ms` 0 waits for ever.
-pub fn wait(
-    cx: &mut Cx<'_>,
-    keys: &[&[u8]],
-    end: End,
-    target: core::option::Option<(&[u8], End)>,
-    until_ms: u64,
-) {
-    let db = cx.session.db;
-    let mut waiting = Waiting { db, end: end as u8, until_ms, ..Waiting::default() };
-    if let Some((target, end)) = target {
-        (waiting.target, waiting.push) = (Bytes::from(target), 1 + end as u8);
+/// What is waited for.
+#[derive(Debug, Clone, Copy)]
+pub enum Wish<'a> {
+    /// An element of a list; with a count up to so many, in the form of LMPOP.
+    Elements(End, core::option::Option<u64>),
+    /// An element of a list that goes to an end of another one.
+    Move(End, &'a [u8], End),
+    /// The member with the lowest or highest score; with a count as of lists.
+    Members(End, core::option::Option<u64>),
+}
+
+impl Wish<'_> {
+    fn waiting(self) -> Waiting {
+        match self {
+            Self::Elements(end, count) => {
+                Waiting { end: end as u8, count: count.unwrap_or(0), ..Waiting::default() }
+            }
+            Self::Move(end, target, to) => {
+                let (end, push, target) = (end as u8, 1 + to as u8, Bytes::from(target));
+                Waiting { end, push, target, ..Waiting::default() }
+            }
+            Self::Members(end, count) => {
+                let (end, count) = (end as u8, count.unwrap_or(0));
+                Waiting { pops: POPS_MEMBERS, end, count, ..Waiting::default() }
+            }
+        }
     }
+}
+
+/// [`Waiting::pops`] of sorted sets.
+const POPS_MEMBERS: u8 = 1;
+
+/// Lets the client of `cx` wait for one of `keys`; `until_ms` 0 waits for ever.
+pub fn wait(cx: &mut Cx<'_>, keys: &[&[u8]], wish: Wish<'_>, until_ms: u64) {
+    let db = cx.session.db;
+    let mut waiting = Waiting { db, until_ms, ..wish.waiting() };
     for &key in keys {
         if waiting.keys.iter().any(|known| known == key) {
             continue;
@@ -54,9 +78,13 @@ pub fn wait(
     cx.after = After::Block;
 }
 
-/// Removes all traces of a client's waiting.
-pub fn forget(state: &mut State, client: ClientId, session: &mut Session) {
-    let Some(waiting) = session.waiting.take() else { return };
+/// Removes all traces of a client's waiting; answers what it waited for.
+pub fn forget(
+    state: &mut State,
+    client: ClientId,
+    session: &mut Session,
+) -> core::option::Option<Box<Waiting>> {
+    let waiting = session.waiting.take()?;
     if waiting.until_ms > 0 {
         state.deadlines.remove(waiting.until_ms, client);
     }
@@ -69,83 +97,145 @@ pub fn forget(state: &mut State, client: ClientId, session: &mut Session) {
             }
         }
     }
+    Some(waiting)
 }
 
 /// Serves clients that wait for keys which got elements, first come first served.
 #[cold]
-pub fn serve(state: &mut State, shell: &mut dyn Services, now: u64) {
+pub fn serve(state: &mut State, shell: &mut dyn Services) {
     while let Some(ready) = state.ready.pop_front() {
-        while serve_one(state, shell, ready.db, &ready.key, now) {}
+        while serve_one(state, shell, ready.db, &ready.key) {}
     }
 }
 
-/// Gives one element to the first client in the queue of a key. False when there is no element, or
-/// nobody waits.
-fn serve_one(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes, now: u64) -> bool {
+/// Serves the first client in the queue of a key that waits for what is there. False when there is
+/// none.
+fn serve_one(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) -> bool {
     let space = state.db(db);
-    let Some(&client) = space.waiting.get(key).and_then(|queue| queue.front()) else {
-        return false;
+    let pops = match space.keys.get(key).map(Value::kind) {
+        Some(Kind::List) => 0,
+        Some(Kind::Zset) => POPS_MEMBERS,
+        _ => return false,
     };
-    let Some(Value::List(_, list)) = space.keys.get_mut(key) else { return false };
-    let Some(session) = shell.session_of(client) else {
-        // Invariant: a client in a queue has a session; one that has none cannot be served.
-        space.waiting.get_mut(key).map(|queue| queue.pop_front());
-        return true;
+    let Some(queue) = space.waiting.get(key) else { return false };
+    let waits = |id: &ClientId| {
+        let waiting = shell.session_of(*id)?.waiting.as_std()?;
+        (waiting.pops == pops).then_some(*id)
     };
-    let Some(waiting) = session.waiting.as_std() else { return false };
-    let from = if waiting.end == End::Tail as u8 { End::Tail } else { End::Head };
-    let target = match waiting.push {
-        0 => None,
-        1 => Some((waiting.target.clone(), End::Head)),
-        _ => Some((waiting.target.clone(), End::Tail)),
-    };
-    let Some(element) = list.pop(from) else { return false };
-    forget(state, client, session);
-    let done = match &target {
-        None => true,
-        Some((target, to)) => push(state, shell, db, target, *to, &element),
-    };
-    if done {
-        tell_journal(shell, now, db, key, from, target.as_ref(), &element);
-    }
-    let space = state.db(db);
-    if let (false, Some(Value::List(_, list))) = (done, space.keys.get_mut(key)) {
-        list.push(from, element.clone());
-    }
-    if space.keys.get(key).is_some_and(Value::is_empty) {
-        space.remove(key);
-    }
-    if let Some(mut out) = shell.out_of(client) {
-        match target {
-            Some(_) if !done => out.error(errors::WRONG_TYPE),
-            Some(_) => out.bulk(&element),
-            None => {
-                out.array(2);
-                out.bulk(key);
-                out.bulk(&element);
-            }
-        }
+    let Some(client) = queue.iter().find_map(waits) else { return false };
+    let Some(session) = shell.session_of(client) else { return false };
+    let Some(waiting) = forget(state, client, session) else { return false };
+    if pops == POPS_MEMBERS {
+        give_members(state, shell, client, &waiting, key);
+    } else {
+        give_elements(state, shell, client, &waiting, key);
     }
     shell.resume(client);
     true
 }
 
-/// An element went to a client that waited for it: after a crash nobody waits, so it is a pop, and a
-/// push where it went to another list.
-fn tell_journal(
+/// Pops members of a sorted set for a client.
+fn give_members(
+    state: &mut State,
     shell: &mut dyn Services,
-    now: u64,
-    db: u32,
-    key: &[u8],
-    from: End,
-    target: core::option::Option<&(Bytes, End)>,
-    element: &[u8],
+    client: ClientId,
+    waiting: &Waiting,
+    key: &Bytes,
 ) {
+    let space = state.db(waiting.db);
+    let Some(value) = space.keys.get_mut(key) else { return };
+    let max = waiting.end == End::Tail as u8;
+    if let Some(mut out) = shell.out_of(client) {
+        out.array(if waiting.count == 0 { 3 } else { 2 });
+        out.bulk(key);
+        let count = usize::try_from(waiting.count).unwrap_or(usize::MAX);
+        pop_members(value, max, (count > 0).then_some(count), &mut out);
+    }
+    let pop: &[u8] = if max { b"ZPOPMAX" } else { b"ZPOPMIN" };
+    let count = waiting.count.max(1).to_string();
+    journal::tell(shell, waiting.db, &[pop, key, count.as_bytes()]);
+    let empty = value.is_empty();
+    if empty {
+        space.remove(key);
+    }
+    space.tell_watchers(shell, key);
+    let event = if max { "zpopmax" } else { "zpopmin" };
+    notify::notify(state, shell, notify::ZSET, event, waiting.db, key);
+    if empty {
+        notify::notify(state, shell, notify::GENERIC, "del", waiting.db, key);
+    }
+}
+
+/// Pops members and writes them: one flat, or up to a count as pairs.
+pub fn pop_members(
+    value: &mut Value,
+    max: bool,
+    count: core::option::Option<usize>,
+    out: &mut Out<'_>,
+) {
+    let len = value.len();
+    let n = count.unwrap_or(1).min(len);
+    let ranks = if max { len - n..len } else { 0..n };
+    if count.is_some() {
+        out.array(n);
+    }
+    zset::each(value, ranks.clone(), max, |member, score| {
+        if count.is_some() {
+            out.array(2);
+        }
+        out.bulk(member);
+        out.double(score);
+    });
+    zset::remove_ranks(value, ranks);
+}
+
+/// Pops elements of a list for a client, or moves one to its target.
+fn give_elements(
+    state: &mut State,
+    shell: &mut dyn Services,
+    client: ClientId,
+    waiting: &Waiting,
+    key: &Bytes,
+) {
+    let db = waiting.db;
+    let from = if waiting.end == End::Tail as u8 { End::Tail } else { End::Head };
+    let Some(Value::List(_, list)) = state.db(db).keys.get_mut(key) else { return };
     let pop: &[u8] = if from == End::Head { b"LPOP" } else { b"RPOP" };
-    journal::tell(shell, now, db, &[pop, key]);
-    if let Some((target, to)) = target {
-        let push: &[u8] = if *to == End::Head { b"LPUSH" } else { b"RPUSH" };
-        journal::tell(shell, now, db, &[push, target, element]);
+    let pop = [pop, key.as_slice()];
+    if waiting.push == 0 {
+        let n = list.items.len().min(usize::try_from(waiting.count).unwrap_or(usize::MAX));
+        if let Some(mut out) = shell.out_of(client) {
+            out.array(2);
+            out.bulk(key);
+            if waiting.count > 0 {
+                out.array(n);
+            }
+            for _ in 0..n.max(1) {
+                list.pop(from).into_iter().for_each(|element| out.bulk(&element));
+            }
+        }
+        // After a crash nobody waits: what went to a client is a pop.
+        for _ in 0..n.max(1) {
+            journal::tell(shell, db, &pop);
+        }
+    } else if let Some(element) = list.pop(from) {
+        let to = if waiting.push == 1 { End::Head } else { End::Tail };
+        let done = push(state, shell, db, &waiting.target, to, &element);
+        if let (false, Some(Value::List(_, list))) = (done, state.db(db).keys.get_mut(key)) {
+            list.push(from, element.clone());
+        }
+        if done {
+            let push: &[u8] = if to == End::Head { b"LPUSH" } else { b"RPUSH" };
+            journal::tell(shell, db, &pop);
+            journal::tell(shell, db, &[push, &waiting.target, &element]);
+        }
+        if let Some(mut out) = shell.out_of(client) {
+            if done { out.bulk(&element) } else { out.error(errors::WRONG_TYPE) }
+        }
+    }
+    let space = state.db(db);
+    if space.keys.get(key).is_some_and(Value::is_empty) {
+        space.remove(key);
     }
 }
 
@@ -181,7 +271,7 @@ pub fn time_out(state: &mut State, shell: &mut dyn Services, now: u64) {
             forget(state, first.client, session);
         }
         if let Some(mut out) = shell.out_of(first.client) {
-            out.put(NULL_ARRAY);
+            out.null_array();
         }
         shell.resume(first.client);
     }

@@ -1,6 +1,5 @@
 //! What a command works on.
 
-use hotshell_plugin_api::buffer::Out;
 use hotshell_plugin_api::collections::Bytes;
 use hotshell_plugin_api::ctx::ClientId;
 
@@ -9,7 +8,7 @@ use crate::errors;
 use crate::journal;
 use crate::notify;
 use crate::number;
-use crate::reply::Reply;
+use crate::reply::{Out, Reply};
 use crate::services::Services;
 use crate::state::{Db, Ready, SESSION_DIRTY, Session, State};
 use crate::table::{Level, Table};
@@ -316,14 +315,14 @@ impl Cx<'_> {
 
     /// [`Cx::put`] in another database.
     pub fn put_in(&mut self, db: u32, key: &[u8], mut value: Value) {
-        let list = matches!(value, Value::List(..));
+        let awaited = matches!(value.kind(), Kind::List | Kind::Zset);
         value.head_mut().access = self.fresh_access();
         match self.state.db(db).put(key, value) {
             Some(old) => self.bury(old),
             None => self.notify_in(db, notify::NEW, "new", key),
         }
         self.touch_in(db, key);
-        if list {
+        if awaited {
             self.signal(db, key);
         }
     }
@@ -348,7 +347,7 @@ impl Cx<'_> {
     /// Tells the journal what this command did, in place of its own words.
     pub fn tell(&mut self, args: &[&[u8]]) {
         self.told = true;
-        journal::tell(self.shell, self.now, self.session.db, args);
+        journal::tell(self.shell, self.session.db, args);
     }
 
     /// Writes an error that needs formatting.

@@ -41,7 +41,7 @@ pub fn request(cx: &mut Cx<'_>, args: &[&[u8]], request: &[u8]) {
         other => reject(cx, other.map(|(row, _)| row), args),
     }
     if !cx.state.ready.is_empty() {
-        blocking::serve(cx.state, cx.shell, cx.now);
+        blocking::serve(cx.state, cx.shell);
     }
     if cx.session.flags & SESSION_SILENT != 0 {
         silence(cx, mark);
@@ -93,7 +93,7 @@ fn run(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
 fn tell_journal(cx: &mut Cx<'_>, args: &[&[u8]]) {
     let told = core::mem::take(&mut cx.told);
     if !told && cx.after != After::Block {
-        journal::tell(cx.shell, cx.now, cx.session.db, args);
+        journal::tell(cx.shell, cx.session.db, args);
     }
 }
 
@@ -203,8 +203,7 @@ fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]], re
         let text = "OOM command not allowed when used memory > 'maxmemory'.";
         return refuse(cx, Some(row), text);
     }
-    let subscribed = cx.session.subscribed() > 0;
-    if subscribed && !row.flags.has(Flags::IN_SUBSCRIBED) {
+    if cx.session.only_listens() && !row.flags.has(Flags::IN_SUBSCRIBED) {
         let text = if cx.has(Level::of(7, 0, 0)) {
             let name = full_name(row, args);
             format!(

@@ -1,10 +1,9 @@
 //! What collections are made of, whatever form it is kept in.
 
-use hotshell_plugin_api::buffer::Out;
 use hotshell_plugin_api::collections::Bytes;
 
 use crate::number::Decimal;
-use crate::reply::Reply;
+use crate::reply::{Out, Reply};
 
 /// A member, a value or a score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,12 +30,13 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// Writes it as a bulk string.
+    /// Writes it: scores as floats, all others as bulk strings.
     #[inline]
     pub fn reply(self, out: &mut Out<'_>) {
         match self {
             Self::Bytes(bytes) => out.bulk(bytes),
-            _ => out.bulk(self.text(&mut Decimal::new())),
+            Self::Score(score) => out.double(score),
+            Self::Int(_) => out.bulk(self.text(&mut Decimal::new())),
         }
     }
 

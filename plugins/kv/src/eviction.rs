@@ -77,7 +77,7 @@ fn evict_one(state: &mut State, shell: &mut dyn Services, now: u64) -> bool {
         _ => best_key(state, shell, now),
     };
     let Some((db, key)) = found else { return false };
-    journal::tell(shell, now, db, &[b"DEL", &key]);
+    journal::tell(shell, db, &[b"DEL", &key]);
     let space = state.db(db);
     if let Some(value) = space.remove(&key) {
         space.tell_watchers(shell, &key);

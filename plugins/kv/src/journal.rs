@@ -7,24 +7,25 @@
 //! the pop it was.
 
 use hotshell_plugin_api::abi::Buffer;
-use hotshell_plugin_api::buffer::Out;
+use hotshell_plugin_api::buffer;
 use hotshell_plugin_api::plugin::Refusal;
 
 use crate::access::{Access, Mark};
 use crate::cx::{After, Cx};
 use crate::dispatch;
+use crate::reply::Out;
 use crate::services::Services;
 use crate::state::{Session, State};
 use crate::table::Table;
 
 /// Tells the journal of a change. Cheap when there is none.
-pub fn tell(shell: &mut dyn Services, now: u64, db: u32, args: &[&[u8]]) {
+pub fn tell(shell: &mut dyn Services, db: u32, args: &[&[u8]]) {
     if !shell.journals() {
         return;
     }
     let bytes: usize = args.iter().map(|arg| 4 + arg.len()).sum();
     let mut record = Vec::with_capacity(12 + bytes);
-    record.extend_from_slice(&now.to_le_bytes());
+    record.extend_from_slice(&shell.unix_ms().to_le_bytes());
     record.extend_from_slice(&db.to_le_bytes());
     for arg in args {
         record.extend_from_slice(&(arg.len() as u32).to_le_bytes());
@@ -66,7 +67,7 @@ pub fn replay(
     let mut cx = Cx {
         state,
         session: &mut session,
-        out: Out::new(&mut replies),
+        out: Out::new(buffer::Out::new(&mut replies), false),
         now,
         began_ns: shell.monotonic_ns_now(),
         shell,

@@ -9,7 +9,7 @@ use crate::access::{Access, Mark};
 use crate::cx::{After, Cx};
 use crate::dispatch;
 use crate::inline::{self, Line};
-use crate::reply::Reply;
+use crate::reply::{Out, Reply};
 use crate::resp::{self, Args, Front};
 use crate::state::{DATABASES, MODE_PAUSE, SESSION_MONITOR, SESSION_PAUSED, Session, State};
 use crate::table::Table;
@@ -67,7 +67,7 @@ impl<E: Edition> Plugin for Kv<E> {
     fn connect(ctx: &mut Ctx<'_, Self>) {
         let most = ctx.state.settings.max_clients;
         if most > 0 && ctx.shell.server_info().clients > most {
-            ctx.out.error("ERR max number of clients reached");
+            view(ctx).out.error("ERR max number of clients reached");
             let client = ctx.client();
             ctx.shell.close(client);
         }
@@ -78,6 +78,7 @@ impl<E: Edition> Plugin for Kv<E> {
         dispatch::unwatch(&mut cx);
         blocking::forget(cx.state, cx.client, cx.session);
         pubsub::forget(cx.state, cx.client, cx.session);
+        cx.state.speak(cx.client, cx.session, false);
         if cx.session.has(SESSION_MONITOR) {
             monitor::end(cx.state, cx.client);
         }
@@ -111,7 +112,7 @@ impl<E: Edition> Plugin for Kv<E> {
     }
 
     fn panicked(ctx: &mut Ctx<'_, Self>, message: &str) -> Flow {
-        ctx.out.error(&format!("ERR internal error: {message}"));
+        view(ctx).out.error(&format!("ERR internal error: {message}"));
         Flow::Done(0)
     }
 }
@@ -146,7 +147,7 @@ fn held<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, args: &[&[u8]]) -> bool {
 /// The error of a client that does not speak RESP, which ends the connection.
 #[cold]
 fn broken<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, text: &str) -> Flow {
-    ctx.out.error(&format!("ERR Protocol error: {text}"));
+    view(ctx).out.error(&format!("ERR Protocol error: {text}"));
     Flow::Close
 }
 
@@ -164,11 +165,12 @@ fn run<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, args: &[&[u8]], request: &[u8]) -> 
 #[inline]
 fn view<'a, E: Edition>(ctx: &'a mut Ctx<'_, Kv<E>>) -> Cx<'a> {
     let client = ctx.client();
+    let resp3 = ctx.session.is_resp3();
     let now = ctx.shell.unix_ms();
     Cx {
         state: ctx.state,
         session: ctx.session,
-        out: ctx.out.reborrow(),
+        out: Out::new(ctx.out.reborrow(), resp3),
         now,
         began_ns: ctx.shell.monotonic_ns(),
         shell: &mut ctx.shell,

@@ -16,6 +16,8 @@ pub enum Kind {
     Channel,
     /// All channels whose names match.
     Pattern,
+    /// A shard channel: a server without a cluster is one shard.
+    Shard,
 }
 
 impl Kind {
@@ -23,6 +25,7 @@ impl Kind {
         match self {
             Self::Channel => &mut state.channels,
             Self::Pattern => &mut state.patterns,
+            Self::Shard => &mut state.shards,
         }
     }
 
@@ -33,6 +36,16 @@ impl Kind {
         match self {
             Self::Channel => &mut subscriptions.channels,
             Self::Pattern => &mut subscriptions.patterns,
+            Self::Shard => &mut subscriptions.shards,
+        }
+    }
+
+    /// The words that answer subscribing and unsubscribing.
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Channel => ("subscribe", "unsubscribe"),
+            Self::Pattern => ("psubscribe", "punsubscribe"),
+            Self::Shard => ("ssubscribe", "sunsubscribe"),
         }
     }
 }
@@ -46,8 +59,7 @@ pub fn subscribe(cx: &mut Cx<'_>, kind: Kind, name: &[u8]) {
     if kind.names(own).insert(Bytes::from(name)) {
         kind.directory(cx.state).entry(Bytes::from(name)).or_default().push(cx.client);
     }
-    let word = if kind == Kind::Channel { "subscribe" } else { "psubscribe" };
-    answer(cx, word, Some(name));
+    answer(cx, kind, kind.words().0, Some(name));
 }
 
 /// Unsubscribes the client from one name.
@@ -75,18 +87,21 @@ pub fn unsubscribe_all(cx: &mut Cx<'_>, kind: Kind) {
 }
 
 fn answer_unsubscribed(cx: &mut Cx<'_>, kind: Kind, name: std::option::Option<&[u8]>) {
-    let word = if kind == Kind::Channel { "unsubscribe" } else { "punsubscribe" };
-    answer(cx, word, name);
-    if cx.session.subscribed() == 0 {
+    answer(cx, kind, kind.words().1, name);
+    if cx.session.subscribed() + cx.session.shards_subscribed() == 0 {
         cx.session.subscriptions = Option::None;
     }
 }
 
-fn answer(cx: &mut Cx<'_>, word: &str, name: std::option::Option<&[u8]>) {
-    cx.out.array(3);
+fn answer(cx: &mut Cx<'_>, kind: Kind, word: &str, name: std::option::Option<&[u8]>) {
+    cx.out.push(3);
     cx.out.bulk(word.as_bytes());
     cx.out.bulk_or_null(name);
-    cx.out.int(cx.session.subscribed() as i64);
+    let count = match kind {
+        Kind::Shard => cx.session.shards_subscribed(),
+        Kind::Channel | Kind::Pattern => cx.session.subscribed(),
+    };
+    cx.out.int(count as i64);
 }
 
 fn leave(directory: &mut HashMap<Bytes, StateVec<ClientId>>, name: &[u8], client: ClientId) {
@@ -107,6 +122,9 @@ pub fn forget(state: &mut State, client: ClientId, session: &mut Session) {
     for name in own.patterns.iter() {
         leave(&mut state.patterns, name, client);
     }
+    for name in own.shards.iter() {
+        leave(&mut state.shards, name, client);
+    }
 }
 
 /// Sends a message to all who hear the channel; answers how many there are. The message is encoded
@@ -115,15 +133,39 @@ pub fn publish(state: &State, shell: &mut dyn Services, channel: &[u8], message:
     let mut count = 0;
     if let Some(ids) = state.channels.get(channel) {
         let push = encode(&[b"message", channel, message]);
-        count += shell.send_many(ids, &push);
+        count += send(state, shell, ids, push);
     }
     for (pattern, ids) in state.patterns.iter() {
         if glob::matches(pattern, channel, false) {
             let push = encode(&[b"pmessage", pattern, channel, message]);
-            count += shell.send_many(ids, &push);
+            count += send(state, shell, ids, push);
         }
     }
     count
+}
+
+/// [`publish`] to a shard channel.
+pub fn publish_to_shard(
+    state: &State,
+    shell: &mut dyn Services,
+    channel: &[u8],
+    message: &[u8],
+) -> usize {
+    let Some(ids) = state.shards.get(channel) else { return 0 };
+    send(state, shell, ids, encode(&[b"smessage", channel, message]))
+}
+
+/// Sends a message of RESP2 to those who speak it, and to the others the one of RESP3, which differs in
+/// the first byte.
+fn send(state: &State, shell: &mut dyn Services, ids: &[ClientId], mut message: Vec<u8>) -> usize {
+    if state.resp3_clients.is_empty() {
+        return shell.send_many(ids, &message);
+    }
+    let new = |id: &ClientId| state.resp3_clients.contains(id);
+    let (new, old): (Vec<ClientId>, Vec<ClientId>) = ids.iter().partition(|id| new(id));
+    let count = shell.send_many(&old, &message);
+    message[0] = b'>';
+    count + shell.send_many(&new, &message)
 }
 
 fn encode(parts: &[&[u8]]) -> Vec<u8> {

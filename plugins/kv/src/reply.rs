@@ -1,8 +1,15 @@
-//! Writes replies of RESP2 into a client's output, in pieces of known size where it can.
+//! Writes replies into a client's output, in the protocol that the client chose with HELLO, in pieces
+//! of known size where it can.
+//!
+//! A command says what it means (a map, a score, nothing); RESP3 has a type for it
+//! (<https://github.com/redis/redis-specifications/blob/master/protocol/RESP3.md>), RESP2 gets what
+//! it always got.
 
-use hotshell_plugin_api::buffer::Out;
+use core::ops::{Deref, DerefMut};
 
-use crate::number::Digits;
+use hotshell_plugin_api::buffer;
+
+use crate::number::{Decimal, Digits};
 
 /// `+OK`.
 pub const OK: &[u8] = b"+OK\r\n";
@@ -10,10 +17,59 @@ pub const OK: &[u8] = b"+OK\r\n";
 pub const NULL: &[u8] = b"$-1\r\n";
 /// The array that is not there.
 pub const NULL_ARRAY: &[u8] = b"*-1\r\n";
-/// An array of no elements.
-pub const EMPTY_ARRAY: &[u8] = b"*0\r\n";
 
-/// The replies of RESP2.
+/// What is not there, in RESP3.
+const NULL_3: &[u8] = b"_\r\n";
+
+/// The output of one client, and the protocol it is written in.
+#[derive(Debug)]
+pub struct Out<'a> {
+    out: buffer::Out<'a>,
+    resp3: bool,
+}
+
+impl<'a> Out<'a> {
+    /// A writer of RESP3, or of RESP2.
+    #[inline(always)]
+    pub fn new(out: buffer::Out<'a>, resp3: bool) -> Self {
+        Self { out, resp3 }
+    }
+
+    /// The same writer for a shorter time.
+    #[inline(always)]
+    pub fn reborrow(&mut self) -> Out<'_> {
+        Out { out: self.out.reborrow(), resp3: self.resp3 }
+    }
+
+    /// Whether the client speaks RESP3.
+    #[inline(always)]
+    pub fn is_resp3(&self) -> bool {
+        self.resp3
+    }
+
+    /// What is written from here on is of this protocol.
+    pub fn set_resp3(&mut self, resp3: bool) {
+        self.resp3 = resp3;
+    }
+}
+
+impl<'a> Deref for Out<'a> {
+    type Target = buffer::Out<'a>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Self::Target {
+        &self.out
+    }
+}
+
+impl DerefMut for Out<'_> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.out
+    }
+}
+
+/// Replies; the types of RESP3 fall back to those of RESP2.
 pub trait Reply {
     /// `+OK`.
     fn ok(&mut self);
@@ -25,19 +81,37 @@ pub trait Reply {
     fn int(&mut self, n: i64);
     /// A bulk string.
     fn bulk(&mut self, bytes: &[u8]);
-    /// The bulk string that is not there.
+    /// Nothing, in place of a bulk string.
     fn null(&mut self);
+    /// Nothing, in place of an array.
+    fn null_array(&mut self);
     /// An integer as a bulk string.
     fn bulk_int(&mut self, n: i64);
     /// The head of an array of `n` elements.
     fn array(&mut self, n: usize);
     /// A bulk string or, when there is none, the null.
     fn bulk_or_null(&mut self, bytes: Option<&[u8]>);
+    /// The head of a map of `n` keys, each followed by its value; an array in RESP2.
+    fn map(&mut self, n: usize);
+    /// The head of a set of `n` members; an array in RESP2.
+    fn set(&mut self, n: usize);
+    /// The head of a message that answers no request; an array in RESP2.
+    fn push(&mut self, n: usize);
+    /// The head of an array of `n` pairs. Each begins with [`Reply::pair`].
+    fn pairs(&mut self, n: usize);
+    /// The head of one pair; nothing in RESP2, where pairs are flat.
+    fn pair(&mut self);
+    /// A float with 17 digits; a bulk string in RESP2.
+    fn double(&mut self, n: f64);
+    /// A truth; 1 or 0 in RESP2.
+    fn truth(&mut self, yes: bool);
+    /// A text for people; a bulk string in RESP2.
+    fn verbatim(&mut self, text: &[u8]);
 }
 
 /// A mark, a number, a line break.
 #[inline(always)]
-fn head(out: &mut Out<'_>, mark: u8, n: usize) {
+fn head(out: &mut buffer::Out<'_>, mark: u8, n: usize) {
     match n {
         0..10 => out.put(&[mark, b'0' + n as u8, b'\r', b'\n']),
         10..100 => {
@@ -47,7 +121,7 @@ fn head(out: &mut Out<'_>, mark: u8, n: usize) {
     }
 }
 
-fn long_head(out: &mut Out<'_>, mark: u8, n: i64) {
+fn long_head(out: &mut buffer::Out<'_>, mark: u8, n: i64) {
     let mut digits = Digits::new();
     let digits = digits.signed(n);
     let mut line = [0; 24];
@@ -98,7 +172,14 @@ impl Reply for Out<'_> {
 
     #[inline]
     fn null(&mut self) {
-        self.put(NULL);
+        let null = if self.resp3 { NULL_3 } else { NULL };
+        self.put(null);
+    }
+
+    #[inline]
+    fn null_array(&mut self) {
+        let null = if self.resp3 { NULL_3 } else { NULL_ARRAY };
+        self.put(null);
     }
 
     #[inline]
@@ -117,5 +198,65 @@ impl Reply for Out<'_> {
             Some(bytes) => self.bulk(bytes),
             None => self.null(),
         }
+    }
+
+    #[inline]
+    fn map(&mut self, n: usize) {
+        if self.resp3 { head(self, b'%', n) } else { head(self, b'*', n * 2) }
+    }
+
+    #[inline]
+    fn set(&mut self, n: usize) {
+        let mark = if self.resp3 { b'~' } else { b'*' };
+        head(self, mark, n);
+    }
+
+    #[inline]
+    fn push(&mut self, n: usize) {
+        let mark = if self.resp3 { b'>' } else { b'*' };
+        head(self, mark, n);
+    }
+
+    #[inline]
+    fn pairs(&mut self, n: usize) {
+        let elements = if self.resp3 { n } else { n * 2 };
+        head(self, b'*', elements);
+    }
+
+    #[inline]
+    fn pair(&mut self) {
+        if self.resp3 {
+            self.array(2);
+        }
+    }
+
+    fn double(&mut self, n: f64) {
+        let mut room = Decimal::new();
+        let text = room.float(n);
+        if self.resp3 {
+            self.put(b",");
+            self.put(text);
+            self.put(b"\r\n");
+        } else {
+            self.bulk(text);
+        }
+    }
+
+    fn truth(&mut self, yes: bool) {
+        match (self.resp3, yes) {
+            (true, true) => self.put(b"#t\r\n"),
+            (true, false) => self.put(b"#f\r\n"),
+            (false, _) => self.int(i64::from(yes)),
+        }
+    }
+
+    fn verbatim(&mut self, text: &[u8]) {
+        if !self.resp3 {
+            return self.bulk(text);
+        }
+        head(self, b'=', text.len() + 4);
+        self.put(b"txt:");
+        self.put(text);
+        self.put(b"\r\n");
     }
 }

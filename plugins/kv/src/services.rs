@@ -2,10 +2,10 @@
 //! compiled once, for all versions.
 
 use hotshell_plugin_api::abi::{ClientInfo, ServerInfo};
-use hotshell_plugin_api::buffer::Out;
 use hotshell_plugin_api::ctx::{ClientId, Level, Shell};
 use hotshell_plugin_api::plugin::Plugin;
 
+use crate::reply::Out;
 use crate::state::Session;
 
 /// What commands need of [`Shell`]; see there.
@@ -24,6 +24,7 @@ pub trait Services {
     fn server_info(&self) -> ServerInfo;
     fn log(&self, level: Level, text: &str);
     fn stop(&mut self);
+    fn unix_ms(&self) -> u64;
     fn journals(&self) -> bool;
     fn journal(&mut self, record: &[u8]);
 }
@@ -42,7 +43,8 @@ impl<P: Plugin<Session = Session>> Services for Shell<'_, P> {
         Shell::send_many(self, clients, bytes)
     }
     fn out_of(&mut self, client: ClientId) -> Option<Out<'_>> {
-        Shell::out_of(self, client)
+        let resp3 = Shell::session_of(self, client)?.is_resp3();
+        Some(Out::new(Shell::out_of(self, client)?, resp3))
     }
     fn session_of(&mut self, client: ClientId) -> Option<&mut Session> {
         Shell::session_of(self, client)
@@ -67,6 +69,9 @@ impl<P: Plugin<Session = Session>> Services for Shell<'_, P> {
     }
     fn stop(&mut self) {
         Shell::stop(self);
+    }
+    fn unix_ms(&self) -> u64 {
+        Shell::unix_ms(self)
     }
     fn journals(&self) -> bool {
         Shell::journals(self)

@@ -24,6 +24,8 @@ pub struct State {
     pub dbs: Vec<Db>,
     /// Subscribers of each channel, in the order they came.
     pub channels: HashMap<Bytes, Vec<ClientId>>,
+    /// Subscribers of each shard channel, in the order they came.
+    pub shards: HashMap<Bytes, Vec<ClientId>>,
     /// Subscribers of each pattern, in the order they came.
     pub patterns: HashMap<Bytes, Vec<ClientId>>,
     /// Keys that got elements while somebody was waiting for them.
@@ -44,6 +46,8 @@ pub struct State {
     pub modes: u32,
     /// Counters for INFO.
     pub stats: Stats,
+    /// Clients that speak RESP3.
+    pub resp3_clients: HashSet<ClientId>,
     /// Counters of each command.
     pub commands: CommandStats,
     /// How often each error code was answered.
@@ -165,6 +169,9 @@ pub const MODE_PAUSE: u32 = 4;
 /// Memory is limited.
 pub const MODE_MEMORY: u32 = 8;
 
+/// The client chose RESP3 with HELLO.
+pub const SESSION_RESP3: u32 = 1024;
+
 /// A key that a client WATCHes.
 #[state]
 #[derive(Debug)]
@@ -183,12 +190,16 @@ pub struct Watched {
 pub struct Waiting {
     /// The database of the keys.
     pub db: u32,
-    /// Which end is popped: 0 head, 1 tail.
+    /// What is popped: 0 elements of lists, 1 members of sorted sets.
+    pub pops: u8,
+    /// Which end is popped: 0 head or lowest score, 1 tail or highest score.
     pub end: u8,
     /// Where the element goes: 0 to the client alone, 1 to the target's head, too, 2 to its tail.
     pub push: u8,
     /// The list that it is pushed to.
     pub target: Bytes,
+    /// Most elements that are popped; 0: one, answered in the form of BLPOP and BZPOPMIN.
+    pub count: u64,
     /// When it stops waiting, milliseconds since the Unix epoch; 0: never.
     pub until_ms: u64,
     /// The keys, each once, in the order of the request.
@@ -203,6 +214,8 @@ pub struct Subscriptions {
     pub channels: HashSet<Bytes>,
     /// Patterns.
     pub patterns: HashSet<Bytes>,
+    /// Shard channels.
+    pub shards: HashSet<Bytes>,
 }
 
 impl State {
@@ -213,6 +226,17 @@ impl State {
             state.dbs.push(Db::default());
         }
         state
+    }
+
+    /// Chooses the protocol of a client.
+    pub fn speak(&mut self, client: ClientId, session: &mut Session, resp3: bool) {
+        if resp3 {
+            session.flags |= SESSION_RESP3;
+            self.resp3_clients.insert(client);
+        } else {
+            session.flags &= !SESSION_RESP3;
+            self.resp3_clients.remove(&client);
+        }
     }
 
     /// Counts an error that is answered.
@@ -241,10 +265,27 @@ impl Session {
         self.flags & flags == flags
     }
 
+    /// Whether replies are written in RESP3. A client that chose it keeps it in all versions.
+    #[inline(always)]
+    pub fn is_resp3(&self) -> bool {
+        self.has(SESSION_RESP3)
+    }
+
     /// Whether the client is between MULTI and EXEC.
     #[inline(always)]
     pub fn in_multi(&self) -> bool {
         self.has(SESSION_MULTI)
+    }
+
+    /// Whether only requests about channels are taken: a subscriber of RESP2 could not tell replies
+    /// from messages.
+    pub fn only_listens(&self) -> bool {
+        self.subscribed() + self.shards_subscribed() > 0 && !self.is_resp3()
+    }
+
+    /// Shard channels the client is subscribed to, which count apart.
+    pub fn shards_subscribed(&self) -> usize {
+        self.subscriptions.as_std().map_or(0, |s| s.shards.len())
     }
 
     /// Channels and patterns the client is subscribed to.

@@ -93,7 +93,7 @@ fn connection_commands() {
         ("ping x", "$1|x"),
         ("ping x y", "-ERR wrong number of arguments for 'ping' command"),
         ("echo hi", "$2|hi"),
-        ("hello 3", "-NOPROTO unsupported protocol version"),
+        ("hello 4", "-NOPROTO unsupported protocol version"),
         ("hello x", "-ERR Protocol version is not an integer or out of range"),
         ("client id", ":1"),
         ("client getname", "$-1"),

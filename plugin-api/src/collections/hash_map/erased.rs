@@ -3,7 +3,7 @@
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
-use super::group::{EMPTY, Group, WIDTH, tag};
+use super::group::{EMPTY, Group, Tags, WIDTH, tag};
 use super::raw::{Raw, UNALLOCATED};
 use super::rehash::Rehash;
 use super::table::{Geometry, Table};
@@ -63,6 +63,99 @@ unsafe fn each_slot(table: &Table, from: usize, visit: &mut dyn FnMut(*mut u8)) 
     }
 }
 
+/// The entry with this hash that `eq` accepts.
+///
+/// # Safety
+/// `at` is a map with entries of this layout.
+pub unsafe fn find(at: *mut u8, hash: u64, eq: &mut dyn FnMut(*mut u8) -> bool) -> Option<*mut u8> {
+    // SAFETY: the caller's promise; as in `Table::find`, by the table's own slot size.
+    unsafe {
+        let raw = &*at.cast::<Raw>();
+        let (table, _) = raw.table_of(hash);
+        if !table.is_allocated() {
+            return None;
+        }
+        let mut at = table.home(hash);
+        loop {
+            let group = Group::load(table.ctrl.add(at));
+            let slots = group.tagged(Tags::of(hash)).map(|bit| table.raw_slot(at + bit));
+            for slot in slots {
+                if eq(slot) {
+                    return Some(slot);
+                }
+            }
+            if group.empty().any() {
+                return None;
+            }
+            at += WIDTH;
+        }
+    }
+}
+
+/// Draws the seed of a map that has none yet. To be called before the key of an insert is hashed.
+///
+/// # Safety
+/// `at` is a map.
+pub unsafe fn prepare(at: *mut u8) {
+    // SAFETY: the caller's promise; without a seed there is no table, and nothing was hashed.
+    unsafe {
+        let raw = &mut *at.cast::<Raw>();
+        if raw.seed == [0; 2] {
+            raw.seed = [heap::random(), heap::random()];
+        }
+    }
+}
+
+/// Makes a slot for an entry whose key is not in the map, which the caller writes. O(1) while the map
+/// has room, otherwise O(n).
+///
+/// # Safety
+/// `at` is a map with entries of this layout; `hash_of` answers the hash of the key at an address
+/// under the map's seed.
+pub unsafe fn insert(
+    at: *mut u8,
+    pair: Pair,
+    hash: u64,
+    hash_of: impl Fn(*mut u8) -> u64,
+) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let raw = &mut *at.cast::<Raw>();
+        let index = (raw.is_steady() && raw.table.growth_left > 0)
+            .then(|| raw.table.vacancy(hash))
+            .flatten();
+        let Some(index) = index else {
+            grow(at, pair, &hash_of);
+            return insert(at, pair, hash, hash_of);
+        };
+        let ctrl = raw.table.ctrl.add(index);
+        raw.table.growth_left -= u64::from(*ctrl == EMPTY);
+        raw.len += 1;
+        *ctrl = tag(hash);
+        raw.table.raw_slot(index)
+    }
+}
+
+/// Moves all entries to a table with room for more.
+///
+/// # Safety
+/// As for [`insert`].
+unsafe fn grow(at: *mut u8, pair: Pair, hash_of: &impl Fn(*mut u8) -> u64) {
+    // SAFETY: the caller's promise; the old tables are freed without their entries.
+    unsafe {
+        let (len, seed) = (len(at), seed(at));
+        let mut header = core::mem::MaybeUninit::<Raw>::uninit();
+        let mut larger = Builder::new(header.as_mut_ptr().cast(), pair, len + len / 4 + 4, seed);
+        each(at, pair, &mut |key, _| {
+            ptr::copy_nonoverlapping(key, larger.spare(), pair.size());
+            larger.put(hash_of);
+        });
+        larger.finish();
+        free(at, pair);
+        at.cast::<Raw>().write(header.assume_init());
+    }
+}
+
 /// Frees tables and descriptor; the entries are dropped or moved out.
 ///
 /// # Safety
@@ -112,38 +205,43 @@ impl Builder {
         self.spare.as_ptr()
     }
 
-    /// Puts the spare entry in its place. Its key is not in the map yet.
+    /// Puts the spare entry in its place, and answers that. Its key is not in the map yet.
     ///
     /// # Safety
     /// The spare entry is written; `hash_of` answers the hash of the key at an address.
-    pub unsafe fn put(&mut self, hash_of: impl Fn(*mut u8) -> u64) {
+    pub unsafe fn put(&mut self, hash_of: impl Fn(*mut u8) -> u64) -> *mut u8 {
+        self.len += 1;
         // SAFETY: the caller's promise.
         unsafe {
-            if !self.place(self.spare.as_ptr(), &hash_of) {
+            self.place(self.spare.as_ptr(), &hash_of).unwrap_or_else(|| {
                 self.lengthen(&hash_of);
                 let placed = self.place(self.spare.as_ptr(), &hash_of);
-                assert!(placed, "the tail alone holds all entries");
-            }
+                placed.expect("the tail alone holds all entries")
+            })
         }
-        self.len += 1;
     }
 
-    /// Copies the entry at `from` to where its hash belongs. False when the table is full there.
+    /// Copies the entry at `from` to where its hash belongs. `None` when the table is full there.
     ///
     /// # Safety
     /// As for [`Builder::put`], with the entry at `from`.
-    unsafe fn place(&mut self, from: *mut u8, hash_of: &impl Fn(*mut u8) -> u64) -> bool {
+    unsafe fn place(
+        &mut self,
+        from: *mut u8,
+        hash_of: &impl Fn(*mut u8) -> u64,
+    ) -> Option<*mut u8> {
         // SAFETY: the caller's promise; the slot is vacant.
         unsafe {
             let hash = hash_of(from);
-            let Some(index) = self.table.vacancy(hash) else { return false };
+            let index = self.table.vacancy(hash)?;
             let ctrl = self.table.ctrl.add(index);
             debug_assert_eq!(*ctrl, EMPTY, "nothing was ever removed");
             *ctrl = tag(hash);
-            ptr::copy_nonoverlapping(from, self.table.raw_slot(index), self.pair.size());
+            let slot = self.table.raw_slot(index);
+            ptr::copy_nonoverlapping(from, slot, self.pair.size());
+            self.table.growth_left -= 1;
+            Some(slot)
         }
-        self.table.growth_left -= 1;
-        true
     }
 
     /// Moves everything to a table whose tail alone could hold it. As good as never.
@@ -158,8 +256,7 @@ impl Builder {
         // SAFETY: the old table holds entries of this layout, and is freed without them.
         unsafe {
             each_slot(&old, 0, &mut |slot| {
-                let placed = self.place(slot, hash_of);
-                assert!(placed, "the tail alone holds all entries");
+                self.place(slot, hash_of).expect("the tail alone holds all entries");
             });
             old.free(self.pair.align());
         }

@@ -15,7 +15,7 @@ use core::ptr::{self, NonNull};
 
 use abi_stable::StableAbi;
 
-use super::group::{EMPTY, Group, Tags, WIDTH};
+use super::group::{EMPTY, Group, Mask, Tags, WIDTH};
 use super::unit::{UnitHead, heads_size, unit_count, unit_shift};
 use super::{ALGORITHM, FORMAT};
 use crate::heap;
@@ -114,7 +114,7 @@ impl Geometry {
 #[derive(Clone, Copy)]
 pub(super) struct Miss {
     at: usize,
-    group: Group,
+    empty: Mask,
 }
 
 /// The handle of a table: 24 bytes, half of them needed by every search.
@@ -291,8 +291,9 @@ impl Table {
                 }
                 tagged = tagged.without_lowest();
             }
-            if group.empty().any() {
-                return Err(Miss { at, group });
+            let empty = group.empty();
+            if empty.any() {
+                return Err(Miss { at, empty });
             }
             at += WIDTH;
         }
@@ -305,7 +306,10 @@ impl Table {
     #[inline(always)]
     pub(super) unsafe fn vacancy_after(&self, hash: u64, miss: Miss) -> Option<usize> {
         if miss.at == self.home(hash) {
-            return miss.group.vacant().lowest().map(|bit| miss.at + bit);
+            // A group with an `EMPTY` has no `DELETED`: those come into groups without one only.
+            // SAFETY: a home is inside the control bytes.
+            debug_assert_eq!(unsafe { Group::load(self.ctrl.add(miss.at)) }.vacant(), miss.empty);
+            return miss.empty.lowest().map(|bit| miss.at + bit);
         }
         // SAFETY: the caller's promise.
         unsafe { self.vacancy(hash) }

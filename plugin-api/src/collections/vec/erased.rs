@@ -1,6 +1,7 @@
 //! A vector whose element type is known by its layout only. For [`crate::reflect`].
 
 use core::alloc::Layout;
+use core::ptr::NonNull;
 
 use super::Vec;
 use crate::heap;
@@ -61,4 +62,43 @@ pub unsafe fn allocate(at: *mut u8, element: Layout, len: usize) -> *mut u8 {
 fn block(element: Layout, cap: usize) -> Layout {
     let size = element.size().checked_mul(cap).expect("capacity overflow");
     Layout::from_size_align(size, element.align()).expect("capacity overflow")
+}
+
+/// The block of a vector, with its layout.
+///
+/// # Safety
+/// `at` is a vector of elements of this layout.
+pub unsafe fn block_of(at: *mut u8, element: Layout) -> (NonNull<u8>, Layout) {
+    // SAFETY: the caller's promise.
+    let header = unsafe { &*at.cast::<Header>() };
+    (header.ptr, block(element, header.cap))
+}
+
+/// Sets the length.
+///
+/// # Safety
+/// `at` is a vector whose first `len` elements are written.
+pub unsafe fn set_len(at: *mut u8, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { (*at.cast::<Header>()).len = len };
+}
+
+/// Makes room for one more element at the end, which the caller writes where the answer points. O(1)
+/// amortized.
+///
+/// # Safety
+/// `at` is a vector of elements of this layout.
+pub unsafe fn push(at: *mut u8, element: Layout) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let header = &mut *at.cast::<Header>();
+        if element.size() > 0 && header.len == header.cap {
+            let cap = (header.cap * 2).max(4);
+            let size = block(element, cap).size();
+            header.ptr = heap::realloc(header.ptr, block(element, header.cap), size);
+            header.cap = cap;
+        }
+        header.len += 1;
+        header.ptr.as_ptr().add((header.len - 1) * element.size())
+    }
 }

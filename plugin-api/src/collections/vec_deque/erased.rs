@@ -119,6 +119,21 @@ impl Builder {
     }
 }
 
+impl Builder {
+    /// Completes the queue with the first `len` elements, which are all that were asked for.
+    pub fn finish(self, len: usize) {
+        // SAFETY: `new` wrote the header; a chunked queue that stays empty has a directory only.
+        unsafe {
+            let header = &mut *self.at.cast::<Header>();
+            header.len = len;
+            if len == 0 {
+                free(self.at, self.element);
+                self.at.cast::<Header>().write(Header::new());
+            }
+        }
+    }
+}
+
 fn ring(element: Layout, slots: usize) -> Layout {
     let size = element.size().checked_mul(slots).expect("capacity overflow");
     Layout::from_size_align(size, element.align()).expect("capacity overflow")

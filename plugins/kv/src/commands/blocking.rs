@@ -1,12 +1,12 @@
 //! Waiting for an element of the first list that has one: BLPOP, BRPOP, BRPOPLPUSH, BLMOVE.
 
 use super::push_pop::{end, relay, take};
-use crate::blocking::{self, End};
+use crate::blocking::{self, End, Wish};
 use crate::cx::{Cx, Outcome, int};
 use crate::errors;
 use crate::flags::Flags;
 use crate::number;
-use crate::reply::{NULL_ARRAY, Reply};
+use crate::reply::Reply;
 use crate::table::{Keys, rows, v};
 
 const BLOCKING: Flags = Flags::WRITE.or(Flags::NOSCRIPT).or(Flags::BLOCKING);
@@ -45,7 +45,7 @@ fn move_or_wait(cx: &mut Cx<'_>, args: &[&[u8]], from: End, to: End) -> Outcome 
         return relay(cx, source, target, from, to);
     }
     let until_ms = if timeout_ms == 0 { 0 } else { cx.now + timeout_ms };
-    blocking::wait(cx, &[source], from, Some((target, to)), until_ms);
+    blocking::wait(cx, &[source], Wish::Move(from, target, to), until_ms);
     Ok(())
 }
 
@@ -69,16 +69,16 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], end: End) -> Outcome {
         }
     }
     if cx.in_exec {
-        cx.out.put(NULL_ARRAY);
+        cx.out.null_array();
         return Ok(());
     }
     let until_ms = if timeout_ms == 0 { 0 } else { cx.now + timeout_ms };
-    blocking::wait(cx, keys, end, None, until_ms);
+    blocking::wait(cx, keys, Wish::Elements(end, None), until_ms);
     Ok(())
 }
 
 /// A timeout in seconds, as milliseconds; 0 is for ever. Parts of seconds came with Redis 6.
-fn timeout_ms(cx: &Cx<'_>, text: &[u8]) -> Result<u64, &'static str> {
+pub(super) fn timeout_ms(cx: &Cx<'_>, text: &[u8]) -> Result<u64, &'static str> {
     let ms = if cx.has(v(6, 0)) {
         let seconds =
             number::parse_f64(text).ok_or("ERR timeout is not a float or out of range")?;

@@ -46,7 +46,7 @@ fn setname(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 fn info(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     let line = own_line(cx);
-    cx.out.bulk(line.as_bytes());
+    cx.out.verbatim(line.as_bytes());
     Ok(())
 }
 
@@ -108,7 +108,7 @@ fn list(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             }
         }
     }
-    cx.out.bulk(text.as_bytes());
+    cx.out.verbatim(text.as_bytes());
     Ok(())
 }
 
@@ -137,7 +137,7 @@ fn line(info: &ClientInfo, session: &Session, now: u64, command: &str) -> String
         "id={} addr={} laddr=127.0.0.1:0 fd={} name={} age={age} idle={} flags={flags} db={} \
          sub={channels} psub={patterns} ssub=0 multi={multi} qbuf={} qbuf-free=0 argv-mem=0 \
          multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem=0 events=r cmd={command} user=default \
-         redir=-1 resp=2\n",
+         redir=-1 resp={}\n",
         info.id,
         info.peer(),
         info.id,
@@ -146,6 +146,7 @@ fn line(info: &ClientInfo, session: &Session, now: u64, command: &str) -> String
         session.db,
         info.unread,
         info.unsent,
+        if session.is_resp3() { 3 } else { 2 },
     )
 }
 

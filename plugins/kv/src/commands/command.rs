@@ -4,7 +4,7 @@ use crate::cx::{Cx, Outcome};
 use crate::dispatch;
 use crate::errors;
 use crate::flags::Flags;
-use crate::reply::{NULL_ARRAY, Reply};
+use crate::reply::Reply;
 use crate::table::{Group, Level, NO_KEYS, Row, Sub, rows, subs, v};
 
 rows! { Server:
@@ -53,7 +53,7 @@ fn info(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     for name in names {
         match cx.table.find(name) {
             Some(row) => describe(cx, row),
-            None => cx.out.put(NULL_ARRAY),
+            None => cx.out.null_array(),
         }
     }
     Ok(())
@@ -81,17 +81,17 @@ fn describe_as(cx: &mut Cx<'_>, row: &Row, name: &str, arity: i16) {
     cx.out.bulk(name.as_bytes());
     cx.out.int(i64::from(arity));
     let flags: Vec<&str> = row.flags.names().collect();
-    cx.out.array(flags.len());
+    cx.out.set(flags.len());
     flags.iter().for_each(|flag| cx.out.simple(flag));
     cx.out.int(i64::from(first));
     cx.out.int(i64::from(last));
     cx.out.int(i64::from(step));
     if long {
         let categories = categories(row);
-        cx.out.array(categories.len());
+        cx.out.set(categories.len());
         categories.iter().for_each(|category| cx.out.simple(category));
         // Tips and key specifications.
-        (0..2).for_each(|_| cx.out.array(0));
+        (0..2).for_each(|_| cx.out.set(0));
     }
 }
 
@@ -145,7 +145,7 @@ fn docs(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     } else {
         names.iter().filter_map(|name| cx.table.find(name)).collect()
     };
-    cx.out.array(rows.len() * 2);
+    cx.out.map(rows.len());
     for row in rows {
         cx.out.bulk(row.name.as_bytes());
         let (major, minor, patch) = Level::parts(row.since);
@@ -156,7 +156,7 @@ fn docs(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             ("group", group_name(row.group)),
             ("complexity", row.complexity),
         ];
-        cx.out.array(entries.len() * 2);
+        cx.out.map(entries.len());
         for (name, text) in entries {
             cx.out.bulk(name.as_bytes());
             cx.out.bulk(text.as_bytes());

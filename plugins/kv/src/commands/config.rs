@@ -82,7 +82,7 @@ fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     all.insert("maxclients", info.max_clients.to_string().into_bytes());
     all.insert("port", info.port.to_string().into_bytes());
     all.retain(|name, _| patterns.iter().any(|p| glob::matches(p, name.as_bytes(), true)));
-    cx.out.array(all.len() * 2);
+    cx.out.map(all.len());
     for (name, value) in all {
         cx.out.bulk(name.as_bytes());
         cx.out.bulk(&value);

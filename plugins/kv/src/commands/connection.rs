@@ -6,7 +6,7 @@ use crate::errors;
 use crate::flags::{CONNECTION, Flags};
 use crate::pubsub;
 use crate::reply::Reply;
-use crate::state::DATABASES;
+use crate::state::{DATABASES, MODE_AUTH, SESSION_AUTHENTICATED};
 use crate::table::{NO_KEYS, rows, v};
 
 const ALWAYS: Flags = CONNECTION.or(Flags::FAST).or(Flags::NO_AUTH).or(Flags::ALLOW_BUSY);
@@ -30,7 +30,7 @@ fn ping(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     if args.len() > 2 {
         return cx.arity("ping");
     }
-    if cx.session.subscribed() > 0 {
+    if cx.session.only_listens() {
         cx.out.array(2);
         cx.out.bulk(b"pong");
         cx.out.bulk(args.get(1).unwrap_or(&[].as_slice()));
@@ -76,28 +76,31 @@ fn in_range(db: i64) -> Option<u32> {
 }
 
 fn hello(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let mut resp3 = cx.session.is_resp3();
     if let Some(version) = args.get(1) {
         match int(version) {
             Err(_) => {
                 return Err("ERR Protocol version is not an integer or out of range");
             }
-            Ok(2) => {}
+            Ok(2) => resp3 = false,
+            Ok(3) => resp3 = true,
             Ok(_) => return Err("NOPROTO unsupported protocol version"),
         }
     }
-    let mut name = None;
     let mut rest = args.get(2..).unwrap_or_default();
     while let Some((&option, more)) = rest.split_first() {
         match more {
             [value, more @ ..] if is(option, "setname") => {
                 super::client::check_name(value)?;
-                name = Some(*value);
+                cx.session.name = (*value).into();
                 rest = more;
             }
-            [user, _password, more @ ..] if is(option, "auth") => {
-                if *user != b"default" {
+            [user, password, more @ ..] if is(option, "auth") => {
+                let wanted = &cx.state.settings.password;
+                if *user != b"default" || (!wanted.is_empty() && wanted != *password) {
                     return Err("WRONGPASS invalid username-password pair or user is disabled.");
                 }
+                cx.session.flags |= SESSION_AUTHENTICATED;
                 rest = more;
             }
             _ => {
@@ -106,17 +109,22 @@ fn hello(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             }
         }
     }
-    if let Some(name) = name {
-        cx.session.name = name.into();
+    if cx.state.modes & MODE_AUTH != 0 && !cx.session.has(SESSION_AUTHENTICATED) {
+        return Err(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO \
+             <proto> AUTH <user> <pass> option can be used to authenticate the client and select the \
+             RESP protocol version at the same time",
+        );
     }
+    speak(cx, resp3);
     let (major, minor, patch) = cx.table.redis.parts();
-    cx.out.array(14);
+    cx.out.map(7);
     cx.out.bulk(b"server");
     cx.out.bulk(b"redis");
     cx.out.bulk(b"version");
     cx.out.bulk(format!("{major}.{minor}.{patch}").as_bytes());
     cx.out.bulk(b"proto");
-    cx.out.int(2);
+    cx.out.int(if resp3 { 3 } else { 2 });
     cx.out.bulk(b"id");
     cx.out.int(cx.client as i64);
     cx.out.bulk(b"mode");
@@ -128,11 +136,17 @@ fn hello(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     Ok(())
 }
 
+fn speak(cx: &mut Cx<'_>, resp3: bool) {
+    cx.state.speak(cx.client, cx.session, resp3);
+    cx.out.set_resp3(resp3);
+}
+
 fn reset(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     dispatch::discard(cx);
     pubsub::forget(cx.state, cx.client, cx.session);
     cx.session.db = 0;
     cx.session.name.clear();
+    speak(cx, false);
     cx.out.put(b"+RESET\r\n");
     Ok(())
 }

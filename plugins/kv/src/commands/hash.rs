@@ -118,7 +118,10 @@ fn reply_all(
     choose: impl for<'a> Fn(Entry<'a>) -> Chosen<'a>,
 ) -> Outcome {
     let (value, mut out) = cx.find(key, Kind::Hash)?;
-    out.array(value.map_or(0, Value::len) * each);
+    match (each, value.map_or(0, Value::len)) {
+        (2, len) => out.map(len),
+        (_, len) => out.array(len),
+    }
     if let Some(value) = value {
         value.each(|entry| {
             choose(entry).into_iter().flatten().for_each(|element| element.reply(&mut out));

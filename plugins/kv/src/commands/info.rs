@@ -49,7 +49,7 @@ fn info(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             let _ = section(cx, &mut text);
         }
     }
-    cx.out.bulk(text.as_bytes());
+    cx.out.verbatim(text.as_bytes());
     Ok(())
 }
 

@@ -14,9 +14,11 @@ mod hyperloglog;
 mod incr;
 mod info;
 mod keys;
+mod lcs;
 mod list;
 mod list_edit;
 mod member_scan;
+mod multi_pop;
 mod object;
 mod pubsub;
 mod push_pop;
@@ -51,9 +53,11 @@ pub const FAMILIES: &[&[Row]] = &[
     incr::ROWS,
     info::ROWS,
     keys::ROWS,
+    lcs::ROWS,
     list::ROWS,
     list_edit::ROWS,
     member_scan::ROWS,
+    multi_pop::ROWS,
     object::ROWS,
     pubsub::ROWS,
     push_pop::ROWS,

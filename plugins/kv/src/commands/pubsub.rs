@@ -1,4 +1,4 @@
-//! SUBSCRIBE, UNSUBSCRIBE, PSUBSCRIBE, PUNSUBSCRIBE, PUBLISH, PUBSUB.
+//! SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE, their ends, PUBLISH, SPUBLISH, PUBSUB.
 
 use crate::cx::{Cx, Outcome};
 use crate::dispatch;
@@ -6,7 +6,7 @@ use crate::flags::Flags;
 use crate::glob;
 use crate::pubsub::{self, Kind};
 use crate::reply::Reply;
-use crate::table::{NO_KEYS, rows, subs, v};
+use crate::table::{ALL_KEYS, NO_KEYS, ONE_KEY, rows, subs, v};
 
 const LISTEN: Flags =
     Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE).or(Flags::IN_SUBSCRIBED);
@@ -28,6 +28,15 @@ rows! { PubSub:
     "publish", 3, TELL.or(Flags::FAST), NO_KEYS, v(2, 0), publish,
         "O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number of subscribed patterns (by any client).",
         "Posts a message to a channel.";
+    "ssubscribe", -2, LISTEN, ALL_KEYS, v(7, 0), ssubscribe,
+        "O(N) where N is the number of shard channels to subscribe to.",
+        "Listens for messages published to shard channels.";
+    "sunsubscribe", -1, LISTEN, ALL_KEYS, v(7, 0), sunsubscribe,
+        "O(N) where N is the number of shard channels to unsubscribe.",
+        "Stops listening to messages posted to shard channels.";
+    "spublish", 3, TELL.or(Flags::FAST), ONE_KEY, v(7, 0), spublish,
+        "O(N) where N is the number of clients subscribed to the receiving shard channel.",
+        "Post a message to a shard channel.";
     "pubsub", -2, TELL, NO_KEYS, v(2, 8), numpat,
         "Depends on subcommand.", "A container for Pub/Sub commands.", SUBS;
 }
@@ -58,6 +67,24 @@ fn end(cx: &mut Cx<'_>, args: &[&[u8]], kind: Kind) -> Outcome {
     Ok(())
 }
 
+fn ssubscribe(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    if cx.in_exec {
+        return Err("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+    }
+    args[1..].iter().for_each(|name| pubsub::subscribe(cx, Kind::Shard, name));
+    Ok(())
+}
+
+fn sunsubscribe(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    end(cx, args, Kind::Shard)
+}
+
+fn spublish(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let count = pubsub::publish_to_shard(cx.state, cx.shell, args[1], args[2]);
+    cx.out.int(count as i64);
+    Ok(())
+}
+
 fn publish(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let count = pubsub::publish(cx.state, cx.shell, args[1], args[2]);
     cx.out.int(count as i64);
@@ -74,12 +101,16 @@ subs! {
 }
 
 fn channels(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    list(cx, args, Kind::Channel)
+}
+
+fn list(cx: &mut Cx<'_>, args: &[&[u8]], kind: Kind) -> Outcome {
     if args.len() > 3 {
         return unknown(cx, args[1]);
     }
     let pattern = args.get(2).copied().unwrap_or(b"*");
-    let names = cx.state.channels.keys().filter(|name| glob::matches(pattern, name, false));
-    let names: Vec<_> = names.collect();
+    let all = if kind == Kind::Shard { &cx.state.shards } else { &cx.state.channels };
+    let names: Vec<_> = all.keys().filter(|name| glob::matches(pattern, name, false)).collect();
     cx.out.array(names.len());
     names.iter().for_each(|name| cx.out.bulk(name));
     Ok(())
@@ -106,16 +137,15 @@ fn numpat(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     Ok(())
 }
 
-fn shard_channels(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
-    cx.out.array(0);
-    Ok(())
+fn shard_channels(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    list(cx, args, Kind::Shard)
 }
 
 fn shard_numsub(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     cx.out.array((args.len() - 2) * 2);
-    for name in &args[2..] {
+    for &name in &args[2..] {
         cx.out.bulk(name);
-        cx.out.int(0);
+        cx.out.int(cx.state.shards.get(name).map_or(0, |ids| ids.len()) as i64);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::errors;
 use crate::flags::{REMOVE_FAST, WRITE, WRITE_FAST};
 use crate::notify;
 use crate::number;
-use crate::reply::{NULL_ARRAY, Reply};
+use crate::reply::Reply;
 use crate::table::{Keys, ONE_KEY, rows, v};
 use crate::value::{List, Value};
 
@@ -132,7 +132,7 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], end: End, name: &str) -> Outcome {
         None => {
             match count {
                 None => cx.out.null(),
-                Some(_) => cx.out.put(NULL_ARRAY),
+                Some(_) => cx.out.null_array(),
             }
             return Ok(());
         }

@@ -99,9 +99,16 @@ fn random(cx: &mut Cx<'_>, args: &[&[u8]], kind: Kind, with: &str) -> Outcome {
         return Ok(());
     };
     let n = if count < 0 { count.unsigned_abs() as usize } else { value.len().min(count as usize) };
-    cx.out.array(n * if paired { 2 } else { 1 });
+    if paired {
+        cx.out.pairs(n)
+    } else {
+        cx.out.array(n)
+    }
     let out = &mut cx.out;
     let mut reply = |(element, second): Entry<'_>| {
+        if paired {
+            out.pair();
+        }
         element.reply(out);
         second.filter(|_| paired).into_iter().for_each(|second| second.reply(out));
     };

@@ -65,7 +65,7 @@ fn sdiffstore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 fn reply(cx: &mut Cx<'_>, keys: &[&[u8]], make: Make) -> Outcome {
     let made = make(cx, keys)?;
-    cx.out.array(made.len());
+    cx.out.set(made.len());
     made.each(|(member, _)| member.reply(&mut cx.out));
     Ok(())
 }

@@ -75,7 +75,7 @@ fn smismember(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 fn smembers(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (value, mut out) = cx.find(args[1], Kind::Set)?;
-    out.array(value.map_or(0, Value::len));
+    out.set(value.map_or(0, Value::len));
     if let Some(value) = value {
         value.each(|(member, _)| member.reply(&mut out));
     }
@@ -121,7 +121,7 @@ fn spop(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let Some(value) = value else {
         match count {
             None => cx.out.null(),
-            Some(_) => cx.out.array(0),
+            Some(_) => cx.out.set(0),
         }
         return Ok(());
     };
@@ -136,7 +136,7 @@ fn spop(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         return Ok(());
     };
     let n = count.min(value.len());
-    cx.out.array(n);
+    cx.out.set(n);
     if n == value.len() {
         value.each(|(member, _)| member.reply(&mut cx.out));
         cx.notify(notify::SET, "spop", key);

@@ -5,7 +5,7 @@ use hotshell_plugin_api::collections::Bytes;
 use crate::cx::{Cx, Outcome};
 use crate::dispatch;
 use crate::flags::{CONNECTION, Flags};
-use crate::reply::{NULL_ARRAY, Reply};
+use crate::reply::Reply;
 use crate::state::{SESSION_DIRTY, SESSION_FAILED, SESSION_MULTI, Watched};
 use crate::table::{ALL_KEYS, NO_KEYS, rows, v};
 
@@ -44,7 +44,7 @@ fn exec(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     }
     if cx.session.has(SESSION_DIRTY) {
         dispatch::discard(cx);
-        cx.out.put(NULL_ARRAY);
+        cx.out.null_array();
         return Ok(());
     }
     dispatch::exec(cx);

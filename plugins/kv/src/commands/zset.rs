@@ -131,6 +131,7 @@ fn add(cx: &mut Cx<'_>, key: &[u8], pairs: &[&[u8]], options: &Options) -> Outco
         }
         if added + updated > 0 {
             cx.event(key, notify::ZSET, if options.increment { "zincr" } else { "zadd" });
+            cx.signal(cx.session.db, key);
         } else {
             cx.drop_empty(key);
         }
@@ -253,9 +254,17 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], max: bool) -> Outcome {
     let len = value.map_or(0, Value::len);
     let n = len.min(count);
     let ranks = if max { len - n..len } else { 0..n };
-    out.array(n * 2);
+    let nested = args.len() > 2;
+    if nested {
+        out.pairs(n)
+    } else {
+        out.array(n * 2)
+    }
     if let Some(value) = value {
         zset::each(value, ranks.clone(), max, |member, score| {
+            if nested {
+                out.pair();
+            }
             out.bulk(member);
             Element::Score(score).reply(&mut out);
         });

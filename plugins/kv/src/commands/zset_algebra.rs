@@ -114,9 +114,16 @@ fn reply(cx: &mut Cx<'_>, args: &[&[u8]], make: Make, name: &str) -> Outcome {
     let Some((keys, options)) = keys(cx, &args[1..], name)? else { return Ok(()) };
     let request = read(keys, options, make, false)?;
     let made = make_one(cx, &request, make);
-    cx.out.array(made.len() * if request.scores { 2 } else { 1 });
+    if request.scores {
+        cx.out.pairs(made.len())
+    } else {
+        cx.out.array(made.len())
+    }
     let out = &mut cx.out;
     zset::each(&made, 0..made.len(), false, |member, score| {
+        if request.scores {
+            out.pair();
+        }
         out.bulk(member);
         if request.scores {
             Element::Score(score).reply(out);

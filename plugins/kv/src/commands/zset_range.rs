@@ -174,8 +174,15 @@ fn range(cx: &mut Cx<'_>, args: &[&[u8]], order: Order) -> Outcome {
         return Ok(());
     };
     let ranks = order.limited(span.ranks(value, reverse));
-    out.array(ranks.len() * if order.scores { 2 } else { 1 });
+    if order.scores {
+        out.pairs(ranks.len())
+    } else {
+        out.array(ranks.len())
+    }
     zset::each(value, ranks, reverse, |member, score| {
+        if order.scores {
+            out.pair();
+        }
         out.bulk(member);
         if order.scores {
             Element::Score(score).reply(&mut out);

@@ -32,7 +32,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
     }
 
@@ -81,6 +81,11 @@ zinterstore Z 2 Z Z weights Q Q aggregate H;zunionstore K N Z K;zinter 2 Z K agg
 zdiffstore Z 2 Z Z O;zintercard 2 Z Z limit N;zintercard 2 Z S;zunion N Z Z Z weights Q Q Q;\
 zinter 2 S S withscores;\
 brpoplpush K K 0;blmove K K E E 0;brpoplpush K K W;blmove K K E E N;\
+lcs K K;lcs K K len;lcs K K idx;lcs K K idx minmatchlen N withmatchlen;lcs K K O N;\
+lmpop 2 K K left;lmpop 2 K K right count N;lmpop N K E;lmpop 1 K E count N;blmpop 0 2 K K left count 2;\
+blmpop W 1 K right;blmpop 0 N K E;zmpop 2 Z Z min;zmpop 2 Z Z max count N;zmpop 1 K min O N;\
+bzmpop 0 2 Z Z min count 2;bzmpop W 1 Z max;bzpopmin Z Z 0;bzpopmax Z 0;bzpopmin K Z 0;bzpopmax Z W;\
+ssubscribe C;sunsubscribe C;spublish C V;pubsub shardnumsub C C;pubsub shardchannels x;\
 linsert K before V V;linsert K after V V;linsert K O V V;lrem K N V;lpos K V;lpos K V rank N;\
 lpos K V count N maxlen N;lpos K V rank N count N;lpos K V O N;rpush K V V V V;\
 setbit K D 1;setbit K D 0;setbit K N N;getbit K D;getbit K N;bitcount K;bitcount K N N;bitcount K D D bit;\
@@ -109,6 +114,7 @@ const KEEP: &[&str] = &[
     "pubsub",
     "unsubscribe",
     "punsubscribe",
+    "sunsubscribe",
     "hscan",
     "sscan",
     "hrandfield",

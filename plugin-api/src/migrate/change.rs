@@ -1,0 +1,223 @@
+//! [`Change`]: one change of shape, from version to version, and what it sets aside.
+
+use core::ptr::NonNull;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::convert::{Converter, Lost, Prepared, Unfit, restore, undisturbed};
+use super::lineage::{Functions, Lineage};
+use super::plan::{PairIndex, Plan, PlanKind, Refused, Side};
+use crate::schema::{Schema, TypeIndex};
+
+/// A version, as far as its state's shape goes.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// The shape.
+    pub schema: Arc<Schema>,
+    /// What it knows of the versions before it.
+    pub lineage: Arc<Lineage>,
+    /// Its image's functions. The image stays mapped while the change is in use.
+    pub functions: Arc<Functions>,
+}
+
+/// One change of shape: the plan between two versions, and what it takes to follow it.
+#[derive(Debug)]
+pub struct Change {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// The version that is left.
+    pub from: Version,
+    /// The version that comes.
+    pub to: Version,
+}
+
+/// A value that waits for its switch: converted, or to be kept as it is.
+#[derive(Debug)]
+pub struct Waiting {
+    /// `None` when the bytes stay.
+    prepared: Option<Prepared>,
+    at: *mut u8,
+    pair: PairIndex,
+    /// What comes back, once it is switched.
+    back: Vec<Lost>,
+    /// What stays aside: a default that took its place was changed meanwhile.
+    overtaken: Vec<Lost>,
+}
+
+/// What became of a value that was switched.
+#[derive(Debug)]
+pub struct Switched {
+    /// The value in its new shape, in a block of the state heap.
+    pub at: NonNull<u8>,
+    /// Parts that came back.
+    pub returned: usize,
+    /// Parts that could not come back, since something newer is in their place. They are gone from
+    /// the aside; whoever switched tells of them.
+    pub overtaken: Vec<Lost>,
+}
+
+/// What versions that are not active left behind, by whose it is: a client's, or the root's.
+#[derive(Debug, Default)]
+pub struct Aside {
+    /// By fingerprint of the schema and owner (a client's id, 0 for the root).
+    parts: BTreeMap<(u64, u64), Vec<Lost>>,
+    count: usize,
+    bytes: usize,
+}
+
+impl Change {
+    /// The change from one version to another.
+    ///
+    /// # Errors
+    /// [`Refused`] names the first place that cannot be taken over.
+    pub fn between(from: &Version, to: &Version) -> Result<Self, Refused> {
+        let plan = Arc::new(Plan::between(from.side(), to.side())?);
+        Ok(Self { plan, from: from.clone(), to: to.clone() })
+    }
+
+    /// Whether values of both shapes are the same.
+    pub fn is_adopt(&self) -> bool {
+        self.plan.kind == PlanKind::Adopt
+    }
+
+    /// A converter. O(types); made once for many values.
+    pub fn converter(&self) -> Converter<'_> {
+        Converter::new(
+            &self.plan,
+            (&self.from.schema, &self.from.functions),
+            (&self.to.schema, &self.to.functions),
+        )
+    }
+
+    /// Makes the new value of `owner`'s at `at` beside the old one. Nothing changes by it.
+    ///
+    /// # Errors
+    /// [`Unfit`] when it has no place, or a default panicked; nothing changed then.
+    ///
+    /// # Safety
+    /// `at` is a value of the pair's old type in a block of the state heap; nobody touches it until
+    /// [`Waiting::switch`] or [`Waiting::give_up`].
+    pub unsafe fn prepare(
+        &self,
+        converter: &Converter<'_>,
+        pair: PairIndex,
+        at: *mut u8,
+        aside: &Aside,
+        owner: u64,
+    ) -> Result<Waiting, Unfit> {
+        let keeps = self.plan.pair(pair).how == super::plan::How::Same;
+        let waiting = aside.parts.get(&(self.to.schema.fingerprint, owner));
+        let old = self.plan.pair(pair).old;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let still = |lost: &Lost| undisturbed(converter.old(), old, at, lost);
+            let (back, overtaken) =
+                waiting.into_iter().flatten().cloned().partition::<Vec<_>, _>(still);
+            let prepared = if keeps { None } else { Some(converter.prepare(pair, at)?) };
+            Ok(Waiting { prepared, at, pair, back, overtaken })
+        }
+    }
+
+    fn new_type(&self, pair: PairIndex) -> TypeIndex {
+        self.plan.pair(pair).new
+    }
+}
+
+impl Waiting {
+    /// The new value takes the old one's place. What has no place in it goes aside, what was set
+    /// aside from its schema comes back. Cannot fail.
+    ///
+    /// # Safety
+    /// The old value is as it was and is not used afterwards; `change` and `converter` prepared it.
+    pub unsafe fn switch(
+        self,
+        change: &Change,
+        converter: &Converter<'_>,
+        aside: &mut Aside,
+        owner: u64,
+    ) -> Switched {
+        let ty = change.new_type(self.pair);
+        // SAFETY: the caller's promise; after the commit the new value is whole.
+        unsafe {
+            let (at, lost) = match self.prepared {
+                Some(prepared) => prepared.commit(converter),
+                None => (NonNull::new_unchecked(self.at), Vec::new()),
+            };
+            aside.take(change.to.schema.fingerprint, owner);
+            let asked = self.back.len();
+            let mut overtaken = restore(converter.new_side(), ty, at.as_ptr(), self.back);
+            let returned = asked - overtaken.len();
+            overtaken.extend(self.overtaken);
+            aside.put(change.from.schema.fingerprint, owner, lost);
+            Switched { at, returned, overtaken }
+        }
+    }
+
+    /// What has no place in the new value.
+    pub fn lost(&self) -> &[Lost] {
+        self.prepared.as_ref().map_or(&[], Prepared::lost)
+    }
+
+    /// The old value stays.
+    ///
+    /// # Safety
+    /// `converter` prepared it.
+    pub unsafe fn give_up(self, converter: &Converter<'_>) {
+        if let Some(prepared) = self.prepared {
+            // SAFETY: the caller's promise.
+            unsafe { prepared.abort(converter) };
+        }
+    }
+}
+
+impl Aside {
+    /// Parts that are set aside.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether nothing is.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Sets parts aside that `owner`'s value of this schema lost.
+    fn put(&mut self, fingerprint: u64, owner: u64, lost: Vec<Lost>) {
+        if lost.is_empty() {
+            return;
+        }
+        self.count += lost.len();
+        self.bytes += lost.iter().map(Lost::bytes).sum::<usize>();
+        self.parts.entry((fingerprint, owner)).or_default().extend(lost);
+    }
+
+    fn take(&mut self, fingerprint: u64, owner: u64) -> Vec<Lost> {
+        let lost = self.parts.remove(&(fingerprint, owner)).unwrap_or_default();
+        self.count -= lost.len();
+        self.bytes -= lost.iter().map(Lost::bytes).sum::<usize>();
+        lost
+    }
+
+    /// Forgets what was set aside for a client that is gone.
+    pub fn forget(&mut self, owner: u64) {
+        if self.parts.is_empty() {
+            return;
+        }
+        let keys: Vec<_> = self.parts.keys().filter(|key| key.1 == owner).copied().collect();
+        for (fingerprint, owner) in keys {
+            self.take(fingerprint, owner);
+        }
+    }
+}
+
+impl Version {
+    /// One side of a plan.
+    pub fn side(&self) -> Side<'_> {
+        Side { schema: &self.schema, lineage: &self.lineage }
+    }
+}

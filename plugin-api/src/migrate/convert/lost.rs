@@ -1,0 +1,88 @@
+//! [`Lost`]: a part of the old value that the new type cannot hold, as it is set aside.
+
+use core::fmt;
+
+use super::{Converter, Work};
+use crate::schema::TypeIndex;
+
+/// A part that has no place in the new value: where it was, and what it was.
+///
+/// It is kept as an image ([`Reflect::write`](crate::reflect::Reflect::write)), which owns no memory
+/// of the state and needs no code: it can be counted, written to disk, and made a value again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// The way to it from the value that was converted.
+    pub path: Vec<Step>,
+    /// Its type in the schema that it was lost from.
+    pub ty: TypeIndex,
+    /// Its image.
+    pub image: Vec<u8>,
+    /// Whether a field started with its default in its place, whose image under the new type this
+    /// is, with the way to it. It comes back only while that default is still there.
+    pub instead: Option<(Vec<Step>, TypeIndex, Vec<u8>)>,
+}
+
+/// One step down a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// To the field at this offset.
+    Field(u32),
+    /// Into the variant with this tag: the steps below count from the start of the enum.
+    Variant(u8),
+    /// Into an option that is `Some`.
+    Some,
+    /// To what a box holds.
+    Boxed,
+    /// To an element, by its position when it was lost.
+    Item(u64),
+    /// To the value behind the key with this image. As the last step it means the whole entry.
+    Key(Vec<u8>),
+}
+
+impl fmt::Display for Lost {
+    /// `@24."key"@8 (17 bytes)`: offsets and keys on the way, and the size of the image.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in &self.path {
+            match step {
+                Step::Field(offset) => write!(f, "@{offset}")?,
+                Step::Variant(tag) => write!(f, "::{tag}")?,
+                Step::Some => f.write_str("?")?,
+                Step::Boxed => f.write_str("*")?,
+                Step::Item(index) => write!(f, "[{index}]")?,
+                Step::Key(key) => write!(f, "[\"{}\"]", key.escape_ascii())?,
+            }
+        }
+        write!(f, " ({} bytes)", self.image.len())
+    }
+}
+
+impl Lost {
+    /// Bytes that keeping it takes, roughly.
+    pub fn bytes(&self) -> usize {
+        let steps = |path: &[Step]| -> usize {
+            let of = |step: &Step| if let Step::Key(key) = step { 16 + key.len() } else { 16 };
+            path.iter().map(of).sum()
+        };
+        let instead = self.instead.as_ref().map_or(0, |(path, _, image)| steps(path) + image.len());
+        steps(&self.path) + self.image.len() + instead
+    }
+
+    /// Whether an element of a list: its position means nothing once the list has changed, so it
+    /// goes to the end.
+    pub fn is_element(&self) -> bool {
+        matches!(self.path.last(), Some(Step::Item(_)))
+    }
+}
+
+impl Converter<'_> {
+    /// Sets the part of the old value at `at` aside.
+    ///
+    /// # Safety
+    /// `at` is a value of the type in the old schema.
+    pub(super) unsafe fn lose(&self, ty: TypeIndex, at: *mut u8, work: &mut Work<'_>) {
+        let mut image = Vec::new();
+        // SAFETY: the caller's promise.
+        unsafe { self.old.reflect.write(ty, at, &mut image) };
+        work.journal.lost.push(Lost { path: work.path.clone(), ty, image, instead: None });
+    }
+}

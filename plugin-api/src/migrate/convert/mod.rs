@@ -1,0 +1,328 @@
+//! [`Converter`]: follows a plan, value by value.
+//!
+//! A conversion is a transaction. The new value is made beside the old one, whose bytes stay as they
+//! are until [`Prepared::commit`]; until then [`Prepared::abort`] leaves no trace. What is below an
+//! unchanged part is never visited: its bytes move, and with them the ownership of what they own.
+//!
+//! Invariant: nothing in here depends on what an author wrote but the defaults and conversions of the
+//! image, which catch their own panics; one that panics makes its value one that does not fit.
+
+mod effort;
+mod fields;
+mod journal;
+mod lost;
+mod maps;
+mod number;
+mod restore;
+mod sequence;
+
+use core::alloc::Layout;
+use core::ptr::{self, NonNull};
+
+use crate::heap;
+use crate::migrate::lineage::{ConvertFn, DefaultFn, FunctionIndex, Functions};
+use crate::migrate::plan::{How, Image, PairIndex, Plan};
+use crate::reflect::Reflect;
+use crate::schema::{Schema, TypeIndex};
+
+use journal::{Fresh, Journal, Spent};
+
+pub use lost::{Lost, Step};
+pub use restore::{restore, undisturbed};
+
+/// Everything that a conversion needs to know. Cheap to make once, not per value.
+#[derive(Debug)]
+pub struct Converter<'a> {
+    plan: &'a Plan,
+    old: Half<'a>,
+    new: Half<'a>,
+}
+
+#[derive(Debug)]
+struct Half<'a> {
+    reflect: Reflect<'a>,
+    functions: &'a Functions,
+}
+
+/// The value has no place in the new type, or a function of an image panicked over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unfit;
+
+/// A new value that waits beside the old one.
+#[derive(Debug)]
+#[must_use = "either commit or abort it: both values own the same memory until then"]
+pub struct Prepared {
+    at: NonNull<u8>,
+    from: *mut u8,
+    pair: PairIndex,
+    journal: Journal,
+}
+
+/// A conversion under way: where it writes what it does, and where in the old value it is.
+struct Work<'j> {
+    journal: &'j mut Journal,
+    /// The way to it in the old value.
+    path: Vec<Step>,
+    /// The way to it in the new value, outside of maps and lists.
+    new_path: Vec<Step>,
+    /// Within a map's entry a value that does not fit takes the entry with it; elsewhere the field
+    /// starts with its default.
+    in_entry: bool,
+}
+
+impl<'a> Converter<'a> {
+    /// A converter for `plan`, which was made between these two schemas. The functions are those of
+    /// the images on both sides, which stay mapped as long as the converter is used.
+    pub fn new(
+        plan: &'a Plan,
+        (old, old_functions): (&'a Schema, &'a Functions),
+        (new, new_functions): (&'a Schema, &'a Functions),
+    ) -> Self {
+        let half = |schema, functions| Half { reflect: Reflect::new(schema), functions };
+        Self { plan, old: half(old, old_functions), new: half(new, new_functions) }
+    }
+
+    /// The old schema, to be followed.
+    pub fn old(&self) -> &Reflect<'a> {
+        &self.old.reflect
+    }
+
+    /// The new schema, to be followed.
+    pub fn new_side(&self) -> &Reflect<'a> {
+        &self.new.reflect
+    }
+
+    /// Makes the new value of the old one at `from`, in a block of its own. O(parts that change).
+    ///
+    /// # Errors
+    /// [`Unfit`] when it has no place and there is no default to start with; nothing changed then.
+    ///
+    /// # Safety
+    /// `from` is a value of the pair's old type, in the state heap, and nobody touches it before the
+    /// answer is committed or aborted.
+    pub unsafe fn prepare(&self, pair: PairIndex, from: *mut u8) -> Result<Prepared, Unfit> {
+        let mut journal = Journal::default();
+        let layout = self.new.reflect.layout(self.plan.pair(pair).new);
+        let at = heap::alloc(layout);
+        let mut work =
+            Work { journal: &mut journal, path: Vec::new(), new_path: Vec::new(), in_entry: false };
+        // SAFETY: the caller's promise; the block has the new type's layout.
+        match unsafe { self.convert(pair, from, at.as_ptr(), &mut work) } {
+            Ok(()) => Ok(Prepared { at, from, pair, journal }),
+            Err(unfit) => {
+                // SAFETY: nothing of the new value is used any more.
+                unsafe {
+                    journal.revert(&self.new.reflect, &Default::default());
+                    heap::free(at, layout);
+                }
+                Err(unfit)
+            }
+        }
+    }
+
+    /// # Safety
+    /// `from` is a value of the old type, `to` raw memory of the new type's layout, zeroed or not.
+    unsafe fn convert(
+        &self,
+        pair: PairIndex,
+        from: *mut u8,
+        to: *mut u8,
+        work: &mut Work<'_>,
+    ) -> Result<(), Unfit> {
+        let plan = self.plan.pair(pair);
+        let inner = |inner: &PairIndex| self.plan.pair(*inner);
+        // SAFETY: the caller's promise; where each part lies is what the plan was made from.
+        unsafe {
+            match &plan.how {
+                How::Same => {
+                    ptr::copy_nonoverlapping(from, to, plan.old_size.size as usize);
+                    Ok(())
+                }
+                How::Number { from: a, to: b } => number::convert(*a, from, *b, to),
+                How::Struct(fields) => {
+                    ptr::write_bytes(to, 0, plan.new_size.size as usize);
+                    self.fields(fields, from, to, work)
+                }
+                How::Enum(arms) => {
+                    ptr::write_bytes(to, 0, plan.new_size.size as usize);
+                    self.variant(arms, from, to, work)
+                }
+                How::IntoOption(value) => {
+                    ptr::write_bytes(to, 0, plan.new_size.size as usize);
+                    to.write(1);
+                    let at = to.add(inner(value).new_size.align as usize);
+                    work.into(Step::Some, |work| self.convert(*value, from, at, work))
+                }
+                How::OutOfOption(value) if from.read() == 1 => {
+                    let at = from.add(inner(value).old_size.align as usize);
+                    work.within(Step::Some, |work| self.convert(*value, at, to, work))
+                }
+                How::OutOfOption(_) => Err(Unfit),
+                How::Option(value) => {
+                    ptr::write_bytes(to, 0, plan.new_size.size as usize);
+                    if from.read() == 0 {
+                        return Ok(());
+                    }
+                    to.write(1);
+                    let (a, b) = (inner(value).old_size.align, inner(value).new_size.align);
+                    let (a, b) = (from.add(a as usize), to.add(b as usize));
+                    work.both(Step::Some, |work| self.convert(*value, a, b, work))
+                }
+                How::IntoBox(value) => {
+                    let block = self.fresh_block(inner(value).new, work);
+                    to.cast::<*mut u8>().write(block);
+                    work.into(Step::Boxed, |work| self.convert(*value, from, block, work))
+                }
+                How::OutOfBox(value) => {
+                    let block = from.cast::<*mut u8>().read();
+                    let done = |work: &mut Work<'_>| self.convert(*value, block, to, work);
+                    work.within(Step::Boxed, done)?;
+                    self.spent_block(inner(value).old, block, work);
+                    Ok(())
+                }
+                How::Box(value) => {
+                    let old = from.cast::<*mut u8>().read();
+                    let new = self.fresh_block(inner(value).new, work);
+                    to.cast::<*mut u8>().write(new);
+                    work.both(Step::Boxed, |work| self.convert(*value, old, new, work))?;
+                    self.spent_block(inner(value).old, old, work);
+                    Ok(())
+                }
+                How::Array { element, count } => self.array(*element, *count, from, to, work),
+                How::Vec(element) => self.vec(*element, from, to, work),
+                How::VecDeque(element) => self.vec_deque(*element, from, to, work),
+                How::HashMap(_) => self.hash_map(plan, from, to, work),
+                How::BTreeMap(_) => self.btree_map(plan, from, to, work),
+                How::Function { image, index } => {
+                    self.by_function(*image, *index, from, to)?;
+                    work.journal.fresh.push(Fresh::Value(plan.new, to));
+                    work.journal.spent.push(Spent::Value(plan.old, from));
+                    Ok(())
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`Converter::convert`].
+    unsafe fn by_function(
+        &self,
+        image: Image,
+        index: FunctionIndex,
+        from: *const u8,
+        to: *mut u8,
+    ) -> Result<(), Unfit> {
+        let functions = match image {
+            Image::Old => self.old.functions,
+            Image::New => self.new.functions,
+        };
+        // SAFETY: the plan was made from this image's lineage, whose numbers name functions of this
+        // type; the image is mapped; the function leaves the old value alone and catches its panics.
+        unsafe {
+            let at = functions.0[index as usize];
+            let function = core::mem::transmute::<usize, ConvertFn>(at);
+            if function(from, to) { Ok(()) } else { Err(Unfit) }
+        }
+    }
+
+    /// Writes a default of the new image.
+    ///
+    /// # Safety
+    /// `to` is raw memory of the layout of the field that the default is of.
+    unsafe fn default(
+        &self,
+        index: FunctionIndex,
+        new: TypeIndex,
+        to: *mut u8,
+        work: &mut Work<'_>,
+    ) -> Result<(), Unfit> {
+        // SAFETY: as in `by_function`.
+        let made = unsafe {
+            let at = self.new.functions.0[index as usize];
+            core::mem::transmute::<usize, DefaultFn>(at)(to)
+        };
+        if !made {
+            return Err(Unfit);
+        }
+        work.journal.fresh.push(Fresh::Value(new, to));
+        Ok(())
+    }
+
+    fn fresh_block(&self, new: TypeIndex, work: &mut Work<'_>) -> *mut u8 {
+        let layout = self.new.reflect.layout(new);
+        let block = heap::alloc(layout);
+        work.journal.fresh.push(Fresh::Block(block, layout));
+        block.as_ptr()
+    }
+
+    fn spent_block(&self, old: TypeIndex, block: *mut u8, work: &mut Work<'_>) {
+        let block = NonNull::new(block).expect("a box is never null");
+        work.journal.spent.push(Spent::Block(block, self.old.reflect.layout(old)));
+    }
+}
+
+impl Prepared {
+    /// The new value. Not to be used before the commit.
+    pub fn at(&self) -> *mut u8 {
+        self.at.as_ptr()
+    }
+
+    /// The new value takes over: what the old one no longer owns is freed, its own block included.
+    /// Answers the new value, whose block is the caller's, and what has no place in it. Cannot fail.
+    ///
+    /// # Safety
+    /// The old value is as it was, and is not used afterwards. `converter` prepared it.
+    pub unsafe fn commit(self, converter: &Converter<'_>) -> (NonNull<u8>, Vec<Lost>) {
+        let old = converter.plan.pair(self.pair).old;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let lost = self.journal.commit(&converter.old.reflect);
+            if let Some(from) = NonNull::new(self.from) {
+                heap::free(from, converter.old.reflect.layout(old));
+            }
+            (self.at, lost)
+        }
+    }
+
+    /// What has no place in the new value.
+    pub fn lost(&self) -> &[Lost] {
+        &self.journal.lost
+    }
+
+    /// Gives the new value up; the old one stays as it is.
+    ///
+    /// # Safety
+    /// The new value is not used. `converter` prepared it.
+    pub unsafe fn abort(mut self, converter: &Converter<'_>) {
+        let new = converter.plan.pair(self.pair).new;
+        let layout: Layout = converter.new.reflect.layout(new);
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.journal.revert(&converter.new.reflect, &Default::default());
+            heap::free(self.at, layout);
+        }
+    }
+}
+
+impl Work<'_> {
+    /// Does something one step further down the old value.
+    fn within<T>(&mut self, step: Step, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(step);
+        let done = work(self);
+        self.path.pop();
+        done
+    }
+
+    /// Does something one step further down the new value.
+    fn into<T>(&mut self, step: Step, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.new_path.push(step);
+        let done = work(self);
+        self.new_path.pop();
+        done
+    }
+
+    /// Does something one step further down both.
+    fn both<T>(&mut self, step: Step, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.within(step.clone(), |this| this.into(step, work))
+    }
+}

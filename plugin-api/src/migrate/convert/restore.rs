@@ -1,0 +1,362 @@
+//! What was set aside comes back when its schema does.
+
+use core::alloc::Layout;
+use core::ptr;
+
+use super::{Lost, Step};
+use crate::collections::hash::KeyHasher;
+use crate::collections::{btree_map, hash_map, vec, vec_deque};
+use crate::heap;
+use crate::reflect::{Reflect, variant_at};
+use crate::schema::{Field, Kind, TypeDef, TypeIndex};
+
+/// Puts parts that were lost from this schema back into the value at `at`, which was just converted
+/// to it. Answers those that could not: an entry whose key exists by now (the live one wins), and
+/// parts of what is no longer there. O(parts), and O(n) for each entry of a tree.
+///
+/// # Safety
+/// `at` is a value of type `ty`, used by nobody else. The images were written under this schema.
+pub unsafe fn restore(
+    reflect: &Reflect<'_>,
+    ty: TypeIndex,
+    at: *mut u8,
+    lost: Vec<Lost>,
+) -> Vec<Lost> {
+    // SAFETY: the caller's promise.
+    lost.into_iter().filter(|lost| !unsafe { put_back(reflect, ty, at, lost) }).collect()
+}
+
+/// Whether a default that was put in the place of a lost part is still there, in the value at `at`
+/// of the schema that could not hold it. True for parts that have no place at all.
+///
+/// # Safety
+/// As for [`restore`], with the other schema.
+pub unsafe fn undisturbed(reflect: &Reflect<'_>, ty: TypeIndex, at: *mut u8, lost: &Lost) -> bool {
+    let Some((path, kind, image)) = &lost.instead else { return true };
+    // SAFETY: the caller's promise.
+    unsafe {
+        let Some(place) = walk(reflect, ty, at, path) else { return false };
+        let mut now = Vec::new();
+        reflect.write(*kind, place, &mut now);
+        now == *image
+    }
+}
+
+/// # Safety
+/// As for [`restore`].
+unsafe fn put_back(reflect: &Reflect<'_>, ty: TypeIndex, at: *mut u8, lost: &Lost) -> bool {
+    let Some((last, way)) = lost.path.split_last() else { return false };
+    // SAFETY: the caller's promise.
+    unsafe {
+        match last {
+            Step::Key(key) => {
+                let Some((map, place)) = walk_to(reflect, ty, at, way, last) else { return false };
+                let tree = reflect.def(map).kind == Kind::BTreeMap;
+                match tree {
+                    true => insert_into_tree(reflect, map, place, key, lost),
+                    false => insert_into_map(reflect, map, place, key, lost),
+                }
+            }
+            Step::Item(_) => {
+                let Some((list, place)) = walk_to(reflect, ty, at, way, last) else { return false };
+                append(reflect, list, place, lost)
+            }
+            _ => {
+                let Some(place) = walk(reflect, ty, at, &lost.path) else { return false };
+                reflect.drop_value(lost.ty, place);
+                build(reflect, lost.ty, place, &lost.image);
+                true
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `at` is raw memory of the type's layout; the image was written under the same schema.
+unsafe fn build(reflect: &Reflect<'_>, ty: TypeIndex, at: *mut u8, image: &[u8]) {
+    // SAFETY: the caller's promise.
+    let built = unsafe { reflect.build(ty, at, &mut &image[..]) };
+    built.expect("this process wrote the image");
+}
+
+/// The place at the end of a path. Its type is known to whoever has the path.
+///
+/// # Safety
+/// As for [`restore`].
+unsafe fn walk(
+    reflect: &Reflect<'_>,
+    ty: TypeIndex,
+    at: *mut u8,
+    path: &[Step],
+) -> Option<*mut u8> {
+    let (last, way) = path.split_last()?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (ty, at) = walk_to(reflect, ty, at, way, last)?;
+        match last {
+            // Wherever a field lies in nested structs, its offset says where.
+            Step::Field(offset) => Some(at.add(*offset as usize)),
+            _ => step(reflect, ty, at, last).map(|(_, at)| at),
+        }
+    }
+}
+
+/// Walks a path; the type at its end is one that `next` can be taken from.
+///
+/// # Safety
+/// As for [`restore`].
+unsafe fn walk_to(
+    reflect: &Reflect<'_>,
+    ty: TypeIndex,
+    at: *mut u8,
+    way: &[Step],
+    next: &Step,
+) -> Option<(TypeIndex, *mut u8)> {
+    let (mut ty, mut at) = (ty, at);
+    for (i, taken) in way.iter().enumerate() {
+        let next = way.get(i + 1).unwrap_or(next);
+        // SAFETY: the caller's promise; each step ends at a value of the type it answers.
+        (ty, at) = unsafe { step(reflect, ty, at, taken)? };
+        while !leads(reflect.def(ty), next) {
+            // A field of a struct that was taken apart is named by its offset alone.
+            let first = reflect.def(ty).fields.iter().find(|field| field.offset == 0)?;
+            ty = first.ty;
+        }
+    }
+    Some((ty, at))
+}
+
+/// Whether this step can be taken from a value of this kind.
+fn leads(def: &TypeDef, step: &Step) -> bool {
+    match step {
+        Step::Field(_) => matches!(def.kind, Kind::Struct | Kind::Enum),
+        Step::Variant(_) => def.kind == Kind::Enum,
+        Step::Some => def.kind == Kind::Option,
+        Step::Boxed => def.kind == Kind::Box,
+        Step::Item(_) => matches!(def.kind, Kind::Array | Kind::Vec | Kind::VecDeque),
+        Step::Key(_) => matches!(def.kind, Kind::HashMap | Kind::BTreeMap),
+    }
+}
+
+/// # Safety
+/// `at` is a value of type `ty`.
+unsafe fn step(
+    reflect: &Reflect<'_>,
+    ty: TypeIndex,
+    at: *mut u8,
+    step: &Step,
+) -> Option<(TypeIndex, *mut u8)> {
+    let def = reflect.def(ty);
+    let inner = def.args.first().copied();
+    // SAFETY: the caller's promise; each kind says what lies at `at`.
+    unsafe {
+        match step {
+            Step::Field(offset) => {
+                let fields = match def.kind {
+                    Kind::Enum => &variant_at(def, at)?.fields,
+                    _ => &def.fields,
+                };
+                field_at(reflect, fields, at, *offset)
+            }
+            Step::Variant(tag) => (at.read() == *tag).then_some((ty, at)),
+            Step::Some if at.read() == 1 => Some((inner?, at.add(reflect.layout(inner?).align()))),
+            Step::Some => None,
+            Step::Boxed => Some((inner?, at.cast::<*mut u8>().read())),
+            Step::Item(i) if def.kind == Kind::Array => {
+                Some((inner?, at.add(*i as usize * reflect.layout(inner?).size())))
+            }
+            Step::Item(_) => None,
+            Step::Key(key) => {
+                let value = *def.args.get(1)?;
+                find(reflect, ty, at, key).map(|place| (value, place))
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The fields lie at their offsets from `at`.
+unsafe fn field_at(
+    reflect: &Reflect<'_>,
+    fields: &[Field],
+    at: *mut u8,
+    offset: u32,
+) -> Option<(TypeIndex, *mut u8)> {
+    let field = fields.iter().rfind(|field| field.offset <= offset)?;
+    // SAFETY: the caller's promise.
+    let place = unsafe { at.add(field.offset as usize) };
+    if field.offset == offset {
+        return Some((field.ty, place));
+    }
+    let inside = &reflect.def(field.ty).fields;
+    // SAFETY: a struct within a struct.
+    unsafe { field_at(reflect, inside, place, offset - field.offset) }
+}
+
+/// A value in a block of its own while it is looked at.
+struct Block {
+    at: *mut u8,
+    layout: Layout,
+}
+
+impl Block {
+    /// # Safety
+    /// As for [`build`].
+    unsafe fn of(reflect: &Reflect<'_>, ty: TypeIndex, image: &[u8]) -> Self {
+        let layout = reflect.layout(ty);
+        let at = heap::alloc(layout).as_ptr();
+        // SAFETY: the caller's promise.
+        unsafe { build(reflect, ty, at, image) };
+        Self { at, layout }
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        if let Some(at) = ptr::NonNull::new(self.at) {
+            // SAFETY: taken with this layout; the content was moved out or dropped.
+            unsafe { heap::free(at, self.layout) };
+        }
+    }
+}
+
+/// The value behind a key in the map or tree at `at`.
+///
+/// # Safety
+/// As for [`restore`].
+unsafe fn find(
+    reflect: &Reflect<'_>,
+    map: TypeIndex,
+    at: *mut u8,
+    image: &[u8],
+) -> Option<*mut u8> {
+    let def = reflect.def(map);
+    let (ty, pair) = (def.args[0], reflect.pair(def));
+    // SAFETY: the caller's promise.
+    unsafe {
+        let key = Block::of(reflect, ty, image);
+        let mut found = None;
+        if def.kind == Kind::BTreeMap {
+            btree_map::erased::each(at, pair, &mut |k, v| {
+                if found.is_none() && reflect.compare_keys(ty, k, key.at).is_eq() {
+                    found = Some(v);
+                }
+            });
+        } else {
+            let mut eq = |slot: *mut u8| reflect.compare_keys(ty, slot, key.at).is_eq();
+            let hash = hash(reflect, ty, key.at, hash_map::erased::seed(at));
+            let slot = hash_map::erased::find(at, hash, &mut eq);
+            found = slot.map(|slot| slot.add(pair.value_at()));
+        }
+        reflect.drop_value(ty, key.at);
+        found
+    }
+}
+
+/// # Safety
+/// `key` is a key of this type.
+unsafe fn hash(reflect: &Reflect<'_>, ty: TypeIndex, key: *mut u8, seed: [u64; 2]) -> u64 {
+    let mut hasher = KeyHasher::new(seed);
+    // SAFETY: the caller's promise.
+    unsafe { reflect.hash_key(ty, key, &mut hasher) };
+    hasher.finish()
+}
+
+/// # Safety
+/// As for [`restore`], with a hash map at `at`.
+unsafe fn insert_into_map(
+    reflect: &Reflect<'_>,
+    map: TypeIndex,
+    at: *mut u8,
+    image: &[u8],
+    lost: &Lost,
+) -> bool {
+    let def = reflect.def(map);
+    let (ty, pair) = (def.args[0], reflect.pair(def));
+    // SAFETY: the caller's promise; the slot is written whole.
+    unsafe {
+        if find(reflect, map, at, image).is_some() {
+            return false;
+        }
+        let key = Block::of(reflect, ty, image);
+        hash_map::erased::prepare(at);
+        let seed = hash_map::erased::seed(at);
+        let slot = hash_map::erased::insert(at, pair, hash(reflect, ty, key.at, seed), |key| {
+            hash(reflect, ty, key, seed)
+        });
+        ptr::copy_nonoverlapping(key.at, slot, pair.key.size());
+        build(reflect, lost.ty, slot.add(pair.value_at()), &lost.image);
+    }
+    true
+}
+
+/// # Safety
+/// As for [`restore`], with a tree at `at`.
+unsafe fn insert_into_tree(
+    reflect: &Reflect<'_>,
+    map: TypeIndex,
+    at: *mut u8,
+    image: &[u8],
+    lost: &Lost,
+) -> bool {
+    let def = reflect.def(map);
+    let (ty, pair) = (def.args[0], reflect.pair(def));
+    // SAFETY: the caller's promise; entries move bit by bit, then the old nodes go.
+    unsafe {
+        if find(reflect, map, at, image).is_some() {
+            return false;
+        }
+        let (key, value) =
+            (Block::of(reflect, ty, image), Block::of(reflect, lost.ty, &lost.image));
+        let mut entries = Vec::new();
+        btree_map::erased::each(at, pair, &mut |k, v| entries.push((k, v)));
+        let place = entries.partition_point(|&(k, _)| reflect.compare_keys(ty, k, key.at).is_lt());
+        entries.insert(place, (key.at, value.at));
+        let mut header = [0_u64; 4];
+        let new = header.as_mut_ptr().cast::<u8>();
+        let mut tree = btree_map::erased::Builder::new(new, pair, entries.len());
+        for (k, v) in entries {
+            let (key_place, value_place) = tree.next();
+            ptr::copy_nonoverlapping(k, key_place, pair.key.size());
+            ptr::copy_nonoverlapping(v, value_place, pair.value.size());
+        }
+        tree.finish();
+        btree_map::erased::free(at, pair);
+        ptr::copy_nonoverlapping(new, at, size_of_val(&header));
+    }
+    true
+}
+
+/// Puts an element at the end of a list, or back to its place in an array.
+///
+/// # Safety
+/// As for [`restore`].
+unsafe fn append(reflect: &Reflect<'_>, list: TypeIndex, at: *mut u8, lost: &Lost) -> bool {
+    let element = reflect.layout(lost.ty);
+    // SAFETY: the caller's promise; the place is written whole.
+    unsafe {
+        match reflect.def(list).kind {
+            Kind::Vec => {
+                let place = vec::erased::push(at, element);
+                build(reflect, lost.ty, place, &lost.image);
+            }
+            Kind::VecDeque => {
+                let len = vec_deque::erased::len(at);
+                let mut header = [0_u64; 5];
+                let new = header.as_mut_ptr().cast::<u8>();
+                let mut queue = vec_deque::erased::Builder::new(new, element, len + 1);
+                let mut i = 0;
+                vec_deque::erased::each(at, element, |item| {
+                    ptr::copy_nonoverlapping(item, queue.slot(i), element.size());
+                    i += 1;
+                });
+                build(reflect, lost.ty, queue.slot(len), &lost.image);
+                queue.finish(len + 1);
+                vec_deque::erased::free(at, element);
+                ptr::copy_nonoverlapping(new, at, size_of_val(&header));
+            }
+            _ => return false,
+        }
+    }
+    true
+}
