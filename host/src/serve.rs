@@ -58,9 +58,6 @@ async fn host(config: Config) -> Result<ExitCode> {
     let gid = config.host.admin_group.as_deref().map(admin::group_id).transpose()?;
     let early = early_claim(&config, gid)?;
     let folder = config.host.data.as_deref().map(Folder::open).transpose()?;
-    if folder.is_none() {
-        tracing::info!("the data are in memory only: --data DIR keeps them");
-    }
     let mut signals = signals::Signals::new()?;
     let loads = Loads::from_loader(stage::loader(config.host.stage_dir.as_deref())?);
     let (ring, mut rung) = mpsc::unbounded_channel();
@@ -86,6 +83,9 @@ async fn host(config: Config) -> Result<ExitCode> {
         if server.watch {
             watch::start(control.clone(), &server.name, &server.plugin)?;
         }
+    }
+    if folder.is_none() {
+        tracing::info!("the data are in memory only: --data DIR keeps them");
     }
     loop {
         tokio::select! {
