@@ -68,6 +68,7 @@ pub async fn answer(mut heard: mpsc::UnboundedReceiver<Command>) {
             }
             Command::SelfTest(answer) => _ = answer.send(Ok(())),
             Command::Plugin(args, tell) => drop(tell.send(Ok(args.concat()))),
+            Command::Settle(tell) => _ = tell.send(()),
             Command::Stop(tell) => drop(tell.send(())),
         }
     }

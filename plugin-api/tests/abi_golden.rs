@@ -74,7 +74,20 @@ fn shapes() -> String {
         }
     );
     shape!(out, JournalTable { size, reserved, replay });
-    shape!(out, HeapTable { size, reserved, alloc, alloc_zeroed, realloc, free, discard, random });
+    shape!(
+        out,
+        HeapTable {
+            size,
+            reserved,
+            alloc,
+            alloc_zeroed,
+            realloc,
+            free,
+            discard,
+            random,
+            conversions
+        }
+    );
     shape!(
         out,
         Call {

@@ -1,9 +1,9 @@
 //! Goal: state changes its shape under a live server, and an undo works after the new version has
 //! written. Method: the two guest books, swapped through a real host with a client connected throughout.
 
-use hotshell_tests::Host;
 use hotshell_tests::artifacts::plugin;
 use hotshell_tests::host::text;
+use hotshell_tests::{Host, eventually};
 
 #[test]
 fn a_swap_changes_the_shape_and_a_rollback_changes_it_back() {
@@ -46,23 +46,32 @@ fn a_dry_run_says_what_would_be_set_aside_and_changes_nothing() {
 }
 
 #[test]
-fn a_state_that_is_too_large_to_be_converted_at_once_is_refused_until_it_is_allowed() {
+fn a_large_map_follows_in_slices_and_is_whole_after_an_undo_in_the_middle() {
     let (v1, v2) = (plugin("guestbook-v1"), plugin("guestbook-v2"));
     let host = Host::start(&v1);
     let mut client = host.lines();
-    for hundred in 0..1001 {
-        let names: String = (0..100).map(|i| format!("guest {hundred}-{i}\n")).collect();
+    let name = |i: u32| format!("guest number {i}");
+    for thousand in 0..100 {
+        let names: String = (0..1000).map(|i| name(thousand * 1000 + i) + "\n").collect();
         client.send(&names);
-        (0..100).for_each(|_| assert!(client.read().contains("visit 1")));
+        (0..1000).for_each(|_| assert!(client.read().contains("visit 1")));
     }
-    let refused = host.refused(1, &["swap", text(&v2)]);
-    assert_eq!(refused["code"], "STOP");
-    let detail = refused["detail"].as_str().expect("a text");
-    assert!(
-        detail.starts_with("100100 elements would be converted while nobody is served"),
-        "{detail}"
-    );
-    assert!(refused["hint"].as_str().expect("a text").starts_with("--allow-stop"), "{refused}");
-    assert_eq!(host.json(&["swap", text(&v2), "--allow-stop"])["migration"], "by-function");
-    assert_eq!(host.json(&["rollback"])["generation"], 1, "the way back is never barred");
+    let swapped = host.json(&["swap", text(&v2)]);
+    assert_eq!(swapped["migration"], "by-function");
+    for i in (0..100_000).step_by(997) {
+        assert!(client.ask(&name(i)).contains(": visit 2, at "), "guest {i}");
+    }
+    eventually("all entries have followed", || host.status("draining") == 0);
+    assert!(client.ask("guest number 0 as the first").ends_with("the first"));
+    host.json(&["rollback"]);
+    host.json(&["use", "2"]);
+    host.json(&["rollback"]);
+    for i in (0..100_000).step_by(997) {
+        let visit = if i == 0 { 4 } else { 3 };
+        assert!(client.ask(&name(i)).contains(&format!(": visit {visit}, at ")), "guest {i}");
+    }
+    assert!(client.ask(&name(1)).contains(": visit 2, at "));
+    eventually("all entries have followed", || host.status("draining") == 0);
+    assert_eq!(host.json(&["use", "2"])["generation"], 2);
+    assert!(client.ask(&name(0)).ends_with("the first"), "what was set aside is there again");
 }

@@ -163,6 +163,8 @@ pub struct Status {
     pub state_bytes: u64,
     pub state_bytes_peak: u64,
     pub set_aside: u64,
+    /// Entries that the last switch left to be converted, between calls.
+    pub draining: u64,
     pub bytes_in: u64,
     pub bytes_out: u64,
     pub closed_slow: u64,
@@ -407,6 +409,7 @@ impl Control {
             state_bytes: Counters::get(&counters.state_bytes),
             state_bytes_peak: Counters::get(&counters.state_bytes_peak),
             set_aside: Counters::get(&counters.set_aside),
+            draining: Counters::get(&counters.draining),
             bytes_in: Counters::get(&counters.bytes_in),
             bytes_out: Counters::get(&counters.bytes_out),
             closed_slow: Counters::get(&counters.closed_slow),

@@ -11,7 +11,7 @@ use super::loads::{Job, unmap};
 use super::report::{Discarded, Loaded, Swapped};
 use super::{Control, Server};
 use crate::commands::Options;
-use crate::engine::{Switch, Switched};
+use crate::engine::{Counters, Switch, Switched};
 use crate::error::{Code, Error, Result};
 use crate::generation::{Artifact, Callable};
 use crate::loader::retained_images;
@@ -338,6 +338,11 @@ fn migration(server: &Server, to: &Callable) -> Result<Migration> {
 }
 
 async fn retire(server: &Server, number: u64) -> Result<Discarded> {
+    if Counters::get(&server.handle.counters.draining) > 0 {
+        // A drain may need its defaults and conversions. An engine that is stuck keeps its images.
+        super::watchdog::not_stuck(server)?;
+        server.handle.settle().await?;
+    }
     let image = server.registry.borrow_mut().discard(number)?;
     let retained = unmap(image).await;
     let mut registry = server.registry.borrow_mut();

@@ -5,6 +5,7 @@
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
+use std::sync::Arc;
 
 use hotshell_plugin_api::abi::{
     Buffer, Call, NO_WAKE, NOT_BEGUN, OUTCOME_BLOCKED, OUTCOME_CLOSE, OUTCOME_DONE,
@@ -525,7 +526,8 @@ impl Server {
             let begun = monotonic_ns();
             let from = core.state.generation;
             let Switch { to, plan, allow_stop, dry_run } = switch;
-            let change = Change { plan, from: version(&core.active), to: version(&to) };
+            let (from_version, to_version) = (version(&core.active), version(&to));
+            let change = Arc::new(Change { plan, from: from_version, to: to_version });
             if dry_run {
                 let set_aside = Prepared::look(core, &change);
                 return Ok(Switched { from, set_aside, ..Switched::default() });
@@ -552,6 +554,7 @@ impl Server {
             Switched { pause_ns, from, set_aside, returned }
         };
         drop(old);
+        self.drain.notify_one();
         self.tick_plugin();
         self.publish();
         Ok(switched)

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hotshell_plugin_api::abi::{Buffer, Call, NO_WAKE, NOT_BEGUN};
-use hotshell_plugin_api::migrate::change::Aside;
+use hotshell_plugin_api::migrate::change::{Aside, Change};
 use tokio::sync::{Notify, mpsc};
 
 use super::clients::Client;
@@ -38,6 +38,8 @@ pub(super) struct Server {
     pub flush: Notify,
     /// Wakes the task that ticks.
     pub tick: Notify,
+    /// Wakes the task that converts what a switch left for later.
+    pub drain: Notify,
     /// Wakes everybody who waits for the last client to leave.
     pub emptied: Notify,
 }
@@ -48,6 +50,8 @@ pub(super) struct Core {
     pub state: ServerState,
     /// The generation that serves.
     pub active: Callable,
+    /// The last change of shape, while entries are left to be converted.
+    pub change: Option<Arc<Change>>,
     /// What the active generation's schema cannot hold.
     pub aside: Aside,
     pub limits: Limits,
@@ -101,6 +105,7 @@ impl Server {
             journaled: Cell::new(false),
             flush: Notify::new(),
             tick: Notify::new(),
+            drain: Notify::new(),
             emptied: Notify::new(),
         }
     }

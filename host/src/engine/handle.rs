@@ -14,6 +14,8 @@ use crate::generation::Callable;
 pub enum Command {
     /// Make another generation the active one.
     Use(Switch, oneshot::Sender<Result<Switched>>),
+    /// Convert all that the last switch left for later.
+    Settle(oneshot::Sender<()>),
     /// Let the active plugin look at the live state; the answer is its refusal, if any.
     SelfTest(oneshot::Sender<Result<()>>),
     /// Run an admin verb of the plugin; the answer is its text.
@@ -66,6 +68,8 @@ pub struct Counters {
     pub state_bytes: AtomicU64,
     pub state_bytes_peak: AtomicU64,
     pub set_aside: AtomicU64,
+    /// Entries of large maps that the last switch left to be converted.
+    pub draining: AtomicU64,
     pub bytes_in: AtomicU64,
     pub bytes_out: AtomicU64,
     pub closed_slow: AtomicU64,
@@ -235,6 +239,14 @@ impl EngineHandle {
     /// What the self-test refused, or its panic.
     pub async fn self_test(&self) -> Result<()> {
         self.ask(Command::SelfTest).await?
+    }
+
+    /// Returns when all that the last switch left for later has been converted.
+    ///
+    /// # Errors
+    /// When the engine is gone already.
+    pub async fn settle(&self) -> Result<()> {
+        self.ask(Command::Settle).await
     }
 
     /// Stops the engine gracefully; returns when its clients are served and closed.

@@ -89,6 +89,7 @@ fn core(
     Core {
         state,
         active: first,
+        change: None,
         aside: Aside::default(),
         limits: config.limits,
         listen,
@@ -115,11 +116,20 @@ async fn serve(
     let accept = spawn_local(accept(Rc::clone(&server), listener));
     spawn_local(flush(Rc::clone(&server)));
     spawn_local(tick(Rc::clone(&server)));
+    spawn_local(super::migrate::drain(Rc::clone(&server)));
     server.tick.notify_one();
     while let Some(command) = inbox.recv().await {
         match command {
             // Whoever asked may be gone; the switch stands all the same.
-            Command::Use(switch, answer) => _ = answer.send(server.switch(switch)),
+            Command::Use(switch, answer) => {
+                // A drain that an earlier switch began is over before the next one.
+                server.drained().await;
+                _ = answer.send(server.switch(switch));
+            }
+            Command::Settle(answer) => {
+                server.drained().await;
+                _ = answer.send(());
+            }
             Command::SelfTest(answer) => _ = answer.send(server.self_test()),
             Command::Plugin(args, answer) => _ = answer.send(server.plugin_command(&args)),
             Command::Stop(answer) => {

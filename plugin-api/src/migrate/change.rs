@@ -187,7 +187,7 @@ impl Aside {
     }
 
     /// Sets parts aside that `owner`'s value of this schema lost.
-    fn put(&mut self, fingerprint: u64, owner: u64, lost: Vec<Lost>) {
+    pub fn put(&mut self, fingerprint: u64, owner: u64, lost: Vec<Lost>) {
         if lost.is_empty() {
             return;
         }

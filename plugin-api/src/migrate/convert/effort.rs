@@ -2,11 +2,13 @@
 
 use super::Converter;
 use crate::collections::{btree_map, hash_map, vec, vec_deque};
+use crate::migrate::drains::LAZY_FROM;
 use crate::migrate::plan::{Fields, How, PairIndex};
 
 impl Converter<'_> {
-    /// Elements and entries that are converted one by one when the value at `at` is. Those inside of
-    /// elements are not counted: it is a lower bound, found in O(fields).
+    /// Elements and entries that are converted one by one when the value at `at` is. Maps that are
+    /// converted later do not count, nor does what is inside of elements: it is a lower bound, found in
+    /// O(fields).
     ///
     /// # Safety
     /// `at` is a value of the pair's old type.
@@ -35,12 +37,22 @@ impl Converter<'_> {
                 }
                 How::Vec(_) => vec::erased::content(at).1 as u64,
                 How::VecDeque(_) => vec_deque::erased::len(at) as u64,
+                How::HashMap(_) if self.defers(at) => 0,
                 How::HashMap(_) => hash_map::erased::len(at) as u64,
                 How::BTreeMap(_) => btree_map::erased::len(at) as u64,
                 How::Same | How::Number { .. } | How::Function { .. } => 0,
                 How::Option(_) | How::OutOfOption(_) => 0,
             }
         }
+    }
+
+    /// Whether the map at `at` is converted later, in slices.
+    ///
+    /// # Safety
+    /// `at` is a map.
+    unsafe fn defers(&self, at: *mut u8) -> bool {
+        // SAFETY: the caller's promise.
+        self.lazy.is_some() && unsafe { hash_map::erased::len(at) } >= LAZY_FROM
     }
 
     /// # Safety
