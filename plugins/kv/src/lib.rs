@@ -32,6 +32,7 @@ pub mod monitor;
 pub mod notify;
 pub mod number;
 pub mod pack;
+pub mod parameters;
 pub mod pause;
 pub mod plugin;
 pub mod pubsub;
