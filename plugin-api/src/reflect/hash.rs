@@ -79,7 +79,10 @@ mod tests {
     enum Door {
         #[state(default)]
         Open,
-        Closed { since: i64, by: Bytes },
+        Closed {
+            since: i64,
+            by: Bytes,
+        },
         Painted(u8, bool),
     }
 
@@ -98,13 +101,25 @@ mod tests {
     #[test]
     fn the_hash_by_schema_is_the_one_that_typed_code_has() {
         agrees(true);
-        (agrees(200_u8), agrees(-3_i8), agrees(60_000_u16), agrees(-1_i16));
-        (agrees(7_u32), agrees(-7_i32), agrees(u64::MAX), agrees(i64::MIN));
-        (agrees(u128::MAX - 5), agrees(-(1_i128 << 100)));
-        ["", "a", "four", "eight by", "fifteen bytes..", "more than fifteen bytes, on the heap"]
-            .map(|text| (agrees(String::from(text)), agrees(Bytes::from(text))));
-        (agrees([1_u16, 2, 3]), agrees([String::from("x"), String::from("y")]));
-        (agrees(Option::Some(5_u32)), agrees(Option::<u32>::None));
+        agrees(200_u8);
+        agrees(-3_i8);
+        agrees(60_000_u16);
+        agrees(-1_i16);
+        agrees(7_u32);
+        agrees(-7_i32);
+        agrees(u64::MAX);
+        agrees(i64::MIN);
+        agrees(u128::MAX - 5);
+        agrees(-(1_i128 << 100));
+        let long = "more than fifteen bytes, on the heap";
+        for text in ["", "a", "four", "eight by", "fifteen bytes..", long] {
+            agrees(String::from(text));
+            agrees(Bytes::from(text));
+        }
+        agrees([1_u16, 2, 3]);
+        agrees([String::from("x"), String::from("y")]);
+        agrees(Option::Some(5_u32));
+        agrees(Option::<u32>::None);
         agrees(Box::new(String::from("in a box")));
         let closed = Door::Closed { since: -9, by: Bytes::from("somebody with a long name") };
         for door in [Door::Open, closed, Door::Painted(3, true)] {
