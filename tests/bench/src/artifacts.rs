@@ -19,16 +19,23 @@ pub fn kv_v2() -> Result<PathBuf> {
     beside("libkv_v2.so")
 }
 
+/// Version 1 of the guest book.
+pub fn guestbook_v1() -> Result<PathBuf> {
+    beside("libguestbook_v1.so")
+}
+
+/// Version 2 of the guest book, whose state has another shape.
+pub fn guestbook_v2() -> Result<PathBuf> {
+    beside("libguestbook_v2.so")
+}
+
 fn beside(name: &str) -> Result<PathBuf> {
     let me = std::env::current_exe().context("where this program lies")?;
     let folder = me.parent().context("this program lies in no folder")?;
     let path = folder.join(name);
     if !path.exists() {
         let release = if folder.ends_with("release") { " --release" } else { "" };
-        bail!(
-            "{} is not there; build it first: cargo build{release} -p hotshell -p kv-v1 -p kv-v2",
-            path.display()
-        );
+        bail!("{} is not there; build it first: cargo build{release} --workspace", path.display());
     }
     Ok(path)
 }

@@ -43,6 +43,10 @@ pub const RPS_PIPELINED: Bar = AtLeast(1.5);
 pub const CPU: Bar = AtMost(1.0);
 /// Instructions per request of a loaded plugin, against the same one linked statically.
 pub const BOUNDARY: Bar = AtMost(1.01);
+/// Entries that change their shape per second, while clients are served.
+pub const DRAIN: Bar = AtLeast(1_000_000.0);
+/// Most memory while entries change their shape, against the larger of before and after.
+pub const DRAIN_MEMORY: Bar = AtMost(1.15);
 /// Speed of a collection against its peer.
 pub const COLLECTION: Bar = AtLeast(0.9);
 /// The worst single insert of a growing map against its peer's.

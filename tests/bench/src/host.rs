@@ -69,6 +69,12 @@ impl Host {
         Switched::read(&answer)
     }
 
+    /// Switches back.
+    pub fn rollback(&mut self) -> Result<Switched> {
+        let answer = self.admin.ask(&["rollback"])?;
+        Switched::read(&answer)
+    }
+
     /// Loads a file and switches to it.
     pub fn swap(&mut self, plugin: &Path) -> Result<Switched> {
         let answer = self.admin.ask(&["swap", path_text(plugin)?])?;

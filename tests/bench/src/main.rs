@@ -10,6 +10,7 @@ mod collections;
 mod host;
 mod load;
 mod median;
+mod migrate;
 mod peer;
 mod process;
 mod random;
@@ -32,7 +33,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Benchmarks of hotshell: ratios against a peer in the same run, or stops that the host measured.
 ///
-/// Build first: cargo build --release -p hotshell -p kv-v1 -p kv-v2
+/// Build first: cargo build --release --workspace
 #[derive(Debug, Parser)]
 #[command(name = "hotshell-bench", version)]
 struct Cli {
@@ -50,6 +51,8 @@ struct Cli {
 enum What {
     /// Swaps under traffic: the stop, what clients notice, whether anything is lost
     Swap(swap::SwapArgs),
+    /// A swap that changes the shape of every entry of a large map
+    Migrate(migrate::MigrateArgs),
     /// Many swaps under light traffic: whether memory stays flat
     Soak(soak::SoakArgs),
     /// `load` stage by stage, and `use`
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<bool> {
     let report = match &cli.what {
         What::Swap(args) => swap::run(args),
+        What::Migrate(args) => migrate::run(args),
         What::Soak(args) => soak::run(args),
         What::Load(args) => load::run(args),
         What::Throughput(args) => throughput::run(args),

@@ -92,12 +92,27 @@ impl Process {
 
     /// Resident memory, KiB.
     pub fn rss_kib(&self) -> Result<u64> {
+        self.memory_kib("VmRSS:")
+    }
+
+    /// Most resident memory since [`Process::forget_peak`], KiB.
+    pub fn peak_kib(&self) -> Result<u64> {
+        self.memory_kib("VmHWM:")
+    }
+
+    /// Begins to look for the peak anew: `clear_refs` in proc(5).
+    pub fn forget_peak(&self) -> Result<()> {
+        let path = format!("/proc/{}/clear_refs", self.child.id());
+        std::fs::write(&path, "5").with_context(|| path.clone())
+    }
+
+    fn memory_kib(&self, name: &str) -> Result<u64> {
         let path = format!("/proc/{}/status", self.child.id());
         let text = std::fs::read_to_string(&path).with_context(|| path.clone())?;
         text.lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|line| line.strip_prefix(name))
             .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
-            .with_context(|| format!("{path} has no VmRSS"))
+            .with_context(|| format!("{path} has no {name}"))
     }
 }
 

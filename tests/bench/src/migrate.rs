@@ -1,0 +1,272 @@
+//! A swap that changes the shape of every entry of a large map: how long the server stops, what clients
+//! notice while the entries follow, how fast they do, and what memory it takes.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use hdrhistogram::Histogram;
+use serde_json::json;
+
+use crate::admin::number;
+use crate::artifacts;
+use crate::bars;
+use crate::clock::{MILLISECOND, SECOND, now_ns};
+use crate::host::{Host, Switched};
+use crate::process::raise_open_files;
+use crate::random::Random;
+use crate::report::{Report, Table};
+
+/// Options of `migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Entries of the map, each of which gains a field
+    #[arg(long, default_value_t = 10_000_000)]
+    entries: u64,
+    /// Connections
+    #[arg(long, default_value_t = 1_000)]
+    clients: usize,
+    /// Requests per second, by schedule, over all connections in turn
+    #[arg(long, default_value_t = 4_000.0)]
+    rate: f64,
+    /// Writes by the new version before it is undone
+    #[arg(long, default_value_t = 100_000)]
+    writes: u64,
+    /// The same seed gives the same requests
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// Names that are filled in one go.
+const BATCH: u64 = 10_000;
+/// How long the steady state is looked at.
+const STEADY: Duration = Duration::from_secs(3);
+/// Names that are read back at the end.
+const CHECKED: u64 = 2_000;
+
+/// A switch, and what followed.
+struct Phase {
+    what: &'static str,
+    switched: Switched,
+    drain_s: f64,
+    latency: Histogram<u64>,
+    peak_kib: u64,
+    after_kib: u64,
+}
+
+/// Runs the benchmark.
+pub fn run(args: &MigrateArgs) -> Result<Report> {
+    raise_open_files(args.clients as u64 + 100)?;
+    let (v1, v2) = (artifacts::guestbook_v1()?, artifacts::guestbook_v2()?);
+    let mut host = Host::start(&v1)?;
+    let mut filler = Line::connect(host.address)?;
+    for from in (0..args.entries).step_by(BATCH as usize) {
+        filler.write_all_names(from, (from + BATCH).min(args.entries))?;
+    }
+    let mut probe = Probe::new(host.address, args)?;
+    let before_kib = host.process.rss_kib()?;
+    let steady = probe.until(|started| Ok(started.elapsed() < STEADY))?;
+
+    let mut phases = Vec::new();
+    phases.push(phase("to the new shape", &mut host, &mut probe, |host| host.swap(&v2))?);
+    for from in (0..args.writes).step_by(BATCH as usize) {
+        filler.write_all_names(from, (from + BATCH).min(args.writes))?;
+    }
+    let back = |host: &mut Host| host.rollback();
+    phases.push(phase("back, after the writes", &mut host, &mut probe, back)?);
+    let there = host.use_generation(2)?;
+    let undone = phase("back, in the middle of the drain", &mut host, &mut probe, back)?;
+    phases.push(undone);
+    let wrong = wrong_visits(&mut filler, &probe, args)?;
+    Ok(report(args, (before_kib, &steady), there, &phases, wrong))
+}
+
+fn phase(
+    what: &'static str,
+    host: &mut Host,
+    probe: &mut Probe,
+    switch: impl FnOnce(&mut Host) -> Result<Switched> + Send,
+) -> Result<Phase> {
+    host.process.forget_peak()?;
+    let begun = Instant::now();
+    let switched = std::thread::scope(|scope| -> Result<Switched> {
+        // The switch is asked for while requests go on.
+        let switching = scope.spawn(|| switch(host));
+        probe.until(|_| Ok(!switching.is_finished()))?;
+        switching.join().map_err(|_| anyhow::anyhow!("the switch panicked"))?
+    })?;
+    let mut drained = None;
+    let latency = probe.until(|_| {
+        if number(&host.status()?, "draining")? == 0.0 {
+            drained = Some(begun.elapsed());
+        }
+        Ok(drained.is_none())
+    })?;
+    let drain_s = drained.context("it was waited for")?.as_secs_f64();
+    let (peak_kib, after_kib) = (host.process.peak_kib()?, host.process.rss_kib()?);
+    Ok(Phase { what, switched, drain_s, latency, peak_kib, after_kib })
+}
+
+/// A connection of the guest book.
+#[derive(Debug)]
+struct Line(BufReader<TcpStream>);
+
+impl Line {
+    fn connect(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        Ok(Self(BufReader::with_capacity(1 << 20, stream)))
+    }
+
+    /// Lets the guests of these numbers come once.
+    fn write_all_names(&mut self, from: u64, to: u64) -> Result<()> {
+        let names: String = (from..to).map(|guest| format!("guest{guest}\n")).collect();
+        let mut sender = self.0.get_ref().try_clone()?;
+        std::thread::scope(|scope| -> Result<()> {
+            let sending = scope.spawn(move || sender.write_all(names.as_bytes()));
+            for _ in from..to {
+                self.read()?;
+            }
+            Ok(sending.join().map_err(|_| anyhow::anyhow!("the sender panicked"))??)
+        })
+    }
+
+    fn read(&mut self) -> Result<String> {
+        let mut line = String::new();
+        ensure!(self.0.read_line(&mut line)? > 0, "the connection was closed");
+        Ok(line)
+    }
+
+    /// Lets a guest come once; how often they came so far.
+    fn visit(&mut self, guest: u64) -> Result<u64> {
+        writeln!(self.0.get_mut(), "guest{guest}")?;
+        let answer = self.read()?;
+        let visits = answer.split_once(": visit ").and_then(|(_, rest)| rest.split_once(','));
+        let visits = visits.with_context(|| format!("not an answer: {answer}"))?.0;
+        Ok(visits.parse()?)
+    }
+}
+
+/// Requests by schedule, over many connections in turn. One that is late counts from its schedule.
+#[derive(Debug)]
+struct Probe {
+    lines: Vec<Line>,
+    turn: usize,
+    random: Random,
+    entries: u64,
+    mean_ns: f64,
+    /// Visits by guest that this program has made beyond the first.
+    visits: std::collections::HashMap<u64, u64>,
+}
+
+impl Probe {
+    fn new(address: SocketAddr, args: &MigrateArgs) -> Result<Self> {
+        let lines = (0..args.clients).map(|_| Line::connect(address)).collect::<Result<_>>()?;
+        Ok(Self {
+            lines,
+            turn: 0,
+            random: Random::new(args.seed),
+            entries: args.entries,
+            mean_ns: SECOND as f64 / args.rate,
+            visits: std::collections::HashMap::new(),
+        })
+    }
+
+    /// Goes on while `more` says so, which is asked every twenty milliseconds.
+    fn until(&mut self, mut more: impl FnMut(Instant) -> Result<bool>) -> Result<Histogram<u64>> {
+        let mut latency = Histogram::new_with_bounds(1, 60 * SECOND, 3)?;
+        let started = Instant::now();
+        let (mut next, mut look) = (now_ns() as f64, now_ns());
+        loop {
+            if now_ns() >= look {
+                if !more(started)? {
+                    return Ok(latency);
+                }
+                look = now_ns() + 20 * MILLISECOND;
+            }
+            while now_ns() < next as u64 {
+                std::hint::spin_loop();
+            }
+            self.turn = (self.turn + 1) % self.lines.len();
+            let guest = self.random.below(self.entries);
+            let visits = self.lines[self.turn].visit(guest)?;
+            latency.saturating_record(now_ns().saturating_sub(next as u64).max(1));
+            *self.visits.entry(guest).or_default() += 1;
+            ensure!(visits > 0, "a guest who came was forgotten");
+            next += self.random.exponential(self.mean_ns);
+        }
+    }
+}
+
+/// Reads a sample back; answers how many guests came another number of times than they should.
+fn wrong_visits(line: &mut Line, probe: &Probe, args: &MigrateArgs) -> Result<u64> {
+    let mut wrong = 0;
+    let step = (args.entries / CHECKED).max(1);
+    for guest in (0..args.entries).step_by(step as usize) {
+        let written = u64::from(guest < args.writes);
+        let expected = 1 + written + probe.visits.get(&guest).copied().unwrap_or(0) + 1;
+        wrong += u64::from(line.visit(guest)? != expected);
+    }
+    Ok(wrong)
+}
+
+fn report(
+    args: &MigrateArgs,
+    (before_kib, steady): (u64, &Histogram<u64>),
+    there: Switched,
+    phases: &[Phase],
+    wrong: u64,
+) -> Report {
+    let us = |ns: u64| ns as f64 / 1e3;
+    let mut report = Report::new("migrate");
+    report.note(format!(
+        "{} entries of which each gains a field, widens one and converts one by function; {} \
+         connections, {:.0} requests/s by schedule",
+        args.entries, args.clients, args.rate
+    ));
+    let mut table = Table::new(
+        "switches that change the shape, and what clients notice until all entries have followed (us)",
+        ["what", "stop", "drain s", "entries/s", "p50", "p99.9", "p99.9 / steady", "max"],
+    );
+    let mut row = |what: &str, stop, drain_s: Option<f64>, latency: &Histogram<u64>| {
+        let p999 = latency.value_at_quantile(0.999);
+        table.row([
+            json!(what),
+            stop,
+            json!(drain_s),
+            json!(drain_s.map(|s| args.entries as f64 / s)),
+            json!(us(latency.value_at_quantile(0.5))),
+            json!(us(p999)),
+            json!(p999 as f64 / steady.value_at_quantile(0.999) as f64),
+            json!(us(latency.max())),
+        ]);
+    };
+    row("steady", serde_json::Value::Null, None, steady);
+    for phase in phases {
+        row(phase.what, json!(phase.switched.pause_us), Some(phase.drain_s), &phase.latency);
+    }
+    report.tables.push(table);
+    let mut memory = Table::new("memory of the host (KiB)", ["when", "peak", "after"]);
+    memory.row([json!("before"), json!(null), json!(before_kib)]);
+    for phase in phases {
+        memory.row([json!(phase.what), json!(phase.peak_kib), json!(phase.after_kib)]);
+    }
+    report.tables.push(memory);
+    report.judge("to the new shape, again: stop (us)", bars::STOP_MAX_US, there.pause_us);
+    for phase in phases {
+        let Phase { what, switched, drain_s, latency, .. } = phase;
+        report.judge(format!("{what}: stop (us)"), bars::STOP_MAX_US, switched.pause_us);
+        let ratio =
+            latency.value_at_quantile(0.999) as f64 / steady.value_at_quantile(0.999) as f64;
+        report.judge(format!("{what}: p99.9 / steady"), bars::CLIENT_P999_RATIO, ratio);
+        report.judge(format!("{what}: entries/s"), bars::DRAIN, args.entries as f64 / drain_s);
+    }
+    let first = &phases[0];
+    let peak = first.peak_kib as f64 / before_kib.max(first.after_kib) as f64;
+    report.judge("peak memory / larger of before and after", bars::DRAIN_MEMORY, peak);
+    report.judge("guests with a wrong number of visits", bars::LOST, wrong as f64);
+    report
+}
