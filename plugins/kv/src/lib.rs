@@ -25,6 +25,7 @@ pub mod hash;
 pub mod idle;
 pub mod inline;
 pub mod intset;
+pub mod journal;
 pub mod keyspace;
 pub mod latency;
 pub mod members;
