@@ -24,6 +24,9 @@ pub trait Services {
     fn server_info(&self) -> ServerInfo;
     fn log(&self, level: Level, text: &str);
     fn stop(&mut self);
+    fn unix_ms(&self) -> u64;
+    fn journals(&self) -> bool;
+    fn journal(&mut self, record: &[u8]);
 }
 
 impl<P: Plugin<Session = Session>> Services for Shell<'_, P> {
@@ -66,5 +69,14 @@ impl<P: Plugin<Session = Session>> Services for Shell<'_, P> {
     }
     fn stop(&mut self) {
         Shell::stop(self);
+    }
+    fn unix_ms(&self) -> u64 {
+        Shell::unix_ms(self)
+    }
+    fn journals(&self) -> bool {
+        Shell::journals(self)
+    }
+    fn journal(&mut self, record: &[u8]) {
+        Shell::journal(self, record);
     }
 }

@@ -47,9 +47,12 @@ pub struct Converter<'a> {
     lazy: Option<Arc<Change>>,
     /// What the old version knows of its fields' defaults.
     lineage: Option<&'a Lineage>,
-    /// Images of such defaults, by field.
-    defaults: RefCell<HashMap<(Owner, u32), Option<Vec<u8>>>>,
+    /// Images of such defaults.
+    defaults: RefCell<Defaults>,
 }
+
+/// Images of defaults by what has the field and its offset; `None` where there is none.
+type Defaults = HashMap<(Owner, u32), Option<Vec<u8>>>;
 
 #[derive(Debug)]
 struct Half<'a> {
