@@ -34,6 +34,7 @@ mod set;
 mod set_algebra;
 mod sets;
 mod slowlog;
+mod sort;
 mod strings;
 mod transaction;
 mod zset;
@@ -80,6 +81,7 @@ pub const FAMILIES: &[&[Row]] = &[
     set_algebra::ROWS,
     sets::ROWS,
     slowlog::ROWS,
+    sort::ROWS,
     strings::ROWS,
     transaction::ROWS,
     zset::ROWS,
