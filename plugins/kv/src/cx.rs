@@ -312,7 +312,7 @@ impl Cx<'_> {
 
     /// [`Cx::put`] in another database.
     pub fn put_in(&mut self, db: u32, key: &[u8], mut value: Value) {
-        let awaited = matches!(value.kind(), Kind::List | Kind::Zset);
+        let awaited = matches!(value.kind(), Kind::List | Kind::Zset | Kind::Stream);
         value.head_mut().access = self.fresh_access();
         match self.state.db(db).put(key, value) {
             Some(old) => self.bury(old),

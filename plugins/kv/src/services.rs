@@ -12,6 +12,7 @@ use crate::state::Session;
 #[allow(missing_docs, reason = "the methods are those of Shell")]
 pub trait Services {
     fn random(&mut self) -> u64;
+    fn unix_ms(&self) -> u64;
     fn monotonic_ns_now(&self) -> u64;
     fn wake_at(&mut self, unix_ms: u64);
     fn send_many(&mut self, clients: &[ClientId], bytes: &[u8]) -> usize;
@@ -27,6 +28,9 @@ pub trait Services {
 }
 
 impl<P: Plugin<Session = Session>> Services for Shell<'_, P> {
+    fn unix_ms(&self) -> u64 {
+        Shell::unix_ms(self)
+    }
     fn random(&mut self) -> u64 {
         Shell::random(self)
     }

@@ -29,6 +29,16 @@ mod server;
 mod set;
 mod set_algebra;
 mod sets;
+#[cfg(feature = "streams")]
+mod stream;
+#[cfg(feature = "streams")]
+mod stream_claim;
+#[cfg(feature = "streams")]
+mod stream_group;
+#[cfg(feature = "streams")]
+mod stream_info;
+#[cfg(feature = "streams")]
+pub(crate) mod stream_read;
 mod strings;
 mod transaction;
 mod zset;
@@ -68,6 +78,16 @@ pub const FAMILIES: &[&[Row]] = &[
     set::ROWS,
     set_algebra::ROWS,
     sets::ROWS,
+    #[cfg(feature = "streams")]
+    stream::ROWS,
+    #[cfg(feature = "streams")]
+    stream_claim::ROWS,
+    #[cfg(feature = "streams")]
+    stream_group::ROWS,
+    #[cfg(feature = "streams")]
+    stream_info::ROWS,
+    #[cfg(feature = "streams")]
+    stream_read::ROWS,
     strings::ROWS,
     transaction::ROWS,
     zset::ROWS,
