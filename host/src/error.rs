@@ -34,6 +34,8 @@ pub enum Code {
     Schema,
     /// There would be no way back.
     OneWay,
+    /// The state is too large to be converted at once, and nobody allowed that stop.
+    Stop,
     /// The file holds another plugin than the one that serves.
     OtherPlugin,
     /// No such generation.
@@ -92,6 +94,7 @@ impl Code {
             Self::Vet => "VET",
             Self::Refused => "REFUSED",
             Self::Schema => "SCHEMA",
+            Self::Stop => "STOP",
             Self::OneWay => "ONEWAY",
             Self::OtherPlugin => "OTHERPLUGIN",
             Self::NoGeneration => "NOGENERATION",
@@ -117,7 +120,7 @@ impl Code {
     }
 
     /// All codes, for docs and for reading one back from text.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Usage,
         Self::RelativePath,
         Self::File,
@@ -131,6 +134,7 @@ impl Code {
         Self::Refused,
         Self::Schema,
         Self::OneWay,
+        Self::Stop,
         Self::OtherPlugin,
         Self::NoGeneration,
         Self::Ambiguous,

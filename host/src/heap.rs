@@ -39,6 +39,7 @@ pub static HEAP: HeapTable = HeapTable {
     free,
     discard,
     random,
+    conversions: hotshell_plugin_api::migrate::drains::table,
 };
 
 thread_local! {

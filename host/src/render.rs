@@ -113,7 +113,12 @@ pub fn status(status: &Status) -> Vec<String> {
     row("swaps", swaps(status));
     row("state", {
         let peak = bytes(status.state_bytes_peak);
-        format!("{}, peak {peak}, {} set aside", bytes(status.state_bytes), status.set_aside)
+        let mut state =
+            format!("{}, peak {peak}, {} set aside", bytes(status.state_bytes), status.set_aside);
+        if status.draining > 0 {
+            state.push_str(&format!(", {} entries still to convert", status.draining));
+        }
+        state
     });
     row("traffic", format!("{} in, {} out", bytes(status.bytes_in), bytes(status.bytes_out)));
     row("closed", {

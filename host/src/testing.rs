@@ -63,11 +63,12 @@ pub async fn answer(mut heard: mpsc::UnboundedReceiver<Command>) {
     while let Some(command) = heard.recv().await {
         match command {
             Command::Use(switch, tell) => {
-                let _ = tell.send(Ok(Switched { pause_ns: 3_210, from }));
+                let _ = tell.send(Ok(Switched { pause_ns: 3_210, from, ..Switched::default() }));
                 from = if switch.dry_run { from } else { switch.to.generation };
             }
             Command::SelfTest(answer) => _ = answer.send(Ok(())),
             Command::Plugin(args, tell) => drop(tell.send(Ok(args.concat()))),
+            Command::Settle(tell) => _ = tell.send(()),
             Command::Stop(tell) => drop(tell.send(())),
         }
     }

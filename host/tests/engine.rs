@@ -280,24 +280,41 @@ fn a_swap_keeps_sessions_half_read_requests_and_blocked_clients() {
 }
 
 #[test]
-fn a_schema_that_differs_is_refused_and_nothing_changes() {
-    struct Other;
-    impl Plugin for Other {
+fn a_state_of_another_shape_is_converted_between_two_calls() {
+    struct Narrow;
+    impl Plugin for Narrow {
         type State = StateVec<u32>;
-        type Session = u64;
+        type Session = u32;
         fn init(_: &mut InitCtx<'_>) -> core::result::Result<Self::State, Refusal> {
             Ok(StateVec::new())
         }
-        fn data(_: &mut Ctx<'_, Self>, unread: &[u8]) -> Flow {
-            Flow::Done(unread.len())
+        fn data(ctx: &mut Ctx<'_, Self>, unread: &[u8]) -> Flow {
+            let Some(line) = framing::line(unread) else { return Flow::NeedMore };
+            ctx.begin(line.consumed);
+            *ctx.session += 1;
+            writeln!(ctx.out, "{:?} {}", ctx.state, ctx.session).unwrap();
+            Flow::Done(line.consumed)
         }
     }
     let host = Host::start();
-    let error = host.switch::<Other>(2).expect_err("u32 is not u64");
-    assert_eq!(error.code, Code::Schema);
-    assert_eq!(error.message, "lines 2.0.0 cannot take over the state of 1.0.0");
-    assert_eq!(error.detail, "state[]: 1.0.0 has u64, 2.0.0 has u32");
-    assert_eq!(host.connect().ask("version"), "v1");
+    let (mut busy, mut waiting) = (host.connect(), host.connect());
+    assert_eq!((busy.ask("a"), busy.ask("b")), ("a ok".to_owned(), "b ok".to_owned()));
+    waiting.send("wait\n");
+    busy.send("half a li");
+    host.until("the client waits", |c| Counters::get(&c.calls) == 4);
+    host.switch::<Narrow>(2).expect("narrower numbers hold these");
+    let id = waiting_id(&mut busy);
+    assert_eq!(id, "[2] 3", "state and session in their new shape, the half request completed");
+    assert_eq!(host.connect().ask("x"), "[2] 1", "new sessions have the new shape");
+    drop(waiting);
+    host.until("a session of the new shape is freed", |c| Counters::get(&c.clients) == 1);
+    assert_eq!(busy.ask("x"), "[2] 4");
+}
+
+/// Completes the request that was half sent.
+fn waiting_id(client: &mut Client) -> String {
+    client.send("ne\n");
+    client.line()
 }
 
 #[test]

@@ -8,10 +8,13 @@
 //! counts bytes with plain counters.
 
 use core::alloc::Layout;
+use core::ffi::c_void;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use abi_stable::StableAbi;
+
+use crate::collections::hash_map::conversion::ConversionTable;
 
 /// The shell's allocator, as functions of the C ABI. Size-headed: a newer shell may append fields.
 ///
@@ -41,6 +44,8 @@ pub struct HeapTable {
     pub discard: unsafe extern "C" fn(ptr: *mut u8, size: usize, offset: usize, len: usize),
     /// `[any thread]` 64 unpredictable bits, for hash seeds.
     pub random: unsafe extern "C" fn() -> u64,
+    /// `[engine]` What a map asks the shell for while its entries change their shape.
+    pub conversions: unsafe extern "C" fn() -> *const c_void,
 }
 
 static TABLE: AtomicPtr<HeapTable> = AtomicPtr::new(core::ptr::from_ref(&STD_HEAP).cast_mut());
@@ -130,6 +135,15 @@ pub unsafe fn discard(ptr: NonNull<u8>, layout: Layout, offset: usize, len: usiz
     unsafe { (table().discard)(ptr.as_ptr(), layout.size(), offset, len) }
 }
 
+/// What maps under conversion ask of the shell.
+pub(crate) fn conversions() -> &'static ConversionTable {
+    let table = table();
+    let end = core::mem::offset_of!(HeapTable, conversions) + size_of::<usize>();
+    assert!(table.size as usize >= end, "a shell that converts maps offers what they ask for");
+    // SAFETY: a newer shell's table is a longer one of the same beginning, and lives as long.
+    unsafe { &*(table.conversions)().cast::<ConversionTable>() }
+}
+
 /// 64 unpredictable bits from the shell, for hash seeds.
 pub fn random() -> u64 {
     // SAFETY: the function takes nothing and may be called from any thread.
@@ -152,6 +166,7 @@ static STD_HEAP: HeapTable = HeapTable {
     free: std_free,
     discard: std_discard,
     random: std_random,
+    conversions: crate::migrate::drains::table,
 };
 
 unsafe extern "C" fn std_alloc(size: usize, align: usize) -> *mut u8 {

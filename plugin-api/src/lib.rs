@@ -150,3 +150,8 @@ pub mod prelude {
     pub use crate::plugin::{Flow, Plugin, Refusal};
     pub use crate::{export_plugin, framing, state};
 }
+
+/// The guide for authors, whose examples are tests of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/MIGRATION.md")]
+mod guide {}

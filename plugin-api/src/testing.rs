@@ -15,6 +15,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::net::SocketAddr;
 use core::ptr::NonNull;
+use std::sync::Arc;
 
 use crate::abi::{OUTCOME_DONE, PluginTable};
 use crate::ctx::ClientId;
@@ -67,12 +68,18 @@ pub struct TestServer<P: Plugin> {
 }
 
 /// A swap that was refused: nothing changed, and here is the server.
-#[derive(Debug)]
 pub struct NotSwapped<P: Plugin> {
     /// The server as it was.
     pub server: TestServer<P>,
     /// Why.
     pub refusal: Refusal,
+}
+
+// Not derived: that would ask for `P: Debug`, and `expect` for it in turn.
+impl<P: Plugin> fmt::Debug for NotSwapped<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotSwapped").field("refusal", &self.refusal).finish_non_exhaustive()
+    }
 }
 
 impl<P: Plugin> Default for TestServer<P> {
@@ -264,7 +271,7 @@ impl<P: Plugin> TestServer<P> {
     pub fn swap_to<Other: Plugin>(mut self) -> Result<TestServer<Other>, Box<NotSwapped<P>>> {
         let next = version::<Other>();
         let change = match Change::between(&self.version, &next) {
-            Ok(change) => change,
+            Ok(change) => Arc::new(change),
             Err(refused) => {
                 let refusal = Refusal::new(refused.to_string());
                 return Err(Box::new(NotSwapped { server: self, refusal }));

@@ -71,7 +71,20 @@ fn shapes() -> String {
             stop
         }
     );
-    shape!(out, HeapTable { size, reserved, alloc, alloc_zeroed, realloc, free, discard, random });
+    shape!(
+        out,
+        HeapTable {
+            size,
+            reserved,
+            alloc,
+            alloc_zeroed,
+            realloc,
+            free,
+            discard,
+            random,
+            conversions
+        }
+    );
     shape!(
         out,
         Call {

@@ -163,6 +163,8 @@ pub struct Status {
     pub state_bytes: u64,
     pub state_bytes_peak: u64,
     pub set_aside: u64,
+    /// Entries that the last switch left to be converted, between calls.
+    pub draining: u64,
     pub bytes_in: u64,
     pub bytes_out: u64,
     pub closed_slow: u64,
@@ -252,7 +254,7 @@ impl Swapped {
             pause_us: None,
             total_us: total(elapsed),
             dry_run: true,
-            set_aside: 0,
+            set_aside: switched.set_aside,
             one_way: migration.one_way.is_some(),
             sets_aside: migration.sets_aside(),
             fields: Vec::new(),
@@ -266,11 +268,10 @@ impl Swapped {
         generation: Option<u64>,
         artifact: &Artifact,
         migration: Migration,
+        switched: &Switched,
         elapsed: Duration,
     ) -> Self {
-        let from = server.registry.borrow().active().number;
-        let switched = Switched { pause_ns: 0, from };
-        let plan = Self::new(server, artifact, &migration, &switched, elapsed);
+        let plan = Self::new(server, artifact, &migration, switched, elapsed);
         Self { generation, fields: migration.fields, ..plan }
     }
 
@@ -407,7 +408,8 @@ impl Control {
             swap_pause_us_max: after_swap(&counters.swap_pause_ns_max),
             state_bytes: Counters::get(&counters.state_bytes),
             state_bytes_peak: Counters::get(&counters.state_bytes_peak),
-            set_aside: 0,
+            set_aside: Counters::get(&counters.set_aside),
+            draining: Counters::get(&counters.draining),
             bytes_in: Counters::get(&counters.bytes_in),
             bytes_out: Counters::get(&counters.bytes_out),
             closed_slow: Counters::get(&counters.closed_slow),

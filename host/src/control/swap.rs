@@ -11,7 +11,7 @@ use super::loads::{Job, unmap};
 use super::report::{Discarded, Loaded, Swapped};
 use super::{Control, Server};
 use crate::commands::Options;
-use crate::engine::{Switch, Switched};
+use crate::engine::{Counters, Switch, Switched};
 use crate::error::{Code, Error, Result};
 use crate::generation::{Artifact, Callable};
 use crate::loader::retained_images;
@@ -71,8 +71,9 @@ impl Control {
         let switched = self.switch_to_fresh(server, asked, pass, (&fresh, &migration)).await;
         let (switched, pass) = match switched {
             Ok(switched) if !asked.options.dry_run => switched,
-            Ok(_) => {
-                let plan = Swapped::plan(server, None, &fresh.artifact, migration, begun.elapsed());
+            Ok((would, _)) => {
+                let (artifact, elapsed) = (&fresh.artifact, begun.elapsed());
+                let plan = Swapped::plan(server, None, artifact, migration, &would, elapsed);
                 unmap(fresh.image).await;
                 return Ok(plan);
             }
@@ -121,7 +122,8 @@ impl Control {
         };
         let migration = migration(server, &callable)?;
         if server.registry.borrow().active().number == number {
-            let (nothing, elapsed) = (Switched { pause_ns: 0, from: number }, begun.elapsed());
+            let (nothing, elapsed) =
+                (Switched { from: number, ..Switched::default() }, begun.elapsed());
             return Ok(Swapped::done(server, number, &artifact, &migration, &nothing, elapsed));
         }
         allowed(&migration, asked.options)?;
@@ -129,7 +131,14 @@ impl Control {
         let switched = switch(server, asked, callable, &migration).await?;
         if asked.options.dry_run {
             let elapsed = begun.elapsed();
-            return Ok(Swapped::plan(server, Some(number), &artifact, migration, elapsed));
+            return Ok(Swapped::plan(
+                server,
+                Some(number),
+                &artifact,
+                migration,
+                &switched,
+                elapsed,
+            ));
         }
         server.registry.borrow_mut().activate(number);
         drop(pass);
@@ -176,7 +185,14 @@ impl Control {
         let switched = switch(server, asked, callable, &migration).await?;
         let elapsed = begun.elapsed();
         if asked.options.dry_run {
-            return Ok(Swapped::plan(server, Some(number), &artifact, migration, elapsed));
+            return Ok(Swapped::plan(
+                server,
+                Some(number),
+                &artifact,
+                migration,
+                &switched,
+                elapsed,
+            ));
         }
         server.registry.borrow_mut().roll_back();
         server.end_probation();
@@ -300,7 +316,9 @@ async fn switch(
     expect_active(server, asked)?;
     super::watchdog::not_stuck(server)?;
     let (plan, options) = (migration.plan.clone(), asked.options);
-    let switch = Switch { to, plan, allow_stop: options.allow_stop, dry_run: options.dry_run };
+    // Whoever wants back wants it now, whatever it takes.
+    let allow_stop = options.allow_stop || asked.verb == "rollback";
+    let switch = Switch { to, plan, allow_stop, dry_run: options.dry_run };
     server.handle.switch(switch).await
 }
 
@@ -320,6 +338,11 @@ fn migration(server: &Server, to: &Callable) -> Result<Migration> {
 }
 
 async fn retire(server: &Server, number: u64) -> Result<Discarded> {
+    if Counters::get(&server.handle.counters.draining) > 0 {
+        // A drain may need its defaults and conversions. An engine that is stuck keeps its images.
+        super::watchdog::not_stuck(server)?;
+        server.handle.settle().await?;
+    }
     let image = server.registry.borrow_mut().discard(number)?;
     let retained = unmap(image).await;
     let mut registry = server.registry.borrow_mut();

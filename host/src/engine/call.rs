@@ -5,16 +5,19 @@
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
+use std::sync::Arc;
 
 use hotshell_plugin_api::abi::{
     Buffer, Call, NO_WAKE, NOT_BEGUN, OUTCOME_BLOCKED, OUTCOME_CLOSE, OUTCOME_DONE,
     OUTCOME_NEED_MORE, OUTCOME_PANICKED, OUTCOME_REFUSED, Outcome,
 };
 use hotshell_plugin_api::heap;
+use hotshell_plugin_api::migrate::change::Change;
 
 use super::clients::Client;
 use super::core::{Server, monotonic_ns, unix_ms};
 use super::handle::{CallKind, Counters, Switch, Switched};
+use super::migrate::{Migrated, Prepared, version};
 use crate::error::{Code, Error, Result};
 
 /// Most requests of one client before the others get their turn.
@@ -309,6 +312,7 @@ impl Server {
             }
             let session = NonNull::new((*client.as_ptr()).session).expect("connect made it");
             heap::free(session, self.session_layout());
+            self.core.borrow_mut().aside.forget((*client.as_ptr()).id);
         }
         self.finish_call(None);
     }
@@ -443,22 +447,28 @@ impl Server {
     /// starts, and the next call is the new code's.
     ///
     /// # Errors
-    /// The new generation's schema differs; nothing has changed then.
+    /// The state cannot be turned into the new shape now; nothing has changed then.
     pub(super) fn switch(&self, switch: Switch) -> Result<Switched> {
         let old;
         let switched = {
-            let mut core = self.core.borrow_mut();
+            let core = &mut *self.core.borrow_mut();
             let begun = monotonic_ns();
             let from = core.state.generation;
-            if switch.dry_run {
-                return Ok(Switched { pause_ns: 0, from });
+            let Switch { to, plan, allow_stop, dry_run } = switch;
+            let (from_version, to_version) = (version(&core.active), version(&to));
+            let change = Arc::new(Change { plan, from: from_version, to: to_version });
+            if dry_run {
+                let set_aside = Prepared::look(core, &change);
+                return Ok(Switched { from, set_aside, ..Switched::default() });
             }
-            if core.active.shape.schema.fingerprint != switch.to.shape.schema.fingerprint {
-                return Err(schema_differs(&core.active, &switch.to));
-            }
+            let prepared = match change.is_adopt() {
+                true => None,
+                false => Some(Prepared::new(core, &change, allow_stop)?),
+            };
             // ---- point of no return: nothing below can fail ----
-            core.state.generation = switch.to.generation;
-            old = std::mem::replace(&mut core.active, switch.to);
+            let migrated = prepared.map(|prepared| prepared.switch(core)).unwrap_or_default();
+            core.state.generation = to.generation;
+            old = std::mem::replace(&mut core.active, to);
             let pause_ns = monotonic_ns() - begun;
 
             core.state.counters.swaps += 1;
@@ -469,9 +479,11 @@ impl Server {
             let max = Counters::get(&counters.swap_pause_ns_max).max(pause_ns);
             counters.swap_pause_ns_last.store(pause_ns, std::sync::atomic::Ordering::Relaxed);
             counters.swap_pause_ns_max.store(max, std::sync::atomic::Ordering::Relaxed);
-            Switched { pause_ns, from }
+            let Migrated { set_aside, returned } = migrated;
+            Switched { pause_ns, from, set_aside, returned }
         };
         drop(old);
+        self.drain.notify_one();
         self.tick_plugin();
         self.publish();
         Ok(switched)
@@ -576,21 +588,4 @@ fn begun_bytes(call: &Call, unread: usize) -> usize {
 
 fn begun_bytes_or_none(call: &Call, unread: usize) -> Option<usize> {
     (call.begun != NOT_BEGUN).then(|| (call.begun as usize).min(unread))
-}
-
-#[cold]
-fn schema_differs(from: &crate::generation::Callable, to: &crate::generation::Callable) -> Error {
-    let detail = match from.shape.schema.first_difference(&to.shape.schema) {
-        Some(found) => format!(
-            "{}: {} has {}, {} has {}",
-            found.path, from.version, found.left, to.version, found.right
-        ),
-        None => "the fingerprints differ".to_owned(),
-    };
-    Error::new(
-        Code::Schema,
-        format!("{} {} cannot take over the state of {}", to.plugin, to.version, from.version),
-        detail,
-        "keep the state's schema as it is, or wait for a version of hotshell that migrates",
-    )
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hotshell_plugin_api::abi::{Buffer, Call, NO_WAKE, NOT_BEGUN};
+use hotshell_plugin_api::migrate::change::{Aside, Change};
 use tokio::sync::{Notify, mpsc};
 
 use super::clients::Client;
@@ -34,6 +35,8 @@ pub(super) struct Server {
     pub flush: Notify,
     /// Wakes the task that ticks.
     pub tick: Notify,
+    /// Wakes the task that converts what a switch left for later.
+    pub drain: Notify,
     /// Wakes everybody who waits for the last client to leave.
     pub emptied: Notify,
 }
@@ -44,6 +47,10 @@ pub(super) struct Core {
     pub state: ServerState,
     /// The generation that serves.
     pub active: Callable,
+    /// The last change of shape, while entries are left to be converted.
+    pub change: Option<Arc<Change>>,
+    /// What the active generation's schema cannot hold.
+    pub aside: Aside,
     pub limits: Limits,
     pub listen: SocketAddr,
     pub counters: Arc<Counters>,
@@ -92,6 +99,7 @@ impl Server {
             queued: Cell::new(0),
             flush: Notify::new(),
             tick: Notify::new(),
+            drain: Notify::new(),
             emptied: Notify::new(),
         }
     }
@@ -100,7 +108,7 @@ impl Server {
     pub(super) fn publish(&self) {
         let core = &mut *self.core.borrow_mut();
         let (tally, out) = (&mut core.state.counters, &*core.counters);
-        let bytes = crate::heap::bytes();
+        let bytes = crate::heap::bytes() + core.aside.bytes() as u64;
         tally.state_bytes_peak = tally.state_bytes_peak.max(bytes);
         out.generation.store(core.state.generation, Relaxed);
         out.clients.store(core.state.clients.len() as u64, Relaxed);
@@ -113,6 +121,7 @@ impl Server {
         out.bytes_in.store(tally.bytes_in, Relaxed);
         out.bytes_out.store(tally.bytes_out, Relaxed);
         out.state_bytes.store(bytes, Relaxed);
+        out.set_aside.store(core.aside.len() as u64, Relaxed);
         out.state_bytes_peak.store(tally.state_bytes_peak, Relaxed);
         if std::mem::take(&mut core.plugin_counters_changed) {
             let named = core.state.plugin_counters.iter();

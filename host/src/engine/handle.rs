@@ -14,6 +14,8 @@ use crate::generation::Callable;
 pub enum Command {
     /// Make another generation the active one.
     Use(Switch, oneshot::Sender<Result<Switched>>),
+    /// Convert all that the last switch left for later.
+    Settle(oneshot::Sender<()>),
     /// Let the active plugin look at the live state; the answer is its refusal, if any.
     SelfTest(oneshot::Sender<Result<()>>),
     /// Run an admin verb of the plugin; the answer is its text.
@@ -36,12 +38,16 @@ pub struct Switch {
 }
 
 /// What a switch did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Switched {
     /// From the last return of the old code until the new code may be called, nanoseconds.
     pub pause_ns: u64,
     /// The generation that served before.
     pub from: u64,
+    /// Parts of the state that the new generation cannot hold: set aside, or in a dry run what would be.
+    pub set_aside: u64,
+    /// Parts that were set aside and are there again.
+    pub returned: u64,
 }
 
 /// Counters that an engine publishes and anybody may read. Written by the engine only, so a plain
@@ -61,6 +67,9 @@ pub struct Counters {
     pub swap_pause_ns_max: AtomicU64,
     pub state_bytes: AtomicU64,
     pub state_bytes_peak: AtomicU64,
+    pub set_aside: AtomicU64,
+    /// Entries of large maps that the last switch left to be converted.
+    pub draining: AtomicU64,
     pub bytes_in: AtomicU64,
     pub bytes_out: AtomicU64,
     pub closed_slow: AtomicU64,
@@ -219,6 +228,14 @@ impl EngineHandle {
     /// What the self-test refused, or its panic.
     pub async fn self_test(&self) -> Result<()> {
         self.ask(Command::SelfTest).await?
+    }
+
+    /// Returns when all that the last switch left for later has been converted.
+    ///
+    /// # Errors
+    /// When the engine is gone already.
+    pub async fn settle(&self) -> Result<()> {
+        self.ask(Command::Settle).await
     }
 
     /// Stops the engine gracefully; returns when its clients are served and closed.

@@ -9,6 +9,7 @@ mod clients;
 mod connection;
 mod core;
 mod handle;
+mod migrate;
 mod services;
 pub mod stack;
 mod state;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use hotshell_plugin_api::abi::{Buffer, NO_WAKE};
 use hotshell_plugin_api::collections::String as StateString;
+use hotshell_plugin_api::migrate::change::Aside;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
@@ -82,6 +83,8 @@ fn core(
     Core {
         state,
         active: first,
+        change: None,
+        aside: Aside::default(),
         limits: config.limits,
         listen,
         counters,
@@ -106,11 +109,20 @@ async fn serve(
     let accept = spawn_local(accept(Rc::clone(&server), listener));
     spawn_local(flush(Rc::clone(&server)));
     spawn_local(tick(Rc::clone(&server)));
+    spawn_local(super::migrate::drain(Rc::clone(&server)));
     server.tick.notify_one();
     while let Some(command) = inbox.recv().await {
         match command {
             // Whoever asked may be gone; the switch stands all the same.
-            Command::Use(switch, answer) => _ = answer.send(server.switch(switch)),
+            Command::Use(switch, answer) => {
+                // A drain that an earlier switch began is over before the next one.
+                server.drained().await;
+                _ = answer.send(server.switch(switch));
+            }
+            Command::Settle(answer) => {
+                server.drained().await;
+                _ = answer.send(());
+            }
             Command::SelfTest(answer) => _ = answer.send(server.self_test()),
             Command::Plugin(args, answer) => _ = answer.send(server.plugin_command(&args)),
             Command::Stop(answer) => {

@@ -16,6 +16,7 @@ pub(super) fn table() -> *const HeapTable {
         free,
         discard,
         random,
+        conversions: hotshell_plugin_api::migrate::drains::table,
     };
     &raw const TABLE
 }

@@ -170,19 +170,19 @@ impl<K: StateKey> HashSet<K> {
 impl<K> HashSet<K> {
     /// Number of keys. O(1).
     #[must_use]
-    pub const fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.map.len()
     }
 
     /// Whether there are no keys. O(1).
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.map.is_empty()
     }
 
     /// Keys that fit before the set grows. O(1).
     #[must_use]
-    pub const fn capacity(&self) -> usize {
+    pub fn capacity(&self) -> usize {
         self.map.capacity()
     }
 

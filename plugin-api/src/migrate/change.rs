@@ -24,7 +24,7 @@ pub struct Version {
 #[derive(Debug)]
 pub struct Change {
     /// The plan.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// The version that is left.
     pub from: Version,
     /// The version that comes.
@@ -71,7 +71,7 @@ impl Change {
     /// # Errors
     /// [`Refused`] names the first place that cannot be taken over.
     pub fn between(from: &Version, to: &Version) -> Result<Self, Refused> {
-        let plan = Plan::between(from.side(), to.side())?;
+        let plan = Arc::new(Plan::between(from.side(), to.side())?);
         Ok(Self { plan, from: from.clone(), to: to.clone() })
     }
 
@@ -187,7 +187,7 @@ impl Aside {
     }
 
     /// Sets parts aside that `owner`'s value of this schema lost.
-    fn put(&mut self, fingerprint: u64, owner: u64, lost: Vec<Lost>) {
+    pub fn put(&mut self, fingerprint: u64, owner: u64, lost: Vec<Lost>) {
         if lost.is_empty() {
             return;
         }

@@ -7,6 +7,7 @@
 pub mod change;
 pub mod compare;
 pub mod convert;
+pub mod drains;
 pub mod lineage;
 pub mod plan;
 pub mod table;

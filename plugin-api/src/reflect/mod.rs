@@ -167,6 +167,11 @@ impl Pair {
         self.key.size().next_multiple_of(self.value.align())
     }
 
+    /// The layout of a slot.
+    pub fn slot(self) -> Layout {
+        Layout::from_size_align(self.size(), self.align()).expect("a slot has a layout")
+    }
+
     /// The alignment of a slot.
     pub fn align(self) -> usize {
         self.key.align().max(self.value.align())

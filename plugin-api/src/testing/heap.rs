@@ -24,6 +24,7 @@ pub(super) static HEAP: HeapTable = HeapTable {
     free: heap_free,
     discard: heap_discard,
     random: clock::random,
+    conversions: crate::migrate::drains::table,
 };
 
 fn counted(bytes: i64) {

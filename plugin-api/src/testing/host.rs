@@ -4,14 +4,14 @@ use core::ffi::c_void;
 use core::net::{IpAddr, SocketAddr};
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use crate::abi::{
     ABI_VERSION, Buffer, ClientInfo, HostTable, MAGIC, NO_WAKE, NOT_BEGUN, ServerInfo,
 };
 use crate::ctx::{self, ClientId};
 use crate::heap;
-use crate::migrate::change::Aside;
+use crate::migrate::change::{Aside, Change};
 use crate::plugin::Refusal;
 use crate::testing::clock::{self, Clock};
 
@@ -46,6 +46,8 @@ pub(super) struct Host {
     pub state_bytes: u64,
     /// What versions that are not active left behind.
     pub aside: Aside,
+    /// The last swap that changed the state's shape.
+    pub change: Option<Arc<Change>>,
     /// Parts that could not come back.
     pub overtaken: usize,
     started_ms: u64,
@@ -107,6 +109,7 @@ impl Host {
             bytes_in: 0,
             state_bytes: 0,
             aside: Aside::default(),
+            change: None,
             overtaken: 0,
             started_ms: clock::START_UNIX_MS,
         })

@@ -25,6 +25,7 @@ static TABLE: HeapTable = HeapTable {
     free: give,
     discard: ignore,
     random: four,
+    conversions: hotshell_plugin_api::migrate::drains::table,
 };
 
 fn note(ptr: *mut u8, size: usize, align: usize) -> *mut u8 {

@@ -70,6 +70,7 @@ static COUNTING: HeapTable = HeapTable {
     free,
     discard,
     random,
+    conversions: hotshell_plugin_api::migrate::drains::table,
 };
 
 fn count(blocks: i64, bytes: i64) {

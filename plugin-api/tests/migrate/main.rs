@@ -1,6 +1,7 @@
 //! Goal: state changes its shape and back, and nothing is lost that either shape can hold. Method: two
 //! versions of a plugin in one test server, swapped forth and back, read through their own types.
 
+mod drain;
 mod model;
 mod versions;
 
@@ -113,12 +114,14 @@ fn entries_of_maps_change_and_the_live_one_wins_over_one_that_was_set_aside() {
         .insert(5, two::Shape::Star(String::from("only version 2 knows stars, of any size")));
     state.by_id.insert(6, two::Shape::Star(String::from("another star, which nobody overtakes")));
     let mut server = swap_down(server);
+    server.drain();
     let state = server.state_mut();
     assert_eq!(state.by_id.len(), 1998, "stars are invisible to version 1");
     assert!(state.by_id.get(&5).is_none());
     state.by_id.insert(5, one::Shape::Dot);
     state.ranked.remove("key number 9, which is not inline");
-    let server = swap_up(server);
+    let mut server = swap_up(server);
+    server.drain();
     let state = server.state();
     assert_eq!(state.by_id.len(), 2000);
     assert_eq!(state.by_id[&5], two::Shape::Dot, "the live one wins");

@@ -24,6 +24,7 @@ pub struct IntoIter<K, V> {
 
 impl<K, V> IntoIter<K, V> {
     fn of(mut map: HashMap<K, V>) -> Self {
+        map.settle();
         let cursor = map.cursor();
         // The entries belong to the cursor from here on.
         map.raw.len = 0;
@@ -68,6 +69,9 @@ impl<K, V> Drop for IntoIter<K, V> {
 impl<K, V> Drop for HashMap<K, V> {
     /// Drops all entries. O(n) when they own memory, otherwise O(1).
     fn drop(&mut self) {
+        if !self.raw.is_steady() {
+            self.settle();
+        }
         if mem::needs_drop::<Slot<K, V>>() && self.raw.len > 0 {
             let mut cursor = self.cursor();
             while let Some(found) = cursor.next() {
@@ -93,6 +97,7 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// Takes all entries out and keeps the capacity. What the iterator has not given out when it is
     /// dropped is dropped with it. O(capacity).
     pub fn drain(&mut self) -> Drain<'_, K, V> {
+        self.settle();
         // While it lives the map is empty, so a forgotten iterator leaks and does no harm.
         let taken = Raw { seed: self.raw.seed, ..Raw::EMPTY };
         let raw = mem::replace(&mut self.raw, taken);

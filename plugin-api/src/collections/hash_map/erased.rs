@@ -3,6 +3,7 @@
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
+use super::conversion;
 use super::group::{EMPTY, Group, Tags, WIDTH, tag};
 use super::raw::{Raw, UNALLOCATED};
 use super::rehash::Rehash;
@@ -16,7 +17,10 @@ use crate::reflect::Pair;
 /// `at` is a map.
 pub unsafe fn len(at: *mut u8) -> usize {
     // SAFETY: the caller's promise.
-    unsafe { (*at.cast::<Raw>()).len as usize }
+    unsafe {
+        let raw = &*at.cast::<Raw>();
+        raw.conversion().map_or(raw.len as usize, |at| (*at.as_ptr()).len as usize)
+    }
 }
 
 /// The key of its hash.
@@ -39,6 +43,7 @@ pub unsafe fn each(at: *mut u8, pair: Pair, visit: &mut dyn FnMut(*mut u8, *mut 
     };
     // SAFETY: the caller's promise. Groups below `at` of a table that is being emptied are empty.
     unsafe {
+        conversion::settle(at);
         let raw = &*at.cast::<Raw>();
         each_slot(&raw.table, 0, &mut slot);
         if let Some(rehash) = raw.rehash() {
@@ -70,6 +75,7 @@ unsafe fn each_slot(table: &Table, from: usize, visit: &mut dyn FnMut(*mut u8)) 
 pub unsafe fn find(at: *mut u8, hash: u64, eq: &mut dyn FnMut(*mut u8) -> bool) -> Option<*mut u8> {
     // SAFETY: the caller's promise; as in `Table::find`, by the table's own slot size.
     unsafe {
+        conversion::settle(at);
         let raw = &*at.cast::<Raw>();
         let (table, _) = raw.table_of(hash);
         if !table.is_allocated() {
@@ -120,6 +126,7 @@ pub unsafe fn insert(
 ) -> *mut u8 {
     // SAFETY: the caller's promise.
     unsafe {
+        conversion::settle(at);
         let raw = &mut *at.cast::<Raw>();
         let index = (raw.is_steady() && raw.table.growth_left > 0)
             .then(|| raw.table.vacancy(hash))
@@ -156,6 +163,21 @@ unsafe fn grow(at: *mut u8, pair: Pair, hash_of: &impl Fn(*mut u8) -> u64) {
     }
 }
 
+/// Frees the descriptor of a move under way, of a header whose tables have a new owner.
+///
+/// # Safety
+/// `at` is such a header, and is not used afterwards.
+pub unsafe fn free_header(at: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let raw = &mut *at.cast::<Raw>();
+        if let Some(rehash) = raw.rehash_mut() {
+            heap::free(NonNull::from(rehash).cast(), Layout::new::<Rehash>());
+        }
+        raw.rehash = UNALLOCATED;
+    }
+}
+
 /// Frees tables and descriptor; the entries are dropped or moved out.
 ///
 /// # Safety
@@ -163,6 +185,7 @@ unsafe fn grow(at: *mut u8, pair: Pair, hash_of: &impl Fn(*mut u8) -> u64) {
 pub unsafe fn free(at: *mut u8, pair: Pair) {
     // SAFETY: the caller's promise.
     unsafe {
+        conversion::settle(at);
         let raw = &mut *at.cast::<Raw>();
         raw.table.free(pair.align());
         if let Some(rehash) = raw.rehash_mut() {

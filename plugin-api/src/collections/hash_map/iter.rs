@@ -108,7 +108,8 @@ impl<T> Window<T> {
 pub(super) struct Cursor<T> {
     window: Window<T>,
     run: Run<T>,
-    then: Run<T>,
+    /// The runs after that one.
+    then: [Run<T>; 3],
     old: bool,
     pub(super) left: usize,
 }
@@ -123,7 +124,14 @@ impl<T> Clone for Cursor<T> {
 impl<T> Cursor<T> {
     pub(super) fn over(table: &Table, rehash: Option<&Rehash>, len: usize) -> Self {
         let then = rehash.map_or(Run::NONE, |r| Run::over(&r.old, r.at as usize));
+        let then = [then, Run::NONE, Run::NONE];
         Self { window: Window::NONE, run: Run::over(table, 0), then, old: false, left: len }
+    }
+
+    /// Over the tables of a map under conversion.
+    pub(super) fn over_all([first, a, b, c]: &[Table; 4], len: usize) -> Self {
+        let then = [a, b, c].map(|table| Run::over(table, 0));
+        Self { window: Window::NONE, run: Run::over(first, 0), then, old: true, left: len }
     }
 
     #[inline(always)]
@@ -160,8 +168,9 @@ impl<T> Cursor<T> {
 
     #[inline(always)]
     fn next_window(&mut self) {
-        if self.run.ctrl == self.run.end {
-            self.run = core::mem::replace(&mut self.then, Run::NONE);
+        while self.run.ctrl == self.run.end {
+            self.run = core::mem::replace(&mut self.then[0], Run::NONE);
+            self.then.rotate_left(1);
             self.old = true;
         }
         // SAFETY: `left` was not zero, so there is a group ahead.
@@ -172,6 +181,9 @@ impl<T> Cursor<T> {
 impl<K, V> HashMap<K, V> {
     #[inline]
     pub(super) fn cursor(&self) -> Cursor<Slot<K, V>> {
+        if let Some(conversion) = self.raw.conversion() {
+            return self.cursor_converting(conversion);
+        }
         Cursor::over(&self.raw.table, self.raw.rehash(), self.len())
     }
 
@@ -184,6 +196,9 @@ impl<K, V> HashMap<K, V> {
     /// All entries, the values to be changed. O(capacity) for the whole walk.
     #[inline]
     pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
+        if !self.raw.is_steady() {
+            self.settle();
+        }
         IterMut { cursor: self.cursor(), map: PhantomData }
     }
 

@@ -3,6 +3,8 @@
 //! Open addressing in hash order: see `table.rs` for the layout and `rehash.rs` for how it grows
 //! without a stop. Every bit of both is ABI, told by [`FORMAT`].
 
+pub(crate) mod conversion;
+mod converting;
 mod drain;
 mod entry;
 pub(crate) mod erased;
@@ -117,6 +119,7 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// Moves all entries to the smallest table that holds them. O(n); as entries are removed the map
     /// also shrinks by itself, in small steps.
     pub fn shrink_to_fit(&mut self) {
+        self.settle();
         self.finish_rehash();
         if self.raw.len == 0 {
             return self.free_tables();
@@ -190,6 +193,14 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
         self.before_insert();
         let hash = self.hash_of(&key);
+        if !self.raw.is_steady()
+            && let Some(conversion) = self.raw.conversion()
+        {
+            return match Self::look_up(conversion, hash, &key) {
+                Some(found) => Entry::Occupied(OccupiedEntry::new(self, found)),
+                None => Entry::Vacant(VacantEntry::new(self, hash, key)),
+            };
+        }
         let (table, old) = self.raw.table_of(hash);
         // SAFETY: `before_insert` allocated the table.
         match unsafe { Self::search(table, old, hash, &key) } {
@@ -201,6 +212,7 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// Keeps the entries for which `keep` answers true. O(capacity). A panic of `keep` leaves the
     /// entries it has not seen.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
+        self.settle();
         let mut cursor = self.cursor();
         while let Some(found) = cursor.next() {
             // SAFETY: the slot is full; the cursor has left it behind, so it may be emptied.
@@ -225,22 +237,29 @@ impl<K, V> HashMap<K, V> {
     /// Number of entries. O(1).
     #[must_use]
     #[inline]
-    pub const fn len(&self) -> usize {
-        self.raw.len as usize
+    pub fn len(&self) -> usize {
+        match self.raw.conversion() {
+            None => self.raw.len as usize,
+            Some(conversion) => self.len_converting(conversion),
+        }
     }
 
     /// Whether there are no entries. O(1).
     #[must_use]
     #[inline]
-    pub const fn is_empty(&self) -> bool {
-        self.raw.len == 0
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Entries that fit before the map grows. O(1).
     #[must_use]
     #[inline]
-    pub const fn capacity(&self) -> usize {
-        (self.raw.len + self.raw.table.growth_left) as usize
+    pub fn capacity(&self) -> usize {
+        match self.raw.conversion() {
+            None => (self.raw.len + self.raw.table.growth_left) as usize,
+            // SAFETY: the conversion is this map's.
+            Some(at) => unsafe { ((*at.as_ptr()).len + (*at.as_ptr()).room) as usize },
+        }
     }
 
     /// The heads of all units, the newer table's first.
@@ -264,6 +283,6 @@ impl<K, V> HashMap<K, V> {
     #[doc(hidden)]
     #[must_use]
     pub fn is_moving(&self) -> bool {
-        self.raw.rehash().is_some()
+        self.raw.rehash().is_some() || self.raw.conversion().is_some()
     }
 }

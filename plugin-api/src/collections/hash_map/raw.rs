@@ -52,15 +52,27 @@ impl Raw {
     /// The move that is under way.
     #[inline]
     pub(super) fn rehash(&self) -> Option<&Rehash> {
-        // SAFETY: null or, unless it is the marker, the descriptor this map owns.
-        if self.rehash == UNALLOCATED { None } else { unsafe { self.rehash.as_ref() } }
+        if self.has_no_rehash() {
+            return None;
+        }
+        // SAFETY: null or the descriptor this map owns.
+        unsafe { self.rehash.as_ref() }
     }
 
     /// The move that is under way.
     #[inline]
     pub(super) fn rehash_mut(&mut self) -> Option<&mut Rehash> {
+        if self.has_no_rehash() {
+            return None;
+        }
         // SAFETY: as in `rehash`.
-        if self.rehash == UNALLOCATED { None } else { unsafe { self.rehash.as_mut() } }
+        unsafe { self.rehash.as_mut() }
+    }
+
+    /// Whether there is no table at all, or a conversion.
+    #[inline(always)]
+    fn has_no_rehash(&self) -> bool {
+        self.rehash == UNALLOCATED || self.conversion().is_some()
     }
 
     /// Whether every entry is in `table`, which exists.
@@ -85,6 +97,10 @@ impl Raw {
     /// `ctrl` is the control byte of a full slot of the table that `old` names.
     #[inline(always)]
     pub(super) unsafe fn erase(&mut self, ctrl: *mut u8, old: bool) {
+        if old && let Some(mut conversion) = self.conversion() {
+            // SAFETY: the caller's promise; a conversion's slots all say `old`.
+            return unsafe { conversion.as_mut().erase(ctrl) };
+        }
         // SAFETY: control bytes are aligned to the group width.
         unsafe {
             let group = Group::load(ctrl.sub(ctrl.addr() % WIDTH));
@@ -175,6 +191,9 @@ impl<K: StateKey, V> HashMap<K, V> {
 
     #[inline(never)]
     fn find_in_move<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<&Slot<K, V>> {
+        if let Some(conversion) = self.raw.conversion() {
+            return self.find_converting(conversion, key);
+        }
         if !self.raw.table.is_allocated() {
             return None;
         }
@@ -196,6 +215,9 @@ impl<K: StateKey, V> HashMap<K, V> {
     #[inline(never)]
     fn find_mut_in_move<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<Found<Slot<K, V>>> {
         self.pay_rehash();
+        if let Some(conversion) = self.raw.conversion() {
+            return self.find_mut_converting(conversion, key);
+        }
         if !self.raw.table.is_allocated() {
             return None;
         }
@@ -246,6 +268,9 @@ impl<K: StateKey, V> HashMap<K, V> {
     #[inline(never)]
     fn set_in_move(&mut self, key: K, value: V) -> Option<V> {
         self.before_insert();
+        if let Some(conversion) = self.raw.conversion() {
+            return self.set_converting(conversion, key, value);
+        }
         let hash = self.hash_of(&key);
         let (table, old) = self.raw.table_of(hash);
         // SAFETY: `before_insert` allocated the table.
@@ -293,6 +318,9 @@ impl<K: StateKey, V> HashMap<K, V> {
     /// [`Self::before_insert`] has made room.
     #[inline(always)]
     pub(super) fn insert_new(&mut self, hash: u64, key: K, value: V) -> Found<Slot<K, V>> {
+        if !self.raw.is_steady() && self.raw.conversion().is_some() {
+            return self.insert_converting(hash, key, value);
+        }
         debug_assert!(self.raw.table.growth_left > 0, "before_insert makes room");
         let (table, old) = self.raw.table_of(hash);
         // SAFETY: `before_insert` allocated the table.
@@ -317,7 +345,7 @@ impl<K: StateKey, V> HashMap<K, V> {
     #[inline(never)]
     fn before_insert_slow(&mut self) {
         self.pay_rehash();
-        if self.raw.table.growth_left == 0 {
+        if self.raw.table.growth_left == 0 && !self.has_room_converting() {
             self.grow(1);
         }
     }
@@ -345,7 +373,11 @@ impl<K: StateKey, V> HashMap<K, V> {
     #[cold]
     #[inline(never)]
     pub(super) fn grow(&mut self, additional: usize) {
+        self.settle();
         self.finish_rehash();
+        if additional as u64 <= self.raw.table.growth_left {
+            return;
+        }
         let geometry = self.raw.table.geometry();
         let full = if self.raw.table.is_allocated() { geometry.capacity() } else { 0 };
         let needed = (self.raw.len as usize).checked_add(additional);

@@ -112,6 +112,9 @@ impl<K: StateKey, V> HashMap<K, V> {
     /// Moves a pending rehash on by one operation's share.
     #[inline(never)]
     pub(super) fn pay_rehash(&mut self) {
+        if let Some(conversion) = self.raw.conversion() {
+            return self.pay_conversion(conversion);
+        }
         let Some(rehash) = self.raw.rehash_mut() else { return };
         rehash.credit += SLOTS_PER_CHANGE;
         let unit = rehash.old.unit_slots() as u64;

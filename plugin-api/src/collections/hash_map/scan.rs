@@ -24,6 +24,9 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
         if self.is_empty() {
             return 0;
         }
+        if let Some(conversion) = self.raw.conversion() {
+            return self.scan_converting(conversion, cursor, count, &mut show);
+        }
         let mut cursor = cursor;
         let (mut shown, mut groups) = (0, 0);
         loop {
@@ -74,6 +77,12 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
             return None;
         }
         let mut below = |n: usize| ((u128::from(random()) * n as u128) >> 64) as usize;
+        if let Some(conversion) = self.raw.conversion() {
+            let mut tries = 0..TRIES;
+            let found = tries.find_map(|_| self.random_slot_converting(conversion, &mut below));
+            let found = found.map(|slot| (&slot.key, &slot.value));
+            return found.or_else(|| self.iter().nth(below(self.len())));
+        }
         let newer = self.raw.table.geometry().groups() * WIDTH;
         let drained = self.raw.rehash().map_or(0, |rehash| rehash.at as usize * WIDTH);
         let older = self.raw.rehash().map_or(0, |r| r.old.geometry().groups() * WIDTH - drained);
@@ -102,6 +111,9 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     pub fn take_some(&mut self, n: usize, mut take: impl FnMut(K, V)) -> usize {
         let mut taken = 0;
         let mut groups = n.max(WIDTH);
+        if self.work_converting(n) {
+            return 0;
+        }
         while taken < n && groups > 0 && !self.is_empty() {
             if !self.is_moving() {
                 // The front of the older table is where entries can be taken without searching.
@@ -159,6 +171,9 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// Moves a pending rehash on, over about `budget` slots; true while some of it is left. For a
     /// timer: an idle map finishes its move, too.
     pub fn work(&mut self, budget: usize) -> bool {
+        if self.raw.conversion().is_some() {
+            return self.work_converting(budget);
+        }
         let mut done = 0;
         while self.is_moving() && done < budget.max(1) {
             done += self.raw.rehash().map_or(1, |rehash| rehash.old.unit_slots());

@@ -78,6 +78,14 @@ impl Geometry {
         Self { shift: ONE_GROUP - bits, spare: groups.next_power_of_two().trailing_zeros() as u8 }
     }
 
+    /// Whether its tail is longer than a table of its size needs: the hashes are not spread.
+    pub(super) fn is_stretched(self) -> bool {
+        match ONE_GROUP - self.shift {
+            0 => false,
+            bits => self.spare > Self::of_bits(bits).spare,
+        }
+    }
+
     pub(super) fn capacity(self) -> usize {
         match self.shift {
             ONE_GROUP => usize::from(self.spare),

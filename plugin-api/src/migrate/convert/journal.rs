@@ -4,8 +4,10 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::Lost;
+use crate::collections::hash_map::conversion::Conversion;
 use crate::collections::{btree_map, hash_map, vec_deque};
 use crate::heap;
+use crate::migrate::drains;
 use crate::reflect::{Pair, Reflect};
 use crate::schema::TypeIndex;
 
@@ -31,6 +33,8 @@ pub(super) enum Fresh {
     Map(*mut u8, Pair),
     /// A tree, without its entries.
     Tree(*mut u8, Pair),
+    /// The descriptor of a map whose entries are to be converted later.
+    Drain(NonNull<Conversion>),
 }
 
 /// Left of the old value, given back when the new one takes over: in this order, for what is inside
@@ -47,6 +51,8 @@ pub(super) enum Spent {
     Map(*mut u8, Pair),
     /// A tree, without its entries.
     Tree(*mut u8, Pair),
+    /// The header of a hash map whose tables have a new owner.
+    Header(*mut u8),
 }
 
 /// How far a journal had come.
@@ -99,6 +105,7 @@ impl Journal {
                     Fresh::Queue(at, element) => vec_deque::erased::free(at, element),
                     Fresh::Map(at, pair) => hash_map::erased::free(at, pair),
                     Fresh::Tree(at, pair) => btree_map::erased::free(at, pair),
+                    Fresh::Drain(at) => drains::forget(at),
                 }
             }
         }
@@ -110,8 +117,20 @@ impl Journal {
     ///
     /// # Safety
     /// The old value is as it was when it was converted, and is not used afterwards.
-    pub unsafe fn commit(self, old: &Reflect<'_>) -> Vec<Lost> {
-        for spent in self.spent {
+    pub unsafe fn commit(mut self, old: &Reflect<'_>) -> Vec<Lost> {
+        let mut lost = Vec::new();
+        // SAFETY: the caller's promise.
+        unsafe { self.settle(old, &mut lost) };
+        lost
+    }
+
+    /// As [`Journal::commit`], for a journal that is used again.
+    ///
+    /// # Safety
+    /// As for [`Journal::commit`].
+    pub unsafe fn settle(&mut self, old: &Reflect<'_>, lost: &mut Vec<Lost>) {
+        self.fresh.clear();
+        for spent in self.spent.drain(..) {
             // SAFETY: noted once, inside first, and the caller's promise.
             unsafe {
                 match spent {
@@ -120,9 +139,10 @@ impl Journal {
                     Spent::Queue(at, element) => vec_deque::erased::free(at, element),
                     Spent::Map(at, pair) => hash_map::erased::free(at, pair),
                     Spent::Tree(at, pair) => btree_map::erased::free(at, pair),
+                    Spent::Header(at) => hash_map::erased::free_header(at),
                 }
             }
         }
-        self.lost
+        lost.append(&mut self.lost);
     }
 }

@@ -1,5 +1,7 @@
 //! [`Lost`]: a part of the old value that the new type cannot hold, as it is set aside.
 
+use core::fmt;
+
 use super::{Converter, Work};
 use crate::schema::TypeIndex;
 
@@ -35,6 +37,23 @@ pub enum Step {
     Item(u64),
     /// To the value behind the key with this image. As the last step it means the whole entry.
     Key(Vec<u8>),
+}
+
+impl fmt::Display for Lost {
+    /// `@24."key"@8 (17 bytes)`: offsets and keys on the way, and the size of the image.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in &self.path {
+            match step {
+                Step::Field(offset) => write!(f, "@{offset}")?,
+                Step::Variant(tag) => write!(f, "::{tag}")?,
+                Step::Some => f.write_str("?")?,
+                Step::Boxed => f.write_str("*")?,
+                Step::Item(index) => write!(f, "[{index}]")?,
+                Step::Key(key) => write!(f, "[\"{}\"]", key.escape_ascii())?,
+            }
+        }
+        write!(f, " ({} bytes)", self.image.len())
+    }
 }
 
 impl Lost {

@@ -2,16 +2,18 @@
 
 use core::ptr;
 
-use super::journal::{Fresh, Spent};
-use super::{Converter, Step, Unfit, Work};
+use super::journal::{Fresh, Journal, Spent};
+use super::{Converter, Lost, Step, Unfit, Work};
 use crate::collections::hash::KeyHasher;
 use crate::collections::{btree_map, hash_map};
 use crate::heap;
+use crate::migrate::drains;
 use crate::migrate::plan::{How, Pair, PairIndex};
 use crate::schema::TypeIndex;
 
 /// What the two maps of a pair are made of.
-struct Maps {
+#[derive(Debug)]
+pub(crate) struct Maps {
     key: TypeIndex,
     new_key: TypeIndex,
     value: PairIndex,
@@ -20,7 +22,7 @@ struct Maps {
 }
 
 impl Converter<'_> {
-    fn maps(&self, plan: &Pair) -> Maps {
+    pub(crate) fn maps(&self, plan: &Pair) -> Maps {
         let (How::HashMap(value) | How::BTreeMap(value)) = plan.how else {
             unreachable!("the plan says that this is a map")
         };
@@ -81,6 +83,10 @@ impl Converter<'_> {
         work: &mut Work<'_>,
     ) -> Result<(), Unfit> {
         let maps = self.maps(plan);
+        // SAFETY: the caller's promise.
+        if unsafe { self.begin_drain(plan, &maps, from, to, work) } {
+            return Ok(());
+        }
         // SAFETY: the caller's promise. An entry is made in the builder's spare slot first.
         unsafe {
             let (len, seed) = (hash_map::erased::len(from), hash_map::erased::seed(from));
@@ -104,6 +110,35 @@ impl Converter<'_> {
         work.journal.fresh.push(Fresh::Map(to, maps.new));
         work.journal.spent.push(Spent::Map(from, maps.old));
         Ok(())
+    }
+
+    /// Leaves the entries of a large map to be converted later. False when they are to be converted
+    /// at once: the map is small, or part of something that converts whole.
+    ///
+    /// # Safety
+    /// As for [`Converter::convert`].
+    unsafe fn begin_drain(
+        &self,
+        plan: &Pair,
+        maps: &Maps,
+        from: *mut u8,
+        to: *mut u8,
+        work: &mut Work<'_>,
+    ) -> bool {
+        let Some(change) = self.lazy.as_ref().filter(|_| !work.in_entry) else { return false };
+        // SAFETY: the caller's promise. A conversion that an earlier swap began is ended first, which
+        // changes nothing that anybody sees.
+        unsafe {
+            if hash_map::erased::len(from) < drains::LAZY_FROM {
+                return false;
+            }
+            hash_map::conversion::settle(from);
+            let path = work.path.clone();
+            let at = drains::begin(change, plan, (maps.old, maps.new), path, from, to);
+            work.journal.fresh.push(Fresh::Drain(at));
+        }
+        work.journal.spent.push(Spent::Header(from));
+        true
     }
 
     /// # Safety
@@ -146,5 +181,60 @@ impl Converter<'_> {
         work.journal.fresh.push(Fresh::Tree(to, maps.new));
         work.journal.spent.push(Spent::Tree(from, maps.old));
         Ok(())
+    }
+}
+
+/// Converts the entries of one map one by one, each for good.
+#[derive(Debug)]
+pub(crate) struct EntryMover {
+    maps: Maps,
+    /// Empty between two entries; kept for its memory.
+    journal: Journal,
+    /// The way to the map.
+    path: Vec<Step>,
+    /// What had no place.
+    pub lost: Vec<Lost>,
+}
+
+impl EntryMover {
+    pub fn new(maps: Maps, path: Vec<Step>) -> Self {
+        Self { maps, journal: Journal::default(), path, lost: Vec::new() }
+    }
+
+    /// The hash of the key that a slot of either shape begins with.
+    ///
+    /// # Safety
+    /// `slot` is a full slot of the map; `converter` is the one the mover was made for.
+    pub unsafe fn hash(&self, converter: &Converter<'_>, slot: *mut u8, seed: [u64; 2]) -> u64 {
+        let mut hasher = KeyHasher::new(seed);
+        // SAFETY: the caller's promise; both shapes have the same key.
+        unsafe { converter.new.reflect.hash_key(self.maps.new_key, slot, &mut hasher) };
+        hasher.finish()
+    }
+
+    /// Makes the new slot of an old one, which is given up. False when the entry has no place; it is
+    /// among [`EntryMover::lost`] then.
+    ///
+    /// # Safety
+    /// As for [`EntryMover::hash`]; `to` is a vacant slot of the new layout.
+    pub unsafe fn convert(
+        &mut self,
+        converter: &Converter<'_>,
+        from: *mut u8,
+        to: *mut u8,
+    ) -> bool {
+        let path = core::mem::take(&mut self.path);
+        let journal = &mut self.journal;
+        let mut work = Work { journal, path, new_path: Vec::new(), in_entry: false };
+        // SAFETY: the caller's promise. The entry is committed at once: the old slot is not read again.
+        unsafe {
+            ptr::copy_nonoverlapping(from, to, self.maps.old.key.size());
+            let value = from.add(self.maps.old.value_at());
+            let place = to.add(self.maps.new.value_at());
+            let fits = converter.entry(&self.maps, from, value, place, &mut work);
+            self.path = work.path;
+            self.journal.settle(&converter.old.reflect, &mut self.lost);
+            fits
+        }
     }
 }

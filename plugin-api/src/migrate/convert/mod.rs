@@ -7,6 +7,7 @@
 //! Invariant: nothing in here depends on what an author wrote but the defaults and conversions of the
 //! image, which catch their own panics; one that panics makes its value one that does not fit.
 
+mod effort;
 mod fields;
 mod journal;
 mod lost;
@@ -17,14 +18,18 @@ mod sequence;
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
+use std::sync::Arc;
 
 use crate::heap;
+use crate::migrate::change::Change;
 use crate::migrate::lineage::{ConvertFn, DefaultFn, FunctionIndex, Functions};
 use crate::migrate::plan::{How, Image, PairIndex, Plan};
 use crate::reflect::Reflect;
 use crate::schema::{Schema, TypeIndex};
 
 use journal::{Fresh, Journal, Spent};
+
+pub(crate) use maps::EntryMover;
 
 pub use lost::{Lost, Step};
 pub use restore::{restore, undisturbed};
@@ -35,6 +40,8 @@ pub struct Converter<'a> {
     plan: &'a Plan,
     old: Half<'a>,
     new: Half<'a>,
+    /// Where large maps may convert later: the change, which outlives what it began.
+    lazy: Option<Arc<Change>>,
 }
 
 #[derive(Debug)]
@@ -78,7 +85,15 @@ impl<'a> Converter<'a> {
         (new, new_functions): (&'a Schema, &'a Functions),
     ) -> Self {
         let half = |schema, functions| Half { reflect: Reflect::new(schema), functions };
-        Self { plan, old: half(old, old_functions), new: half(new, new_functions) }
+        let (old, new) = (half(old, old_functions), half(new, new_functions));
+        Self { plan, old, new, lazy: None }
+    }
+
+    /// Leaves the entries of large hash maps, outside of other maps and lists, to the
+    /// [drains](crate::migrate::drains) of this thread. `change` is the one that this is the converter of.
+    #[must_use]
+    pub fn lazily(self, change: Arc<Change>) -> Self {
+        Self { lazy: Some(change), ..self }
     }
 
     /// The old schema, to be followed.

@@ -9,7 +9,7 @@ use super::{
     Why, settle,
 };
 use crate::migrate::lineage::Place;
-use crate::schema::{Kind, TypeDef, TypeIndex, Variant};
+use crate::schema::{Kind, Schema, TypeDef, TypeIndex, Variant};
 
 /// A plan in the making. Refused pairs are in it too, as if nothing changed, so that one walk finds
 /// every refusal.
@@ -133,6 +133,14 @@ impl<'a> Draft<'a> {
         match (a.kind, b.kind) {
             (Kind::Unit, Kind::Struct) | (Kind::Struct, Kind::Unit) => {
                 How::Struct(self.fields(path, at, (old, 0), (new, 0)))
+            }
+            // An option that is now in a box, and one that came out of one: not a value that lost
+            // its option and got another.
+            (Kind::Option, Kind::Box) if unboxed(self.to.schema, new).kind == Kind::Option => {
+                How::IntoBox(self.pair(path, old, b.args[0]))
+            }
+            (Kind::Box, Kind::Option) if unboxed(self.from.schema, old).kind == Kind::Option => {
+                How::OutOfBox(self.pair(path, a.args[0], new))
             }
             (_, Kind::Option) => How::IntoOption(self.pair(path, old, b.args[0])),
             (Kind::Option, _) => How::OutOfOption(self.pair(path, a.args[0], new)),
@@ -327,4 +335,16 @@ impl<'a> Draft<'a> {
             }
         }
     }
+}
+
+/// What a box holds, however many lie around it.
+fn unboxed(schema: &Schema, mut ty: TypeIndex) -> &TypeDef {
+    // No more steps than types: only a damaged schema has a box that holds itself.
+    for _ in &schema.types {
+        match &schema.types[ty as usize] {
+            def if def.kind == Kind::Box => ty = def.args[0],
+            _ => break,
+        }
+    }
+    &schema.types[ty as usize]
 }

@@ -1,0 +1,250 @@
+//! The drains of a thread: maps whose entries change their shape after the swap, in slices.
+//!
+//! A [`Conversion`] is in the state and holds data only. What it takes to follow the plan is here, in
+//! the shell's memory, until the map's last entry has been converted: the change with its functions,
+//! the way to the map, and what had no place. Typed code reaches it through [`table`].
+//!
+//! Invariant: a change stays here while a drain needs it, so an image whose functions it calls must
+//! stay mapped until [`progress`] answers that no map is left.
+
+use core::ffi::c_void;
+use core::ptr::NonNull;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::change::Change;
+use super::convert::{Converter, EntryMover, Lost, Step};
+use super::plan::Pair;
+use crate::collections::hash_map::conversion::{Conversion, ConversionTable, Mover, Place};
+use crate::collections::hash_map::erased;
+
+/// Entries from which a map converts later. Smaller ones are done in less than the swap's aim.
+pub const LAZY_FROM: usize = 1024;
+/// Slots that one step empties, about.
+const SLOTS_PER_STEP: u64 = 128;
+
+thread_local! {
+    static DRAINS: RefCell<Drains> = const { RefCell::new(Drains::new()) };
+}
+
+struct Drains {
+    running: VecDeque<Drain>,
+    /// What ended drains set aside, until it is fetched.
+    finished: Vec<(Arc<Change>, Vec<Lost>)>,
+    /// The number that the next one gets.
+    next: u64,
+}
+
+/// A map that is being converted.
+struct Drain {
+    at: NonNull<Conversion>,
+    held: Rc<Held>,
+    entries: EntryMover,
+    seed: [u64; 2],
+}
+
+/// A change and its converter, which borrows from it.
+struct Held {
+    /// Before the change: dropped first.
+    converter: Converter<'static>,
+    change: Arc<Change>,
+}
+
+/// How far drains are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Maps that are not done.
+    pub maps: usize,
+    /// Entries that are still in their old shape.
+    pub entries: u64,
+}
+
+impl Drains {
+    const fn new() -> Self {
+        Self { running: VecDeque::new(), finished: Vec::new(), next: 1 }
+    }
+
+    fn drain_of(&mut self, at: NonNull<Conversion>) -> &mut Drain {
+        let found = self.running.iter_mut().find(|drain| drain.at == at);
+        found.expect("a conversion that is not complete has its drain on the engine's thread")
+    }
+
+    /// Files what a complete drain leaves.
+    fn finish(&mut self, at: NonNull<Conversion>) {
+        if let Some(i) = self.running.iter().position(|drain| drain.at == at) {
+            let drain = self.running.remove(i).expect("just found");
+            let (change, lost) = (Arc::clone(&drain.held.change), drain.entries.lost);
+            self.finished.push((change, lost));
+        }
+    }
+}
+
+/// The entries of one map, for the conversion's code.
+struct Entries<'d>(&'d mut Drain);
+
+impl Mover for Entries<'_> {
+    fn hash(&self, slot: *mut u8) -> u64 {
+        // SAFETY: the conversion passes its own slots.
+        unsafe { self.0.entries.hash(&self.0.held.converter, slot, self.0.seed) }
+    }
+
+    fn convert(&mut self, from: *mut u8, to: *mut u8) -> bool {
+        // SAFETY: as above; the new slot is vacant, the old one is given up.
+        unsafe { self.0.entries.convert(&self.0.held.converter, from, to) }
+    }
+}
+
+impl Drain {
+    fn is_of(&self, change: &Arc<Change>) -> bool {
+        Arc::ptr_eq(&self.held.change, change)
+    }
+
+    /// Empties about so many slots. `exclusive`: also the extras.
+    ///
+    /// # Safety
+    /// The conversion's map lives; `exclusive`: nobody holds a reference to an entry of it.
+    unsafe fn advance(&mut self, slots: u64, exclusive: bool) {
+        let at = self.at.as_ptr();
+        let mut left = slots;
+        while left > 0 {
+            // SAFETY: the caller's promise; nobody else refers to the descriptor during the step.
+            let more = unsafe {
+                (*at).step(&mut Entries(self)) || exclusive && (*at).merge(&mut Entries(self))
+            };
+            if !more {
+                break;
+            }
+            left = left.saturating_sub(if slots == u64::MAX { 0 } else { SLOTS_PER_STEP });
+        }
+    }
+}
+
+/// Begins to convert the entries of the map at `from`, which gets its new header at `to`. O(1).
+///
+/// # Safety
+/// `from` is a map of the pair's old type without a conversion, and `to` has room for a header. One of
+/// the two headers is used from here on, and [`forget`] says that it is the old one.
+pub(crate) unsafe fn begin(
+    change: &Arc<Change>,
+    pair: &Pair,
+    (old, new): (crate::reflect::Pair, crate::reflect::Pair),
+    path: Vec<Step>,
+    from: *mut u8,
+    to: *mut u8,
+) -> NonNull<Conversion> {
+    DRAINS.with_borrow_mut(|drains| {
+        let mut same = drains.running.iter().map(|drain| &drain.held);
+        let held = same.find(|held| Arc::ptr_eq(&held.change, change)).cloned();
+        let held = held.unwrap_or_else(|| Held::new(change));
+        let id = drains.next;
+        drains.next += 1;
+        // SAFETY: the caller's promise.
+        let (at, seed) = unsafe { (Conversion::begin(id, from, to, old, new), erased::seed(from)) };
+        let entries = EntryMover::new(held.converter.maps(pair), path);
+        drains.running.push_back(Drain { at, held, entries, seed });
+        at
+    })
+}
+
+/// Takes [`begin`] back.
+///
+/// # Safety
+/// Nothing was moved since; the new header is not used.
+pub(crate) unsafe fn forget(at: NonNull<Conversion>) {
+    DRAINS.with_borrow_mut(|drains| drains.running.retain(|drain| drain.at != at));
+    // SAFETY: the caller's promise.
+    unsafe { Conversion::undo(at) }
+}
+
+impl Held {
+    fn new(change: &Arc<Change>) -> Rc<Self> {
+        let change = Arc::clone(change);
+        // SAFETY: the converter borrows from the change, which the `Arc` beside it keeps in its place;
+        // it is dropped before that, and lent for the life of `Held` only.
+        let converter = unsafe {
+            core::mem::transmute::<Converter<'_>, Converter<'static>>(change.converter())
+        };
+        Rc::new(Self { converter, change })
+    }
+}
+
+/// Drains what a change began, for a while: goes on while `more` answers true, which is asked about
+/// every ten microseconds. False when nothing is left to do.
+///
+/// # Safety
+/// Called between two calls of the plugin, on the thread that owns the state: nobody holds a reference
+/// to an entry.
+pub unsafe fn work(change: &Arc<Change>, mut more: impl FnMut() -> bool) -> bool {
+    DRAINS.with_borrow_mut(|drains| {
+        while let Some(drain) = drains.running.iter_mut().find(|drain| drain.is_of(change)) {
+            let at = drain.at;
+            // SAFETY: the caller's promise; a map that goes ends its conversion first.
+            let done = unsafe {
+                drain.advance(SLOTS_PER_STEP, true);
+                at.as_ref().is_complete()
+            };
+            if done {
+                drains.finish(at);
+            }
+            if !more() {
+                break;
+            }
+        }
+        drains.running.iter().any(|drain| drain.is_of(change))
+    })
+}
+
+/// How far the drains of a change are. O(maps).
+pub fn progress(change: &Arc<Change>) -> Progress {
+    DRAINS.with_borrow(|drains| {
+        let of = drains.running.iter().filter(|drain| drain.is_of(change));
+        of.fold(Progress::default(), |sum, drain| Progress {
+            maps: sum.maps + 1,
+            // SAFETY: the conversion of a living map, which nobody changes meanwhile.
+            entries: sum.entries + unsafe { (*drain.at.as_ptr()).left },
+        })
+    })
+}
+
+/// What ended drains of a change set aside; each part is told once.
+pub fn finished(change: &Arc<Change>) -> Vec<Lost> {
+    DRAINS.with_borrow_mut(|drains| {
+        let mut lost = Vec::new();
+        for (_, parts) in drains.finished.extract_if(.., |(of, _)| Arc::ptr_eq(of, change)) {
+            lost.extend(parts);
+        }
+        lost
+    })
+}
+
+/// What typed code asks for: see [`ConversionTable`].
+pub extern "C" fn table() -> *const c_void {
+    static TABLE: ConversionTable =
+        ConversionTable { size: size_of::<ConversionTable>() as u32, reserved: 0, touch, advance };
+    (&raw const TABLE).cast()
+}
+
+unsafe extern "C" fn touch(at: *mut Conversion, source: u32, index: usize, hash: u64) -> Place {
+    DRAINS.with_borrow_mut(|drains| {
+        // SAFETY: typed code passes its map's conversion and a full slot of it.
+        unsafe {
+            let drain = drains.drain_of(NonNull::new_unchecked(at));
+            (*at).touch(source as usize, index, hash, &mut Entries(drain))
+        }
+    })
+}
+
+unsafe extern "C" fn advance(at: *mut Conversion, slots: u64, exclusive: bool) {
+    DRAINS.with_borrow_mut(|drains| {
+        // SAFETY: typed code passes its map's conversion, and says whether it is borrowed exclusively.
+        unsafe {
+            let at = NonNull::new_unchecked(at);
+            drains.drain_of(at).advance(slots, exclusive);
+            if at.as_ref().is_complete() {
+                drains.finish(at);
+            }
+        }
+    });
+}
