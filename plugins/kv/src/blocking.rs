@@ -115,6 +115,7 @@ pub fn forget(
 pub fn serve(state: &mut State, shell: &mut dyn Services) {
     while let Some(ready) = state.ready.pop_front() {
         while serve_one(state, shell, ready.db, &ready.key) {}
+        serve_readers(state, shell, ready.db, &ready.key);
     }
 }
 
@@ -125,7 +126,6 @@ fn serve_one(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) 
     let pops = match space.keys.get(key).map(Value::kind) {
         Some(Kind::List) => 0,
         Some(Kind::Zset) => POPS_MEMBERS,
-        Some(Kind::Stream) | None => return serve_readers(state, shell, db, key),
         _ => return false,
     };
     let Some(queue) = space.waiting.get(key) else { return false };
@@ -145,15 +145,14 @@ fn serve_one(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) 
     true
 }
 
-/// Serves all clients that read a stream and have not got its last entries. Answers false: none of
-/// them takes anything away from the others.
-fn serve_readers(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) -> bool {
+/// Serves all clients that read a stream and have not got its last entries, or whose group is gone
+/// with it.
+fn serve_readers(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) {
     let queue = state.db(db).waiting.get(key);
     let clients: Vec<ClientId> = queue.into_iter().flatten().copied().collect();
     for client in clients {
         serve_reader(state, shell, db, key, client);
     }
-    false
 }
 
 fn serve_reader(

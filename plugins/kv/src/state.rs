@@ -21,8 +21,8 @@ pub const DATABASES: usize = 16;
 #[state(schema = 1)]
 #[derive(Debug)]
 pub struct State {
-    /// The databases; always [`DATABASES`].
-    pub dbs: Vec<Db>,
+    /// The databases. An array, since keyspaces in a list would be converted at once by a swap.
+    pub dbs: [Db; DATABASES],
     /// Subscribers of each channel, in the order they came.
     pub channels: HashMap<Bytes, Vec<ClientId>>,
     /// Subscribers of each shard channel, in the order they came.
@@ -238,15 +238,6 @@ pub struct Subscriptions {
 }
 
 impl State {
-    /// The state of an empty server.
-    pub fn empty() -> Self {
-        let mut state = Self::default();
-        for _ in 0..DATABASES {
-            state.dbs.push(Db::default());
-        }
-        state
-    }
-
     /// Chooses the protocol of a client.
     pub fn speak(&mut self, client: ClientId, session: &mut Session, resp3: bool) {
         if resp3 {

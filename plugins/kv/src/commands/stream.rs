@@ -42,13 +42,24 @@ const ID_LEN: usize = 127;
 /// # Errors
 /// When it is none.
 pub fn id(text: &[u8], missing: u64) -> Result<Id, &'static str> {
-    let part = |text| number::parse_cursor(text).ok_or(INVALID_ID);
+    let part = |text| unsigned(text).ok_or(INVALID_ID);
     if text.len() > ID_LEN {
         return Err(INVALID_ID);
     }
     match text.iter().position(|&b| b == b'-') {
         None => Ok(Id { ms: part(text)?, seq: missing }),
         Some(at) => Ok(Id { ms: part(&text[..at])?, seq: part(&text[at + 1..])? }),
+    }
+}
+
+/// Reads half an id as C's `strtoull`, which takes spaces in front, and a sign.
+fn unsigned(text: &[u8]) -> Option<u64> {
+    let text = text.trim_ascii_start();
+    match text.strip_prefix(b"-") {
+        Some(digits) if digits.first().is_some_and(u8::is_ascii_digit) => {
+            number::parse_cursor(digits).map(u64::wrapping_neg)
+        }
+        _ => number::parse_cursor(text),
     }
 }
 
@@ -183,9 +194,7 @@ impl New {
             b"*" => Ok(Self::Now),
             [ms @ .., b'-', b'*'] => Ok(Self::Within(id(ms, 0)?.ms)),
             _ => match id(text, 0)? {
-                id if id == Id::MIN => {
-                    Err("ERR The ID specified in XADD must be greater than 0-0")
-                }
+                id if id == Id::MIN => Err("ERR The ID specified in XADD must be greater than 0-0"),
                 id => Ok(Self::Given(id)),
             },
         }
@@ -330,9 +339,6 @@ fn xsetid(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     }
     let stream = cx.find_mut(args[1], Kind::Stream)?.and_then(Value::stream_mut);
     let stream = stream.ok_or(errors::NO_SUCH_KEY)?;
-    if last < stream.max_deleted {
-        return Err("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id");
-    }
     if !stream.is_empty() && last < stream.last_id() {
         return Err("ERR The ID specified in XSETID is smaller than the target stream top item");
     }
@@ -341,12 +347,15 @@ fn xsetid(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             "ERR The entries_added specified in XSETID is smaller than the target stream length",
         );
     }
+    if !stream.is_empty() && last < stream.max_deleted {
+        return Err("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id");
+    }
     stream.last = last;
     stream.added = added.unwrap_or(stream.added);
     if deleted != Id::MIN {
         stream.max_deleted = deleted;
     }
-    cx.event(args[1], notify::STREAM, "xsetid");
+    cx.notify(notify::STREAM, "xsetid", args[1]);
     cx.out.ok();
     Ok(())
 }

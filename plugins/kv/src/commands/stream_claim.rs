@@ -181,7 +181,6 @@ fn note(cx: &mut Cx<'_>, key: &[u8], new_consumer: bool) {
     if new_consumer {
         cx.notify(notify::STREAM, "xgroup-createconsumer", key);
     }
-    cx.touch(key);
 }
 
 /// Remembers where an array begins whose length is not known yet.

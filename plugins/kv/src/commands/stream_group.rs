@@ -108,7 +108,8 @@ fn create(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let Some(options) = options(cx, args, true)? else { return Ok(()) };
     let (key, name) = (args[2], args[3]);
     let stream = cx.find_mut(key, Kind::Stream)?.and_then(Value::stream_mut);
-    if stream.is_none() && !options.make {
+    let new = stream.is_none();
+    if new && !options.make {
         return Err(NO_STREAM);
     }
     let last = match args[4] {
@@ -121,7 +122,11 @@ fn create(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         return Err("BUSYGROUP Consumer Group name already exists");
     }
     stream.groups.insert(name.into(), Group::at(last, options.read));
-    cx.event(key, notify::STREAM, "xgroup-create");
+    // To those who WATCH a stream its groups do not count.
+    if new {
+        cx.touch(key);
+    }
+    cx.notify(notify::STREAM, "xgroup-create", key);
     cx.out.ok();
     Ok(())
 }
@@ -148,7 +153,7 @@ fn set_id(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     if let Some(group) = stream.groups.get_mut(args[3]) {
         (group.last, group.read) = (last, options.read);
     }
-    cx.event(args[2], notify::STREAM, "xgroup-setid");
+    cx.notify(notify::STREAM, "xgroup-setid", args[2]);
     cx.out.ok();
     Ok(())
 }
@@ -158,7 +163,7 @@ fn destroy(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let stream = value.and_then(Value::stream_mut).ok_or(NO_STREAM)?;
     let gone = stream.groups.remove(args[3]).is_some();
     if gone {
-        cx.event(args[2], notify::STREAM, "xgroup-destroy");
+        cx.notify(notify::STREAM, "xgroup-destroy", args[2]);
         cx.signal(cx.session.db, args[2]);
     }
     cx.out.int(i64::from(gone));
@@ -172,7 +177,7 @@ fn create_consumer(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let new = group
         .is_some_and(|group| !group.consumers.contains_key(args[4]) && group.see(args[4], now));
     if new {
-        cx.event(args[2], notify::STREAM, "xgroup-createconsumer");
+        cx.notify(notify::STREAM, "xgroup-createconsumer", args[2]);
     }
     cx.out.int(i64::from(new));
     Ok(())
@@ -184,7 +189,7 @@ fn remove_consumer(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let group = group.filter(|group| group.consumers.contains_key(args[4]));
     let pending = group.map(|group| group.remove_consumer(args[4]));
     if pending.is_some() {
-        cx.event(args[2], notify::STREAM, "xgroup-delconsumer");
+        cx.notify(notify::STREAM, "xgroup-delconsumer", args[2]);
     }
     cx.out.int(pending.unwrap_or(0) as i64);
     Ok(())

@@ -35,7 +35,7 @@ fn consumers(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (stream, mut out) = find(cx, args[2])?;
     let Some(group) = stream.groups.get(args[3]) else {
         let (key, name) = (String::from_utf8_lossy(args[2]), String::from_utf8_lossy(args[3]));
-        return cx.error(&format!("NOGROUP No such consumer group '{name}' for key '{key}'"));
+        return cx.error(&format!("NOGROUP No such consumer group '{name}' for key name '{key}'"));
     };
     out.array(group.consumers.len());
     for (name, consumer) in group.consumers.iter() {
@@ -86,6 +86,7 @@ fn groups(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn stream(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.find(args[2], Kind::Stream)?.0.ok_or(errors::NO_SUCH_KEY)?;
     let count = match args[3..] {
         [] => None,
         [word] if is(word, "full") => Some(10),
@@ -94,10 +95,10 @@ fn stream(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             Some(if n < 0 { 10 } else { n as usize })
         }
         _ => {
-            cx.find(args[2], Kind::Stream)?.0.ok_or(errors::NO_SUCH_KEY)?;
-            return cx.error(
-                "ERR unknown subcommand or wrong number of arguments for 'STREAM'. Try XINFO HELP.",
-            );
+            let word = String::from_utf8_lossy(args[1]).into_owned();
+            return cx.error(&format!(
+                "ERR unknown subcommand or wrong number of arguments for '{word}'. Try XINFO HELP."
+            ));
         }
     };
     let (stream, mut out) = find(cx, args[2])?;

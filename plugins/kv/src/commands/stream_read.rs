@@ -26,6 +26,10 @@ rows! { Stream:
 /// Entries that a waiting client gets when it named no count.
 const WAITING_COUNT: u64 = 1000;
 
+/// Redis' text, of XREADGROUP too.
+const UNBALANCED: &str =
+    "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.";
+
 /// A read request.
 #[derive(Default)]
 struct Request<'a> {
@@ -54,7 +58,7 @@ impl<'a> Request<'a> {
                 }
                 [_, ..] if is(word, "streams") => {
                     if more.len() % 2 == 1 {
-                        return Err(unbalanced(grouped));
+                        return Err(UNBALANCED);
                     }
                     (all.keys, all.ids) = more.split_at(more.len() / 2);
                     break;
@@ -84,14 +88,6 @@ impl<'a> Request<'a> {
             (_, None) if grouped => Err("ERR Missing GROUP option for XREADGROUP"),
             _ => Ok(all),
         }
-    }
-}
-
-fn unbalanced(grouped: bool) -> &'static str {
-    if grouped {
-        "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified."
-    } else {
-        "ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified."
     }
 }
 
@@ -224,7 +220,6 @@ fn serve(cx: &mut Cx<'_>, request: &Request<'_>, key: &[u8], id: Id) {
     if new {
         cx.notify(notify::STREAM, "xgroup-createconsumer", key);
     }
-    cx.touch(key);
 }
 
 /// Writes what a consumer has pending behind an id; entries that were removed come without fields.
