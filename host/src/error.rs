@@ -72,6 +72,8 @@ pub enum Code {
     Denied,
     /// The configuration is wrong.
     Config,
+    /// The data folder: locked, damaged, or of a newer version.
+    Data,
     /// The host could not start: address, file, permission.
     Start,
     /// A defect of hotshell itself.
@@ -114,13 +116,14 @@ impl Code {
             Self::RolledBack => "ROLLEDBACK",
             Self::Denied => "DENIED",
             Self::Config => "CONFIG",
+            Self::Data => "DATA",
             Self::Start => "START",
             Self::Internal => "INTERNAL",
         }
     }
 
     /// All codes, for docs and for reading one back from text.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Usage,
         Self::RelativePath,
         Self::File,
@@ -153,6 +156,7 @@ impl Code {
         Self::RolledBack,
         Self::Denied,
         Self::Config,
+        Self::Data,
         Self::Start,
         Self::Internal,
     ];

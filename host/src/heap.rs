@@ -17,13 +17,12 @@ use libmimalloc_sys as mi;
 
 /// Blocks from this size on are mappings of their own.
 const LARGE: usize = 1 << 20;
-/// Blocks from this size on ask for huge pages, without which a search in a large map waits for the
-/// page tables as long as for the entry. The price is a fault of some 100 us per 2 MiB of new memory.
-const HUGE: usize = 4 << 20;
+/// The size of a huge page. Blocks from this size on are aligned to it and ask for huge pages, without
+/// which a search in a large map waits for the page tables as long as for the entry. The price is a
+/// fault of some 100 us per 2 MiB of new memory.
+const HUGE: usize = 2 << 20;
 /// mimalloc aligns every block of at least this size to it.
 const NATURAL: usize = 16;
-/// The size of a huge page, to which blocks that ask for them are aligned.
-const HUGE_PAGE: usize = 2 << 20;
 /// Blocks from this size on give drained pages back while they are in use. Smaller ones wait until
 /// they are free: by then they serve again (see `keeper`).
 const DISCARD: usize = 32 << 20;
@@ -145,8 +144,8 @@ unsafe extern "C" fn discard(ptr: *mut u8, size: usize, offset: usize, len: usiz
     }
     // Whole huge pages: the kernel splits one that loses a part, and what is left is slow from then on.
     let base = ptr.addr();
-    let start = (base + offset).next_multiple_of(HUGE_PAGE) - base;
-    let end = ((base + offset + len) / HUGE_PAGE * HUGE_PAGE).saturating_sub(base);
+    let start = (base + offset).next_multiple_of(HUGE) - base;
+    let end = ((base + offset + len) / HUGE * HUGE).saturating_sub(base);
     if start < end {
         // SAFETY: whole pages inside a mapping of ours, whose content the caller gave up. On failure the
         // pages merely stay.
@@ -185,24 +184,36 @@ fn map(size: usize) -> *mut u8 {
     if size < HUGE {
         return map_new(pages(size));
     }
-    let room = pages(size) + HUGE_PAGE;
-    let start = map_new(room);
+    let block = map_aligned(size);
+    advise(block, size);
+    block
+}
+
+/// A new mapping that starts where a huge page may start; null when memory ran out.
+fn map_aligned(size: usize) -> *mut u8 {
+    let start = map_new(pages(size) + HUGE);
     if start.is_null() {
         return start;
     }
-    let before = start.addr().next_multiple_of(HUGE_PAGE) - start.addr();
-    // SAFETY: the mapping is ours, and only what is left of it is handed out. Advice only: a kernel
-    // without huge pages refuses it.
+    let before = start.addr().next_multiple_of(HUGE) - start.addr();
+    // SAFETY: the mapping is ours, and what is given back of it is not handed out.
     unsafe {
         let block = start.add(before);
         if before > 0 {
             libc::munmap(start.cast(), before);
         }
-        if before < HUGE_PAGE {
-            libc::munmap(block.add(pages(size)).cast(), HUGE_PAGE - before);
+        if before < HUGE {
+            libc::munmap(block.add(pages(size)).cast(), HUGE - before);
         }
-        libc::madvise(block.cast(), pages(size), libc::MADV_HUGEPAGE);
         block
+    }
+}
+
+/// Asks for huge pages. Advice only: a kernel without them refuses it.
+fn advise(block: *mut u8, size: usize) {
+    if !block.is_null() {
+        // SAFETY: the mapping is ours and its content stays.
+        unsafe { libc::madvise(block.cast(), pages(size), libc::MADV_HUGEPAGE) };
     }
 }
 
@@ -215,9 +226,35 @@ fn map_new(size: usize) -> *mut u8 {
 }
 
 unsafe fn remap(ptr: *mut u8, old: usize, new: usize) -> *mut u8 {
-    // SAFETY: the caller passes a mapping of ours with its size.
-    let moved = unsafe { libc::mremap(ptr.cast(), pages(old), pages(new), libc::MREMAP_MAYMOVE) };
-    if moved == libc::MAP_FAILED { ptr::null_mut() } else { moved.cast() }
+    let (from, to) = (pages(old), pages(new));
+    let at = ptr.cast::<libc::c_void>();
+    // SAFETY: the caller passes a mapping of ours with its size. The place that the last call moves it
+    // to is a mapping of ours as well, and an empty one.
+    let moved = unsafe {
+        if new < HUGE {
+            libc::mremap(at, from, to, libc::MREMAP_MAYMOVE)
+        } else if ptr.addr().is_multiple_of(HUGE) && libc::mremap(at, from, to, 0) == at {
+            at
+        } else {
+            let place = map_aligned(new);
+            if place.is_null() {
+                return place;
+            }
+            let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+            let moved = libc::mremap(at, from, to, flags, place);
+            if moved == libc::MAP_FAILED {
+                libc::munmap(place.cast(), to);
+            }
+            moved
+        }
+    };
+    if moved == libc::MAP_FAILED {
+        return ptr::null_mut();
+    }
+    if new >= HUGE && new > old {
+        advise(moved.cast(), new);
+    }
+    moved.cast()
 }
 
 #[cfg(test)]
@@ -253,11 +290,11 @@ mod tests {
         unsafe {
             let block = alloc_zeroed(size, 8);
             ptr::write_bytes(block, 1, size);
-            discard(block, size, PAGE, 3 * HUGE_PAGE);
-            assert_eq!(*block.add(HUGE_PAGE - 1), 1, "a page that is only partly inside stays");
-            assert_eq!(*block.add(HUGE_PAGE), 0, "a whole page is gone");
-            assert_eq!(*block.add(3 * HUGE_PAGE - 1), 0, "the last whole page is gone");
-            assert_eq!(*block.add(3 * HUGE_PAGE), 1, "the page behind stays");
+            discard(block, size, PAGE, 3 * HUGE);
+            assert_eq!(*block.add(HUGE - 1), 1, "a page that is only partly inside stays");
+            assert_eq!(*block.add(HUGE), 0, "a whole page is gone");
+            assert_eq!(*block.add(3 * HUGE - 1), 0, "the last whole page is gone");
+            assert_eq!(*block.add(3 * HUGE), 1, "the page behind stays");
             free(block, size, 8);
         }
     }

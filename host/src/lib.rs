@@ -12,6 +12,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod control;
+pub mod data;
 pub mod engine;
 pub mod error;
 pub mod generation;

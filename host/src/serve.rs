@@ -15,6 +15,7 @@ use tokio::task::LocalSet;
 use crate::admin::{self, Access, Claim};
 use crate::config::{Config, LogFormat, ServerConfig};
 use crate::control::{Control, Job, Loads, Server};
+use crate::data::Folder;
 use crate::engine::{self, EngineConfig};
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
@@ -56,10 +57,11 @@ fn on_control_thread(config: Config) -> Result<ExitCode> {
 async fn host(config: Config) -> Result<ExitCode> {
     let gid = config.host.admin_group.as_deref().map(admin::group_id).transpose()?;
     let early = early_claim(&config, gid)?;
+    let folder = config.host.data.as_deref().map(Folder::open).transpose()?;
     let mut signals = signals::Signals::new()?;
     let loads = Loads::from_loader(stage::loader(config.host.stage_dir.as_deref())?);
     let (ring, mut rung) = mpsc::unbounded_channel();
-    let starting = start_all(&config.servers, &loads, &ring);
+    let starting = start_all(&config.servers, folder.as_ref(), &loads, &ring);
     let servers = tokio::select! {
         servers = starting => servers?,
         () = signals.stop() => return Ok(ExitCode::SUCCESS),
@@ -81,6 +83,9 @@ async fn host(config: Config) -> Result<ExitCode> {
         if server.watch {
             watch::start(control.clone(), &server.name, &server.plugin)?;
         }
+    }
+    if folder.is_none() {
+        tracing::info!("the data are in memory only: --data DIR keeps them");
     }
     loop {
         tokio::select! {
@@ -109,18 +114,20 @@ fn early_claim(config: &Config, gid: Option<u32>) -> Result<Option<Claim>> {
 
 async fn start_all(
     configs: &[ServerConfig],
+    folder: Option<&Folder>,
     loads: &Loads,
     ring: &mpsc::UnboundedSender<()>,
 ) -> Result<Vec<Server>> {
     let mut servers = Vec::new();
     for config in configs {
-        servers.push(start_one(config, loads, ring.clone()).await?);
+        servers.push(start_one(config, folder, loads, ring.clone()).await?);
     }
     Ok(servers)
 }
 
 async fn start_one(
     config: &ServerConfig,
+    folder: Option<&Folder>,
     loads: &Loads,
     stop: mpsc::UnboundedSender<()>,
 ) -> Result<Server> {
@@ -137,6 +144,7 @@ async fn start_one(
         listen: config.listen,
         limits: config.limits.clone(),
         plugin: config.config.clone(),
+        data: folder.map(|folder| folder.store(&config.name, config.fsync)).transpose()?,
         stop,
     };
     let handle = engine::start(engine_config, fresh.callable.clone())?;

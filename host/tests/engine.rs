@@ -165,7 +165,7 @@ impl Host {
         let plugin: BTreeMap<String, String> =
             config.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let listen = "127.0.0.1:0".parse().expect("an address");
-        let config = EngineConfig { name: "test".into(), listen, limits, plugin, stop };
+        let config = EngineConfig { name: "test".into(), listen, limits, plugin, data: None, stop };
         let engine = engine::start(config, callable::<Lines<1>>(1, "1.0.0"))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Ok(Self { engine, stop: stopped, runtime })
@@ -508,6 +508,7 @@ fn a_port_in_use_is_named() {
         listen,
         limits: Limits::default(),
         plugin: BTreeMap::new(),
+        data: None,
         stop,
     };
     let error = engine::start(config, callable::<Lines<1>>(1, "1.0.0")).expect_err("in use");

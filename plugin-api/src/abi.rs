@@ -261,6 +261,10 @@ pub struct HostTable {
     pub server_info: unsafe extern "C" fn(server: *mut c_void, info: *mut ServerInfo),
     /// `[engine]` Asks the shell for a graceful stop of the whole process, as SIGTERM does.
     pub stop: unsafe extern "C" fn(server: *mut c_void),
+    /// `[engine]` Adds a record to the journal; all records of one call become durable together, or
+    /// none does. False when the server keeps no journal. No bytes ask just that. Absent in shells
+    /// whose table ends before it.
+    pub journal: unsafe extern "C" fn(server: *mut c_void, record: *const u8, len: usize) -> bool,
 }
 
 /// The plugin's functions, checked field by field against the shell's view before any is called.

@@ -300,6 +300,25 @@ impl<'a, P: Plugin> Shell<'a, P> {
         info
     }
 
+    /// Whether records go anywhere: the server keeps a journal, and is not reading it back.
+    #[inline]
+    pub fn journals(&self) -> bool {
+        journal(self.call, &[])
+    }
+
+    /// Hands the shell the record of a change, which [`Plugin::replay`] gets back after a crash.
+    ///
+    /// A record must say all that the change depends on: times absolute, random choices resolved. The
+    /// records of one call are one atomic frame; a call that panics leaves none. Under
+    /// `fsync = "always"` nothing that this call or a later one writes to clients is sent before they
+    /// are durable. O(bytes), no system call.
+    #[inline]
+    pub fn journal(&mut self, record: &[u8]) {
+        if !record.is_empty() {
+            journal(self.call, record);
+        }
+    }
+
     /// Asks the shell for a graceful stop of the whole process, as SIGTERM does.
     pub fn stop(&mut self) {
         // SAFETY: `[engine]`; the stop happens after the call.
@@ -364,6 +383,15 @@ impl Iterator for Clients<'_> {
         self.last = if next == 0 { u64::MAX } else { next };
         (next != 0).then_some(next)
     }
+}
+
+fn journal(call: &Call, record: &[u8]) -> bool {
+    let host = host();
+    if (host.size as usize) <= core::mem::offset_of!(HostTable, journal) {
+        return false;
+    }
+    // SAFETY: `[engine]`, in a shell that has the function; the record is valid for the call.
+    unsafe { (host.journal)(call.server, record.as_ptr(), record.len()) }
 }
 
 fn log(level: Level, text: &str) {

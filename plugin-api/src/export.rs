@@ -16,6 +16,7 @@ use crate::abi::{
 use crate::buffer::Out;
 use crate::ctx::{self, CommandCtx, Ctx, InitCtx, ServerCtx, Shell};
 use crate::heap;
+use crate::journal::{self, JournalTable};
 use crate::migrate::table::{self, MigrateTable};
 use crate::plugin::{Flow, Plugin, Refusal};
 use crate::schema::Schema;
@@ -293,6 +294,8 @@ struct Extensions<P>(core::marker::PhantomData<P>);
 
 impl<P: Plugin> Extensions<P> {
     const MIGRATE: &'static MigrateTable = &MigrateTable::of::<P>();
+    const JOURNAL: &'static JournalTable =
+        &JournalTable { size: size_of::<JournalTable>() as u32, reserved: 0, replay: replay::<P> };
 }
 
 unsafe extern "C" fn extension<P: Plugin>(name: *const u8, len: usize) -> *const c_void {
@@ -301,8 +304,22 @@ unsafe extern "C" fn extension<P: Plugin>(name: *const u8, len: usize) -> *const
         name if name == table::MIGRATE.as_bytes() => {
             core::ptr::from_ref(Extensions::<P>::MIGRATE).cast()
         }
+        name if P::REPLAYS && name == journal::JOURNAL.as_bytes() => {
+            core::ptr::from_ref(Extensions::<P>::JOURNAL).cast()
+        }
         _ => core::ptr::null(),
     }
+}
+
+unsafe extern "C" fn replay<P: Plugin>(call: *mut Call) -> Outcome {
+    guarded(call, |call| {
+        // SAFETY: the input holds the record and ends with this call.
+        let record = unsafe { input(call) };
+        match P::replay(&mut server_ctx::<P>(call), record) {
+            Ok(()) => Outcome::of(OUTCOME_DONE),
+            Err(refusal) => refused(call, &refusal),
+        }
+    })
 }
 
 /// Exports a plugin: the one symbol, the ELF note, the functions with their panic guards.

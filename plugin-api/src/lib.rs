@@ -13,6 +13,7 @@ pub mod ctx;
 pub mod export;
 pub mod framing;
 pub mod heap;
+pub mod journal;
 pub mod migrate;
 pub mod note;
 pub mod plugin;

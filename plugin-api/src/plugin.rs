@@ -22,6 +22,11 @@ pub trait Plugin: Sized + 'static {
     /// What the server knows about one connection. `()` if nothing.
     type Session: StateType + Default;
 
+    /// Whether [`Plugin::replay`] is implemented, and changes are told to [`Shell::journal`].
+    ///
+    /// [`Shell::journal`]: crate::ctx::Shell::journal
+    const REPLAYS: bool = false;
+
     /// Makes the state of a server that starts empty. Not called by a swap: the state is there.
     ///
     /// # Errors
@@ -87,6 +92,17 @@ pub trait Plugin: Sized + 'static {
     /// Work that was handed to the shell is complete. Reserved: no service raises it yet.
     fn event(ctx: &mut ServerCtx<'_, Self>, id: u64) {
         let _ = (ctx, id);
+    }
+
+    /// Repeats a change that this version or an earlier one told the journal. Runs before the first
+    /// client is let in, record by record in their order; clocks and random numbers of the context
+    /// are today's, those of the change are in the record.
+    ///
+    /// # Errors
+    /// A [`Refusal`] stops the start: this version cannot read the record.
+    fn replay(ctx: &mut ServerCtx<'_, Self>, record: &[u8]) -> Result<(), Refusal> {
+        let _ = (ctx, record);
+        Err(Refusal::new("this plugin keeps no journal"))
     }
 
     /// The server stops; the last call. What is written to clients is still sent.

@@ -9,6 +9,7 @@ use hotshell_plugin_api::abi::{self, Buffer, Call, ClientInfo, Entry, HostTable,
 use hotshell_plugin_api::abi::{PluginTable, ServerInfo};
 use hotshell_plugin_api::collections::{self, hash::KeyHasher, unit::UnitHead};
 use hotshell_plugin_api::heap::HeapTable;
+use hotshell_plugin_api::journal::JournalTable;
 use hotshell_plugin_api::migrate::table::MigrateTable;
 use hotshell_plugin_api::note::{self, Note, NoteBody};
 
@@ -68,9 +69,11 @@ fn shapes() -> String {
             config,
             count,
             server_info,
-            stop
+            stop,
+            journal
         }
     );
+    shape!(out, JournalTable { size, reserved, replay });
     shape!(
         out,
         HeapTable {

@@ -5,9 +5,10 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// What tests load, and the program that loads it.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "hotshell",
     "misbehave",
+    "one-way",
     "wrong-layout",
     "kv-v1",
     "kv-v2",

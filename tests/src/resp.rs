@@ -146,6 +146,15 @@ impl Resp {
         self.read()
     }
 
+    /// Sends a request to a host that may be killed meanwhile.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn try_call(&mut self, words: &[&str]) -> io::Result<Value> {
+        self.0.get_mut().write_all(&request(words))?;
+        read_value(&mut self.0)
+    }
+
     /// The next reply.
     ///
     /// # Panics

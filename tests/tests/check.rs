@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use hotshell_tests::artifacts::plugin;
 use hotshell_tests::host::text;
-use hotshell_tests::{Host, hotshell, kv_v1};
+use hotshell_tests::{Host, eventually, hotshell, kv_v1};
 
 fn guestbooks() -> (PathBuf, PathBuf) {
     (plugin("guestbook-v1"), plugin("guestbook-v2"))
@@ -105,4 +105,64 @@ fn a_dry_run_shows_the_plan_and_changes_nothing() {
     );
     assert!(said.contains("\nstate.guests[].nick "), "{said}");
     assert_eq!(host.json(&["list"]), before);
+}
+
+#[test]
+fn a_plan_without_a_way_back_exits_7_unless_that_is_meant() {
+    let (v1, one_way) = (plugin("guestbook-v1"), plugin("one-way"));
+    let said = hotshell(["check", text(&v1), text(&one_way)]).expect(7).stdout;
+    assert!(
+        said.contains(
+            "\n  way back  none: state.guests[].seen: guestbook 9.0.0 has Seen (schema 9), \
+             guestbook 1.0.0 has Seen (schema 1); the conversion between them has no way back\n"
+        ),
+        "{said}"
+    );
+    let row = said.lines().find(|line| line.starts_with("state.guests[].seen ")).expect("a row");
+    assert!(row.contains("by function  none "), "{row}");
+    hotshell(["check", text(&v1), text(&one_way), "--one-way"]).expect(0);
+    let verdict = hotshell(["check", "--json", text(&v1), text(&one_way)]).expect(7).json();
+    assert_eq!((&verdict["one_way"], &verdict["migration"]), (&true.into(), &"by-function".into()));
+    let host = Host::start(&v1);
+    host.cli(&["check", text(&one_way)]).expect(7);
+}
+
+#[test]
+fn a_switch_without_a_way_back_wants_to_be_meant_and_is_not_undone() {
+    let (v1, one_way) = (plugin("guestbook-v1"), plugin("one-way"));
+    let host = Host::start(&v1);
+    let mut client = host.lines();
+    client.ask("ann");
+    let refused = host.refused(1, &["swap", text(&one_way)]);
+    assert_eq!(refused["code"], "ONEWAY");
+    assert_eq!(
+        refused["message"],
+        "there would be no way back from guestbook 9.0.0 to guestbook 1.0.0 (generation 1)"
+    );
+    assert!(refused["hint"].as_str().is_some_and(|hint| hint.contains("--one-way")), "{refused}");
+    assert!(client.ask("ann").starts_with("ann: visit 2, "), "nothing changed");
+    let loaded = host.json(&["load", text(&one_way)]);
+    assert_eq!((&loaded["one_way"], &loaded["migration"]), (&true.into(), &"by-function".into()));
+    assert_eq!(host.refused(1, &["use", "2"])["code"], "ONEWAY");
+    let used = host.json(&["use", "2", "--one-way"]);
+    assert_eq!((&used["one_way"], &used["from_generation"]), (&true.into(), &1.into()));
+    assert_eq!(client.ask("ann"), "ann: 2");
+    let refused = host.refused(1, &["rollback"]);
+    assert_eq!(refused["code"], "SCHEMA");
+    let detail = refused["detail"].as_str().expect("a text");
+    assert!(detail.ends_with("the conversion between them has no way back"), "{detail}");
+    assert_eq!(client.ask("ann"), "ann: 2", "it serves on");
+}
+
+#[test]
+fn probation_of_a_one_way_switch_only_alarms() {
+    let (v1, one_way) = (plugin("guestbook-v1"), plugin("one-way"));
+    let host = Host::start(&v1);
+    let mut client = host.lines();
+    host.json(&["swap", text(&one_way), "--one-way"]);
+    (0..20).for_each(|_| assert_eq!(client.ask("panic"), "panicked"));
+    let verdict = || host.json(&["status"])["last_probation"]["verdict"].clone();
+    eventually("the alarm", || verdict() == "alarm");
+    assert_eq!(host.json(&["status"])["generation"], 2, "nobody took it back");
+    assert_eq!(client.ask("bob"), "bob: 0");
 }

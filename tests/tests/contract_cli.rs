@@ -362,7 +362,7 @@ fn a_wrong_flag_of_serve_is_named_with_the_next_step() {
         (&["serve", "--plugin", plugin, "--admin-group", "no such group"], "no such group"),
         (&["serve", "--plugin", plugin, "--frobnicate"], "--frobnicate"),
         (&["serve", "--config", "/nowhere/hotshell.toml"], "/nowhere/hotshell.toml"),
-        (&["serve", "--plugin", plugin, "--data", "/tmp/x"], "not yet supported"),
+        (&["serve", "--plugin", plugin, "--fsync", "never"], "always, everysec or no"),
     ] {
         let folder = Folder::new();
         let mut command = cli::command();

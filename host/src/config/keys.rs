@@ -210,14 +210,20 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "data",
         value: Some("DIR"),
-        help: "A folder that keeps the data; not yet supported in this version",
+        help: "A folder that keeps the data; without it they are in memory only",
         of: Of::Host(
-            |_, _, _| {
-                Err("keeping data on disk is not yet supported in this version, which holds it in \
-                     memory only"
-                    .to_owned())
-            },
-            |_| None,
+            |host, text, base| path(text, base).map(|path| host.data = Some(path)),
+            |host| host.data.as_deref().and_then(quote_path),
+        ),
+    },
+    Key {
+        name: "fsync",
+        value: Some("always|everysec|no"),
+        help: "When the journal in --data reaches the disk: before an answer is sent, every second, \
+               or when the system likes [default: everysec]",
+        of: Of::Server(
+            |server, text, _| text.parse().map(|fsync| server.fsync = fsync),
+            |server| Some(quote(server.fsync.text())),
         ),
     },
     Key {

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::data::Fsync;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::probation::Rules;
@@ -44,6 +45,8 @@ pub struct HostConfig {
     pub admin_group: Option<String>,
     /// Folder for private copies of plugins; by default one of this user under `$TMPDIR`.
     pub stage_dir: Option<PathBuf>,
+    /// The folder that keeps the data.
+    pub data: Option<PathBuf>,
     /// Ends the process when a call of a plugin takes longer than this.
     pub stuck_abort: Option<Duration>,
     /// How log lines look.
@@ -63,6 +66,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Whether the plugin's file and folder are watched for newer versions.
     pub watch: bool,
+    /// When its journal reaches the disk.
+    pub fsync: Fsync,
     /// Its limits.
     pub limits: Limits,
     /// How new generations are judged.
@@ -126,6 +131,7 @@ impl Default for HostConfig {
             admin: None,
             admin_group: None,
             stage_dir: None,
+            data: None,
             stuck_abort: None,
             log_format: LogFormat::Human,
             log_level: "info".to_owned(),
@@ -139,7 +145,16 @@ impl ServerConfig {
         let (plugin, limits) = (PathBuf::new(), Limits::default());
         let config = BTreeMap::new();
         let rules = Rules::default();
-        Self { name: name.to_owned(), plugin, listen, watch: false, limits, rules, config }
+        Self {
+            name: name.to_owned(),
+            plugin,
+            listen,
+            watch: false,
+            fsync: Fsync::default(),
+            limits,
+            rules,
+            config,
+        }
     }
 }
 

@@ -85,9 +85,9 @@ fn refusals_name_file_line_and_key() {
              127.0.0.1:6380 or [::]:6380; see `hotshell serve --help`",
         ),
         (
-            "data = '/var'",
-            "/etc/h.toml:1: data = '/var' is refused: keeping data on disk is not yet supported in \
-             this version, which holds it in memory only; see `hotshell serve --help`",
+            "fsync = 'never'",
+            "/etc/h.toml:1: fsync = 'never' is refused: it must be always, everysec or no; see \
+             `hotshell serve --help`",
         ),
         (
             "",

@@ -12,12 +12,15 @@ use hotshell_plugin_api::abi::{
     OUTCOME_NEED_MORE, OUTCOME_PANICKED, OUTCOME_REFUSED, Outcome,
 };
 use hotshell_plugin_api::heap;
+use hotshell_plugin_api::journal::{self, JournalTable};
 use hotshell_plugin_api::migrate::change::Change;
 
 use super::clients::Client;
 use super::core::{Server, monotonic_ns, unix_ms};
 use super::handle::{CallKind, Counters, Switch, Switched};
+use super::journal::Journal;
 use super::migrate::{Migrated, Prepared, version};
+use crate::data::{Store, Writer};
 use crate::error::{Code, Error, Result};
 
 /// Most requests of one client before the others get their turn.
@@ -93,6 +96,9 @@ impl Server {
                 fed.consumed += self.settle_data(client, outcome, rest.len(), mark);
                 if outcome.code == OUTCOME_NEED_MORE {
                     break;
+                }
+                if self.journaled.get() {
+                    self.seal_journal();
                 }
                 if self.queued.get() > 0 {
                     self.run_queued();
@@ -196,6 +202,7 @@ impl Server {
     #[cold]
     fn undo_effects(&self) {
         let core = &mut *self.core.borrow_mut();
+        core.journal.as_mut().into_iter().for_each(Journal::forget);
         core.state.counters.panics += 1;
         Counters::add(&core.counters.now.panics, 1);
         for client in core.touched.drain(..) {
@@ -272,9 +279,73 @@ impl Server {
             }
             _ => {}
         }
+        if self.journaled.get() {
+            self.seal_journal();
+        }
         let core = &mut *self.core.borrow_mut();
         core.mark_dirty(client);
         core.wake(client.slot);
+    }
+
+    /// What the call that has returned told the journal becomes one frame.
+    fn seal_journal(&self) {
+        self.journaled.set(false);
+        self.core.borrow_mut().journal.as_mut().into_iter().for_each(Journal::seal);
+    }
+
+    /// Reads the journal back and goes on with it. Before the first client.
+    pub(super) fn recover(&self, store: &Store) -> Result<()> {
+        let extension = self.core.borrow().active.table.extension;
+        // SAFETY: the name is valid for the call.
+        let table = unsafe { extension(journal::JOURNAL.as_ptr(), journal::JOURNAL.len()) };
+        // SAFETY: null, or a table that lives as long as the image; its size comes first.
+        let replay = unsafe { table.cast::<JournalTable>().as_ref() }.map(|table| table.replay);
+        let began = monotonic_ns();
+        let found = store.recover(|record| match replay {
+            Some(replay) => self.replay(replay, record),
+            None => Err(Error::new(
+                Code::Data,
+                "the data cannot be read back",
+                "there is a journal, and this plugin keeps none",
+                "start with the plugin that wrote it",
+            )),
+        })?;
+        let took_ms = (monotonic_ns() - began) / 1_000_000;
+        let (records, bytes) = (found.records, found.position);
+        tracing::info!(verb = "recover", records, bytes, took_ms, "the journal was read back");
+        if replay.is_some() {
+            let writer = Writer::start(store, found.position)?;
+            self.core.borrow_mut().journal = Some(Journal::new(writer, found.position));
+        } else {
+            tracing::warn!("this plugin keeps no journal: its state is in memory only");
+        }
+        Ok(())
+    }
+
+    fn replay(
+        &self,
+        replay: unsafe extern "C" fn(*mut Call) -> Outcome,
+        record: &[u8],
+    ) -> Result<()> {
+        self.enter(CallKind::Replay);
+        self.aim_at_none(std::ptr::null_mut());
+        // SAFETY: as in `tick_plugin`; the record outlives the call.
+        let outcome = unsafe {
+            (*self.call).input = record.as_ptr();
+            (*self.call).input_len = record.len();
+            replay(self.call)
+        };
+        if outcome.code == OUTCOME_PANICKED {
+            self.undo_effects();
+        }
+        if outcome.code == OUTCOME_DONE {
+            self.leave(0);
+            return Ok(());
+        }
+        let message = self.message();
+        self.finish_call(None);
+        let hint = "start with the version of the plugin that wrote it";
+        Err(Error::new(Code::Data, "the plugin cannot read a record back", message, hint))
     }
 
     /// Tells the plugin about a new client. A panic there closes it.
@@ -566,6 +637,9 @@ impl Server {
             self.tick.notify_one();
         }
         core.counters.leave();
+        if self.journaled.replace(false) {
+            core.journal.as_mut().into_iter().for_each(Journal::seal);
+        }
         self.flush.notify_one();
     }
 

@@ -22,6 +22,10 @@ pub(super) struct Client {
     pub output: Buffer,
     /// See `output`.
     pub output_start: usize,
+    /// Output may be sent up to here: what comes behind waits for the journal.
+    pub sendable: usize,
+    /// Bytes that have left the front of `output`, so that a place in it can be named for good.
+    pub output_before: u64,
     /// The plugin's session, in the layout of the server's root.
     pub session: *mut u8,
     /// Do not call `data` before this many bytes are unread.
@@ -60,6 +64,29 @@ impl Client {
     /// Unread bytes.
     pub(super) fn unread(&self) -> usize {
         self.input.len - self.input_start
+    }
+
+    /// Where `output` ends, counted from its first byte ever.
+    pub(super) fn output_end(&self) -> u64 {
+        self.output_before + self.output.len as u64
+    }
+
+    /// Lets output be sent up to a place that [`Client::output_end`] named.
+    pub(super) fn release(&mut self, end: u64) {
+        self.sendable = end.saturating_sub(self.output_before) as usize;
+        self.sendable = self.sendable.min(self.output.len);
+    }
+
+    /// Forgets what was sent.
+    pub(super) fn drop_sent(&mut self) {
+        self.output_before += self.output_start as u64;
+        self.sendable -= self.output_start;
+        if self.output_start == self.output.len {
+            self.output.truncate(0);
+        } else {
+            self.output.consume(self.output_start);
+        }
+        self.output_start = 0;
     }
 
     /// Unsent bytes.

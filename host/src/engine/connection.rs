@@ -75,25 +75,24 @@ impl Socket {
     pub(super) fn send(&self, client: &mut Client) -> usize {
         let mut sent = 0;
         self.write_blocked.set(false);
-        while client.unsent() > 0 && !self.broken.get() {
-            match self.write.try_write(&client.output.as_slice()[client.output_start..]) {
+        while client.output_start < client.sendable && !self.broken.get() {
+            let ready = &client.output.as_slice()[client.output_start..client.sendable];
+            match self.write.try_write(ready) {
                 Ok(n) => {
                     sent += n;
                     client.output_start += n;
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     self.write_blocked.set(true);
-                    client.output.consume(client.output_start);
-                    client.output_start = 0;
+                    client.drop_sent();
                     self.wake();
                     return sent;
                 }
                 Err(_) => self.abandon(),
             }
         }
-        client.output.truncate(0);
-        client.output_start = 0;
-        if client.output.cap > KEEP_OUTPUT {
+        client.drop_sent();
+        if client.output.len == 0 && client.output.cap > KEEP_OUTPUT {
             client.output.shrink_to(0);
         }
         if client.closing || self.paused.get() {

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use super::clients::Client;
 use super::connection::Socket;
 use super::handle::Counters;
+use super::journal::Journal;
 use super::state::ServerState;
 use crate::generation::Callable;
 use crate::limits::Limits;
@@ -31,6 +32,8 @@ pub(super) struct Server {
     pub clocks: Cell<(u64, u64)>,
     /// How many resumes, closes and outputs to others the running call has left to be settled.
     pub queued: Cell<usize>,
+    /// The running call has told the journal something.
+    pub journaled: Cell<bool>,
     /// Wakes the task that sends output.
     pub flush: Notify,
     /// Wakes the task that ticks.
@@ -69,6 +72,8 @@ pub(super) struct Core {
     /// Sockets by slot. Not precious.
     pub sockets: Vec<Option<Rc<Socket>>>,
     pub free_slots: Vec<u32>,
+    /// What is kept on disk, unless everything is in memory only.
+    pub journal: Option<Journal>,
     /// The plugin's own counters changed since they were published.
     pub plugin_counters_changed: bool,
 }
@@ -97,6 +102,7 @@ impl Server {
             call: Box::into_raw(call),
             clocks: Cell::new((0, 0)),
             queued: Cell::new(0),
+            journaled: Cell::new(false),
             flush: Notify::new(),
             tick: Notify::new(),
             drain: Notify::new(),

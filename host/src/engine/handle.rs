@@ -120,8 +120,18 @@ impl Conduct {
 }
 
 /// The functions of a plugin that an engine calls, by [`Counters::call_kind`].
-pub const CALL_KINDS: [&str; 9] =
-    ["none", "data", "connect", "disconnect", "tick", "command", "shutdown", "init", "self_test"];
+pub const CALL_KINDS: [&str; 10] = [
+    "none",
+    "data",
+    "connect",
+    "disconnect",
+    "tick",
+    "command",
+    "shutdown",
+    "init",
+    "self_test",
+    "replay",
+];
 
 impl Counters {
     /// Adds to a counter. Engine thread only.
@@ -189,6 +199,7 @@ pub(super) enum CallKind {
     Shutdown,
     Init,
     SelfTest,
+    Replay,
 }
 
 /// A running engine, as the control thread sees it.

@@ -9,6 +9,7 @@ mod clients;
 mod connection;
 mod core;
 mod handle;
+mod journal;
 mod migrate;
 mod services;
 pub mod stack;
@@ -38,6 +39,8 @@ pub struct EngineConfig {
     pub limits: Limits,
     /// Texts under the server's `config`, for the plugin.
     pub plugin: BTreeMap<String, String>,
+    /// Where its data are kept, if they are.
+    pub data: Option<crate::data::Store>,
     /// Rings when the plugin asks the host to stop.
     pub stop: mpsc::UnboundedSender<()>,
 }

@@ -41,6 +41,7 @@ static TABLE: Shared = Shared(HostTable {
     count,
     server_info,
     stop,
+    journal,
 });
 
 /// The functions that plugins call; one table for the whole process.
@@ -303,4 +304,19 @@ unsafe extern "C" fn stop(at: *mut c_void) {
     let core = unsafe { server(at) }.core.borrow();
     // The receiver is gone only when the host is stopping already.
     let _ = core.stop.send(());
+}
+
+unsafe extern "C" fn journal(at: *mut c_void, record: *const u8, len: usize) -> bool {
+    // SAFETY: called from inside a call of this server, with a record that is valid for the call.
+    let (server, record) = unsafe { (server(at), slice(record, len)) };
+    match &mut server.core.borrow_mut().journal {
+        None => false,
+        Some(journal) => {
+            if !record.is_empty() {
+                journal.record(record);
+                server.journaled.set(true);
+            }
+            true
+        }
+    }
 }

@@ -20,7 +20,9 @@ use super::clients::Client;
 use super::connection::{Connection, Socket};
 use super::core::{Core, Server, unix_ms};
 use super::handle::{Command, Counters};
+use super::journal::Journal;
 use super::state::{ServerState, Setting};
+use crate::data::Progress;
 use crate::error::Result;
 use crate::generation::Callable;
 use crate::limits::STOP_PATIENCE;
@@ -50,8 +52,12 @@ pub(super) fn run(
         .event_interval(1024)
         .build()
         .expect("a current-thread runtime needs an epoll and an eventfd");
+    let data = config.data.clone();
     let server = Rc::new(Server::new(core(config, first, listen, started_ms, counters)));
-    let started = server.init();
+    let started = server.init().and_then(|()| match &data {
+        Some(store) => server.recover(store),
+        None => Ok(()),
+    });
     server.publish();
     let go = started.is_ok();
     // The starter waits for this answer; if it is gone, so is the host.
@@ -96,6 +102,7 @@ fn core(
         dirty: Vec::new(),
         sockets: Vec::new(),
         free_slots: Vec::new(),
+        journal: None,
         plugin_counters_changed: false,
     }
 }
@@ -128,6 +135,8 @@ async fn serve(
             Command::Stop(answer) => {
                 accept.abort();
                 stop(&server).await;
+                let journal = server.core.borrow_mut().journal.take();
+                journal.into_iter().for_each(Journal::close);
                 _ = answer.send(());
                 return;
             }
@@ -207,6 +216,8 @@ impl Client {
             input_start: 0,
             output: Buffer::new(),
             output_start: 0,
+            sendable: 0,
+            output_before: 0,
             session: std::ptr::null_mut(),
             need: 0,
             peer_ip: ip.octets(),
@@ -227,21 +238,51 @@ impl Client {
     }
 }
 
+/// A client whose output may be sent up to `end` once the journal has come far enough.
+struct Ready {
+    slot: u32,
+    id: u64,
+    end: u64,
+}
+
+/// Takes the clients with fresh output, as far as it goes now, and hands the journal's frames over.
+/// Answers how far the journal must be on disk before any of it is sent.
+fn take_batch(server: &Server, batch: &mut Vec<Ready>) -> Option<(u64, Arc<Progress>)> {
+    let core = &mut *server.core.borrow_mut();
+    for slot in core.dirty.drain(..) {
+        if let Some(Some(socket)) = core.sockets.get(slot as usize) {
+            // SAFETY: listed, so alive; no plugin code runs in this task.
+            let client = unsafe { &mut *socket.client.as_ptr() };
+            client.dirty = false;
+            batch.push(Ready { slot, id: client.id, end: client.output_end() });
+        }
+    }
+    core.journal.as_mut().and_then(Journal::hand_over)
+}
+
 /// Sends what calls have written. Woken by the first call of a turn, it runs after all connections that
 /// were ready then, so one wake-up of the thread reads all and then answers all.
 async fn flush(server: Rc<Server>) {
     let mut batch = Vec::new();
     loop {
         server.flush.notified().await;
-        std::mem::swap(&mut batch, &mut server.core.borrow_mut().dirty);
+        let wait = take_batch(&server, &mut batch);
+        if let Some((position, progress)) = wait {
+            // What this batch shows may not be durable yet. Others are read meanwhile, and what they
+            // write goes with the next batch: a group commit.
+            progress.reached(position).await;
+        }
         let mut sent = 0;
-        for slot in batch.drain(..) {
+        for Ready { slot, id, end } in batch.drain(..) {
             let socket = server.core.borrow().sockets[slot as usize].clone();
             let Some(socket) = socket else { continue };
             // SAFETY: the socket is listed, so its connection has not removed the client; no plugin
             // code runs in this task.
             let client = unsafe { &mut *socket.client.as_ptr() };
-            client.dirty = false;
+            if client.id != id {
+                continue;
+            }
+            client.release(end);
             sent += socket.send(client);
             let core = server.core.borrow();
             if client.unsent() > core.limits.max_unsent_bytes {

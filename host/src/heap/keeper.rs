@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_block_that_was_hardly_used_is_not_worth_keeping() {
-        let block = used_block(4 * LARGE - PAGE, PAGE);
+        let block = used_block(16 * LARGE + PAGE, PAGE);
         assert!(!zero(&block));
         unmap(&block);
     }

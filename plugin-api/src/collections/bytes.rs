@@ -78,12 +78,12 @@ impl Bytes {
     ///
     /// # Panics
     /// When `capacity` is over `isize::MAX`.
+    #[inline]
     pub fn with_capacity(capacity: usize) -> Self {
-        let mut new = Self::new();
-        if capacity > INLINE {
-            new.set_capacity(capacity);
+        if capacity <= INLINE {
+            return Self::new();
         }
-        new
+        Self { head: Self::new_block(capacity), tail: ON_HEAP }
     }
 
     #[inline(always)]
@@ -161,6 +161,19 @@ impl Bytes {
         self.tail += (more as u64) << if self.on_heap() { 0 } else { 56 };
     }
 
+    /// Where the next byte goes, and how many fit there.
+    #[inline(always)]
+    fn room(&mut self) -> (*mut u8, usize) {
+        let len = self.len();
+        if self.on_heap() {
+            // SAFETY: the content is `len` bytes of the block.
+            (unsafe { self.head.add(len) }, self.capacity() - len)
+        } else {
+            // SAFETY: `len` is at most `INLINE`.
+            (unsafe { ptr::from_mut(self).cast::<u8>().add(len) }, INLINE - len)
+        }
+    }
+
     fn block(capacity: usize) -> Layout {
         let fits = capacity <= isize::MAX as usize - 2 * FRONT;
         assert!(fits, "capacity overflow");
@@ -168,27 +181,40 @@ impl Bytes {
         unsafe { Layout::from_size_align_unchecked(FRONT + capacity, FRONT) }
     }
 
-    /// Moves the content into a heap block for exactly `capacity` bytes, at least `len`.
-    fn set_capacity(&mut self, capacity: usize) {
-        let (len, layout) = (self.len(), Self::block(capacity));
-        debug_assert!(capacity >= len);
-        let block = if self.on_heap() {
-            let old = Self::block(self.capacity());
-            // SAFETY: the block came from this heap with the layout its front tells.
-            unsafe {
-                let start = NonNull::new_unchecked(self.head.sub(FRONT));
-                heap::realloc(start, old, layout.size())
-            }
-        } else {
-            let block = heap::alloc(layout);
-            // SAFETY: the new block has room for `capacity >= len` bytes behind its front.
-            unsafe { ptr::copy_nonoverlapping(self.as_ptr(), block.as_ptr().add(FRONT), len) };
-            block
-        };
+    /// The `head` of a new block.
+    #[inline]
+    fn new_block(capacity: usize) -> *mut u8 {
+        let block = heap::alloc(Self::block(capacity)).as_ptr();
         // SAFETY: the block is at least `FRONT` bytes and aligned to 8.
         unsafe {
-            block.as_ptr().cast::<u64>().write(capacity as u64);
-            self.head = block.as_ptr().add(FRONT);
+            block.cast::<u64>().write(capacity as u64);
+            block.add(FRONT)
+        }
+    }
+
+    /// Moves the content into a heap block for exactly `capacity` bytes: at least `len`, and more than
+    /// fit inside.
+    fn set_capacity(&mut self, capacity: usize) {
+        let len = self.len();
+        debug_assert!(capacity >= len && capacity > INLINE);
+        if self.on_heap() {
+            let (old, new) = (Self::block(self.capacity()), Self::block(capacity));
+            // SAFETY: the block came from this heap with the layout its front tells; the new one starts
+            // with its capacity.
+            unsafe {
+                let start = NonNull::new_unchecked(self.head.sub(FRONT));
+                let block = heap::realloc(start, old, new.size()).as_ptr();
+                block.cast::<u64>().write(capacity as u64);
+                self.head = block.add(FRONT);
+            }
+        } else {
+            let head = Self::new_block(capacity);
+            // SAFETY: there is room for all of the value, of which the first `len` bytes count. A copy
+            // of a fixed length is two instructions.
+            unsafe {
+                ptr::copy_nonoverlapping(ptr::from_ref(self).cast(), head, size_of::<Self>())
+            };
+            self.head = head;
         }
         self.tail = ON_HEAP | len as u64;
     }
@@ -241,12 +267,7 @@ impl Bytes {
     /// Appends one byte. O(1) amortized.
     #[inline]
     pub fn push(&mut self, byte: u8) {
-        self.reserve(1);
-        // SAFETY: `reserve` made the room.
-        unsafe {
-            self.as_mut_ptr().add(self.len()).write(byte);
-            self.add_len(1);
-        }
+        self.extend_from_slice(&[byte]);
     }
 
     /// Removes the last byte and returns it. O(1).
@@ -260,12 +281,15 @@ impl Bytes {
     /// Appends `other`. O(len of `other`) amortized.
     #[inline]
     pub fn extend_from_slice(&mut self, other: &[u8]) {
-        self.reserve(other.len());
-        let len = self.len();
-        // SAFETY: `reserve` made the room; `other` is borrowed from elsewhere, for `self` is
-        // borrowed exclusively.
+        let (mut end, room) = self.room();
+        if other.len() > room {
+            self.grow(other.len());
+            (end, _) = self.room();
+        }
+        // SAFETY: there is room now; `other` is borrowed from elsewhere, for `self` is borrowed
+        // exclusively.
         unsafe {
-            ptr::copy_nonoverlapping(other.as_ptr(), self.as_mut_ptr().add(len), other.len());
+            ptr::copy_nonoverlapping(other.as_ptr(), end, other.len());
             self.add_len(other.len());
         }
     }
@@ -290,10 +314,12 @@ impl Drop for Bytes {
     #[inline]
     fn drop(&mut self) {
         if self.on_heap() {
-            let layout = Self::block(self.capacity());
-            // SAFETY: the block came from this heap with the layout its front tells; nobody else
-            // owns it.
-            unsafe { heap::free(NonNull::new_unchecked(self.head.sub(FRONT)), layout) };
+            // SAFETY: the block came from this heap with the layout its front tells, which `block` has
+            // checked when it was made; nobody else owns it.
+            unsafe {
+                let layout = Layout::from_size_align_unchecked(FRONT + self.capacity(), FRONT);
+                heap::free(NonNull::new_unchecked(self.head.sub(FRONT)), layout);
+            }
         }
     }
 }

@@ -87,6 +87,7 @@ impl Change {
             (&self.from.schema, &self.from.functions),
             (&self.to.schema, &self.to.functions),
         )
+        .with_lineage(&self.from.lineage)
     }
 
     /// Makes the new value of `owner`'s at `at` beside the old one. Nothing changes by it.

@@ -75,11 +75,11 @@ pub enum Back {
 pub enum Cost {
     /// The same, however much state there is.
     Constant,
-    /// Each entry of a map when it is touched first, the rest in slices between calls.
+    /// Each entry of a hash map when it is touched first, the rest in slices between calls.
     Lazy,
     /// Each session when it is touched first.
     Session,
-    /// All elements of a list at once, before the switch.
+    /// All elements of a list, or entries of a tree, at once, while nobody is served.
     Whole,
 }
 

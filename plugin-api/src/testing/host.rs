@@ -209,7 +209,13 @@ static HOST: Shared<HostTable> = Shared(HostTable {
     count,
     server_info,
     stop,
+    journal,
 });
+
+/// A test's server keeps no journal.
+unsafe extern "C" fn journal(_: *mut c_void, _: *const u8, _: usize) -> bool {
+    false
+}
 
 /// # Safety
 /// The bytes are valid for the call.

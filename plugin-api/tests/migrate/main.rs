@@ -188,3 +188,23 @@ fn forth_and_back_leaks_nothing() {
     let server = swap_down(swap_up(swap_down(swap_up(server))));
     assert_eq!(server.state_bytes(), bytes);
 }
+
+#[test]
+fn an_entry_leaves_a_part_behind_only_where_it_differs_from_the_default() {
+    let set_aside = |tries: [u32; 3]| {
+        let mut server = swap_up(TestServer::<App1>::new());
+        for (i, tries) in tries.into_iter().enumerate() {
+            let entry = two::Entry { score: 1, note: "n".into(), tries };
+            server.state_mut().ranked.insert(format!("key {i}").as_str().into(), entry);
+        }
+        let server = swap_down(server);
+        let aside = server.set_aside();
+        let server = swap_up(server);
+        let back: Vec<u32> = server.state().ranked.values().map(|entry| entry.tries).collect();
+        assert_eq!(back, tries);
+        aside
+    };
+    let none = set_aside([1, 1, 1]);
+    assert_eq!(set_aside([1, 5, 1]), none + 1);
+    assert_eq!(set_aside([0, 5, 7]), none + 3);
+}

@@ -50,7 +50,7 @@ fn elements_of_maps_cost_later_and_elements_of_lists_cost_at_once() {
         format!(
             "state.untouched | HashMap<Bytes, Bytes> | HashMap<Bytes, Bytes> | adopt | yes | O(1)\n\
              state.by_id[].count | i32 | i64 | by name | what fits | lazy O(n)\n\
-             state.sorted[][] | Item | Item | by name | what fits | lazy O(n)\n\
+             state.sorted[][] | Item | Item | by name | what fits | O(n) whole\n\
              state.queue[][] | Item | Item | by name | what fits | O(n) whole\n\
              {SESSION}"
         )
@@ -67,6 +67,19 @@ fn variants_and_their_fields_have_rows() {
              state::Circle.x | - | u32 | by name | set aside | O(1)\n\
              state::Gone | variant Gone | - | by name | returns | O(1)\n\
              state::New | - | variant New | by name | set aside | O(1)\n\
+             {SESSION}"
+        )
+    );
+}
+
+#[test]
+fn a_variant_that_costs_nothing_on_the_way_up_is_told() {
+    use crate::shapes::enums;
+    assert_eq!(
+        rows::<HashMap<u64, enums::v1::Value>, HashMap<u64, enums::v2::Value>>(),
+        format!(
+            "state[]::Number.0 | u64 | u64 | adopt | yes | O(1)\n\
+             state[]::Flag | - | variant Flag | by name | set aside | O(1)\n\
              {SESSION}"
         )
     );
@@ -129,6 +142,18 @@ fn what_a_list_drops_is_lost_and_what_a_map_drops_returns() {
         pub struct Both {
             pub list: Vec<Item>,
             pub map: HashMap<u64, Other>,
+            pub maps: Vec<HashMap<u64, Third>>,
+            pub array: [Fourth; 2],
+        }
+        #[state]
+        pub struct Third {
+            pub kept: u64,
+            pub dropped: u64,
+        }
+        #[state]
+        pub struct Fourth {
+            pub kept: u64,
+            pub dropped: u64,
         }
         #[state]
         pub struct Item {
@@ -147,6 +172,16 @@ fn what_a_list_drops_is_lost_and_what_a_map_drops_returns() {
         pub struct Both {
             pub list: Vec<Item>,
             pub map: HashMap<u64, Other>,
+            pub maps: Vec<HashMap<u64, Third>>,
+            pub array: [Fourth; 2],
+        }
+        #[state]
+        pub struct Third {
+            pub kept: u64,
+        }
+        #[state]
+        pub struct Fourth {
+            pub kept: u64,
         }
         #[state]
         pub struct Item {
@@ -164,6 +199,10 @@ fn what_a_list_drops_is_lost_and_what_a_map_drops_returns() {
              state.list[].dropped | u64 | - | by name | lost | O(n) whole\n\
              state.map[].kept | u64 | u64 | adopt | yes | O(1)\n\
              state.map[].dropped | u64 | - | by name | returns | lazy O(n)\n\
+             state.maps[][].kept | u64 | u64 | adopt | yes | O(1)\n\
+             state.maps[][].dropped | u64 | - | by name | lost | O(n) whole\n\
+             state.array[].kept | u64 | u64 | adopt | yes | O(1)\n\
+             state.array[].dropped | u64 | - | by name | returns | O(1)\n\
              {SESSION}"
         )
     );

@@ -281,7 +281,7 @@ fn a_type_that_contains_itself_changes_under_a_new_name() {
     );
 }
 
-mod enums {
+pub mod enums {
     pub mod v1 {
         #[hotshell_plugin_api::state]
         pub enum Value {

@@ -8,6 +8,7 @@ use hotshell_plugin_api::ctx::ClientId;
 
 use crate::cx::{After, Cx};
 use crate::errors;
+use crate::journal;
 use crate::notify;
 use crate::reading;
 use crate::reply::{Out, Reply};
@@ -191,11 +192,25 @@ fn serve_reader(
         (Some(error), ..) => out.error(error),
         (None, Some(stream), Some(reading)) => {
             reading::give(&mut out, stream, key, (reading, from), waiting.count, now);
+            if reading.in_group {
+                tell_delivery(shell, db, key, reading, waiting.count);
+            }
         }
         _ => {}
     }
     shell.resume(client);
     Some(())
+}
+
+/// What was delivered to a consumer that waited, as if it had asked now.
+fn tell_delivery(shell: &mut dyn Services, db: u32, key: &[u8], reading: &Reading, count: u64) {
+    let count = count.to_string();
+    let (group, consumer) = (&reading.group[..], &reading.consumer[..]);
+    let mut words: Vec<&[u8]> = vec![b"XREADGROUP", b"GROUP", group, consumer, b"COUNT"];
+    words.push(count.as_bytes());
+    words.extend(reading.no_ack.then_some(&b"NOACK"[..]));
+    words.extend([&b"STREAMS"[..], key, b">"]);
+    journal::tell(shell, db, &words);
 }
 
 /// Pops members of a sorted set for a client.
@@ -215,6 +230,9 @@ fn give_members(
         let count = usize::try_from(waiting.count).unwrap_or(usize::MAX);
         pop_members(value, max, (count > 0).then_some(count), &mut out);
     }
+    let pop: &[u8] = if max { b"ZPOPMAX" } else { b"ZPOPMIN" };
+    let count = waiting.count.max(1).to_string();
+    journal::tell(shell, waiting.db, &[pop, key, count.as_bytes()]);
     let empty = value.is_empty();
     if empty {
         space.remove(key);
@@ -261,6 +279,8 @@ fn give_elements(
     let db = waiting.db;
     let from = if waiting.end == End::Tail as u8 { End::Tail } else { End::Head };
     let Some(Value::List(_, list)) = state.db(db).keys.get_mut(key) else { return };
+    let pop: &[u8] = if from == End::Head { b"LPOP" } else { b"RPOP" };
+    let pop = [pop, key.as_slice()];
     if waiting.push == 0 {
         let n = list.items.len().min(usize::try_from(waiting.count).unwrap_or(usize::MAX));
         if let Some(mut out) = shell.out_of(client) {
@@ -273,11 +293,20 @@ fn give_elements(
                 list.pop(from).into_iter().for_each(|element| out.bulk(&element));
             }
         }
+        // After a crash nobody waits: what went to a client is a pop.
+        for _ in 0..n.max(1) {
+            journal::tell(shell, db, &pop);
+        }
     } else if let Some(element) = list.pop(from) {
         let to = if waiting.push == 1 { End::Head } else { End::Tail };
         let done = push(state, shell, db, &waiting.target, to, &element);
         if let (false, Some(Value::List(_, list))) = (done, state.db(db).keys.get_mut(key)) {
             list.push(from, element.clone());
+        }
+        if done {
+            let push: &[u8] = if to == End::Head { b"LPUSH" } else { b"RPUSH" };
+            journal::tell(shell, db, &pop);
+            journal::tell(shell, db, &[push, &waiting.target, &element]);
         }
         if let Some(mut out) = shell.out_of(client) {
             if done { out.bulk(&element) } else { out.error(errors::WRONG_TYPE) }

@@ -5,6 +5,7 @@ use hotshell_plugin_api::ctx::ClientId;
 
 use crate::access::{Access, Mark};
 use crate::errors;
+use crate::journal;
 use crate::notify;
 use crate::number;
 use crate::reply::{Out, Reply};
@@ -50,6 +51,8 @@ pub struct Cx<'a> {
     pub after: After,
     /// Whether EXEC runs this command: nothing blocks then.
     pub in_exec: bool,
+    /// The command has told the journal what it did.
+    pub told: bool,
     /// What is noted of keys that are used.
     pub mark: Mark,
     /// The start of the call on the monotonic clock, nanoseconds.
@@ -351,6 +354,12 @@ impl Cx<'_> {
         if !waiting.is_empty() && waiting.contains_key(key) {
             self.state.ready.push_back(Ready { db, key: Bytes::from(key) });
         }
+    }
+
+    /// Tells the journal what this command did, in place of its own words.
+    pub fn tell(&mut self, args: &[&[u8]]) {
+        self.told = true;
+        journal::tell(self.shell, self.session.db, args);
     }
 
     /// Writes an error that needs formatting.

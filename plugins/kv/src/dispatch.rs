@@ -7,6 +7,7 @@ use crate::cx::{After, Cx, Outcome, is};
 use crate::errors;
 use crate::eviction::{self, Ended};
 use crate::flags::Flags;
+use crate::journal;
 use crate::latency;
 use crate::monitor;
 use crate::reply::Reply;
@@ -72,6 +73,8 @@ fn run(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
     cx.state.stats.commands += 1;
     if let Err(text) = run(cx, args) {
         let _ = cx.error(text);
+    } else if row.flags.has(Flags::WRITE) && cx.state.stats.errors == errors {
+        tell_journal(cx, args);
     }
     let ended = cx.shell.monotonic_ns_now();
     let took = ended.saturating_sub(began);
@@ -83,6 +86,25 @@ fn run(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
     if took >= cx.state.settings.slow_ns {
         note_slow(cx, row, args, took);
     }
+}
+
+/// A command may have changed data: the journal hears of it, unless it was told already.
+#[inline(never)]
+fn tell_journal(cx: &mut Cx<'_>, args: &[&[u8]]) {
+    let told = core::mem::take(&mut cx.told);
+    if !told && cx.after != After::Block {
+        journal::tell(cx.shell, cx.session.db, args);
+    }
+}
+
+/// Runs a command that was run before; false when this version has no such command.
+pub fn again(cx: &mut Cx<'_>, args: &[&[u8]]) -> bool {
+    cx.state.commands.learn(cx.table);
+    let found = cx.table.find_slot(args[0]).filter(|(row, _)| row.takes(args.len()));
+    if let Some((row, slot)) = found {
+        run(cx, row, slot, args);
+    }
+    found.is_some()
 }
 
 /// Remembers a command that took long.

@@ -7,6 +7,7 @@ use hotshell_plugin_api::collections::Bytes;
 use hotshell_plugin_api::state;
 
 use crate::access::Access;
+use crate::journal;
 use crate::latency;
 use crate::notify;
 use crate::services::Services;
@@ -76,6 +77,7 @@ fn evict_one(state: &mut State, shell: &mut dyn Services, now: u64) -> bool {
         _ => best_key(state, shell, now),
     };
     let Some((db, key)) = found else { return false };
+    journal::tell(shell, db, &[b"DEL", &key]);
     let space = state.db(db);
     if let Some(value) = space.remove(&key) {
         space.tell_watchers(shell, &key);

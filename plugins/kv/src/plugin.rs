@@ -13,7 +13,7 @@ use crate::reply::{Out, Reply};
 use crate::resp::{self, Args, Front};
 use crate::state::{MODE_PAUSE, SESSION_MONITOR, SESSION_PAUSED, Session, State};
 use crate::table::Table;
-use crate::{blocking, eviction, idle, monitor, pause, pubsub};
+use crate::{blocking, eviction, idle, journal, monitor, pause, pubsub};
 
 /// What makes one version of the plugin.
 pub trait Edition: 'static {
@@ -85,6 +85,12 @@ impl<E: Edition> Plugin for Kv<E> {
         if cx.session.has(SESSION_PAUSED) {
             pause::forget(cx.state, cx.client);
         }
+    }
+
+    const REPLAYS: bool = true;
+
+    fn replay(ctx: &mut ServerCtx<'_, Self>, record: &[u8]) -> Result<(), Refusal> {
+        journal::replay(ctx.state, &mut ctx.shell, E::table(), record)
     }
 
     fn tick(ctx: &mut ServerCtx<'_, Self>) {
@@ -172,6 +178,7 @@ fn view<'a, E: Edition>(ctx: &'a mut Ctx<'_, Kv<E>>) -> Cx<'a> {
         client,
         after: After::Next,
         in_exec: false,
+        told: false,
         mark: Mark { reads: false, access: Access::now(now).bytes(), now },
     }
 }

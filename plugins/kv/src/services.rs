@@ -12,7 +12,6 @@ use crate::state::Session;
 #[allow(missing_docs, reason = "the methods are those of Shell")]
 pub trait Services {
     fn random(&mut self) -> u64;
-    fn unix_ms(&self) -> u64;
     fn monotonic_ns_now(&self) -> u64;
     fn wake_at(&mut self, unix_ms: u64);
     fn send_many(&mut self, clients: &[ClientId], bytes: &[u8]) -> usize;
@@ -25,12 +24,12 @@ pub trait Services {
     fn server_info(&self) -> ServerInfo;
     fn log(&self, level: Level, text: &str);
     fn stop(&mut self);
+    fn unix_ms(&self) -> u64;
+    fn journals(&self) -> bool;
+    fn journal(&mut self, record: &[u8]);
 }
 
 impl<P: Plugin<Session = Session>> Services for Shell<'_, P> {
-    fn unix_ms(&self) -> u64 {
-        Shell::unix_ms(self)
-    }
     fn random(&mut self) -> u64 {
         Shell::random(self)
     }
@@ -70,5 +69,14 @@ impl<P: Plugin<Session = Session>> Services for Shell<'_, P> {
     }
     fn stop(&mut self) {
         Shell::stop(self);
+    }
+    fn unix_ms(&self) -> u64 {
+        Shell::unix_ms(self)
+    }
+    fn journals(&self) -> bool {
+        Shell::journals(self)
+    }
+    fn journal(&mut self, record: &[u8]) {
+        Shell::journal(self, record);
     }
 }

@@ -21,6 +21,7 @@ pub enum Group {
     HyperLogLog,
     List,
     PubSub,
+    Scripting,
     Server,
     Set,
     SortedSet,

@@ -6,6 +6,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::iter::FusedIterator;
 use core::ops::{Deref, DerefMut};
+use core::ptr;
 use core::slice;
 
 use super::Bytes;
@@ -56,7 +57,11 @@ impl From<&[u8]> for Bytes {
     #[inline]
     fn from(bytes: &[u8]) -> Self {
         let mut new = Self::with_capacity(bytes.len());
-        new.extend_from_slice(bytes);
+        // SAFETY: the new value is empty and has the room.
+        unsafe {
+            ptr::copy_nonoverlapping(bytes.as_ptr(), new.as_mut_ptr(), bytes.len());
+            new.add_len(bytes.len());
+        }
         new
     }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::{Back, Change, Cost, Row};
+use super::{Back, Change, Cost, Row, collects};
 use crate::migrate::plan::{Arm, Draft, Fields, How, PairIndex, Refused};
 use crate::schema::Schema;
 
 /// One row for every field that is met, as deep as something changes.
 pub(super) fn rows(up: &Draft<'_>, back: &Draft<'_>) -> Vec<Row> {
     let mut walk = Walk { up, back, seen: HashSet::new(), rows: Vec::new() };
-    walk.pair("state", None, up.root, At { cost: Cost::Constant, list: false });
-    walk.pair("session", None, up.session, At { cost: Cost::Session, list: false });
+    walk.pair("state", None, up.root, At { cost: Cost::Constant, list: false, free: false });
+    walk.pair("session", None, up.session, At { cost: Cost::Session, list: false, free: false });
     walk.rows
 }
 
@@ -26,7 +26,9 @@ struct Walk<'a> {
 struct At {
     /// What a change costs here.
     cost: Cost,
-    /// Whether it lies in a list, whose elements have no name.
+    /// Whether all bytes stay as they are, so that nothing costs anything.
+    free: bool,
+    /// Whether it lies in a list: elements have no name by which what they lost finds them again.
     list: bool,
 }
 
@@ -44,9 +46,20 @@ impl Walk<'_> {
             }
         }
         let inside = format!("{path}[]");
-        match &pair.how {
+        // Bytes that stay and cannot all go back: what is new in them is told part by part.
+        let grew = pair.how == How::Same && !self.goes_back(index) && !self.up.refuses(index);
+        let (how, at) = match grew {
+            true => (&self.up.parts[index as usize], At { free: true, cost: Cost::Constant, ..at }),
+            false => (&pair.how, at),
+        };
+        match how {
             How::Same => self.leaf(path, was, index, (Change::Adopt, Cost::Constant)),
-            How::Function { .. } => self.leaf(path, was, index, (Change::ByFunction, at.cost)),
+            How::Function { .. } => {
+                // A function that is handed a collection may go through all of it.
+                let collects = collects(self.up.from.schema, pair.old);
+                let cost = if collects { at.whole() } else { at.cost };
+                self.leaf(path, was, index, (Change::ByFunction, cost));
+            }
             How::Number { .. } => self.leaf(path, was, index, (Change::ByName, at.cost)),
             How::IntoOption(inner)
             | How::OutOfOption(inner)
@@ -61,11 +74,14 @@ impl Walk<'_> {
             }
             How::Option(inner) | How::Box(inner) => self.pair(path, was, *inner, at),
             How::Vec(inner) | How::VecDeque(inner) => self.pair(&inside, was, *inner, at.in_list()),
-            How::Array { element, .. } => {
-                self.pair(&inside, was, *element, At { list: true, ..at });
+            How::Array { element, .. } => self.pair(&inside, was, *element, at),
+            How::HashMap(value) => {
+                // Entries of a map in a list are converted with the list.
+                let cost = if at.list || at.free { at.cost } else { Cost::Lazy };
+                self.pair(&inside, was, *value, At { cost, ..at });
             }
-            How::HashMap(value) | How::BTreeMap(value) => {
-                self.pair(&inside, was, *value, At { cost: Cost::Lazy, list: false });
+            How::BTreeMap(value) => {
+                self.pair(&inside, was, *value, At { cost: at.whole(), ..at });
             }
             // Met before: its fields have their rows there.
             How::Struct(_) | How::Enum(_) if !self.met(index) => {
@@ -74,6 +90,15 @@ impl Walk<'_> {
             How::Struct(fields) => self.fields(path, index, fields, at),
             How::Enum(arms) => self.arms(path, index, arms, at),
         }
+    }
+
+    /// Whether the bytes of a pair stay on the way back as well.
+    fn goes_back(&self, index: PairIndex) -> bool {
+        let pair = &self.up.pairs[index as usize];
+        let back = self.back.find(pair.new, pair.old);
+        back.is_some_and(|back| {
+            self.back.pairs[back as usize].how == How::Same && !self.back.refuses(back)
+        })
     }
 
     /// Whether a pair is met for the first time, or was refused just now and goes on.
@@ -203,7 +228,11 @@ impl Walk<'_> {
 impl At {
     /// Within a list: all elements are converted with it.
     fn in_list(self) -> Self {
-        let whole = self.cost == Cost::Constant;
-        Self { cost: if whole { Cost::Whole } else { self.cost }, list: true }
+        Self { cost: self.whole(), list: true, ..self }
+    }
+
+    /// The cost of what is converted with its owner, element by element.
+    fn whole(self) -> Cost {
+        if self.cost == Cost::Constant && !self.free { Cost::Whole } else { self.cost }
     }
 }

@@ -2,7 +2,18 @@
 
 use super::journal::Spent;
 use super::{Converter, Step, Unfit, Work};
-use crate::migrate::plan::{Arm, Fields, Move};
+use crate::heap;
+use crate::migrate::lineage::{DefaultFn, FunctionIndex};
+use crate::migrate::plan::{Arm, Fields, Move, Removed};
+use crate::schema::{Kind, TypeIndex};
+
+/// What has the fields: a struct, or the variant of an enum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Owner {
+    pub ty: TypeIndex,
+    /// The variant's position, 0 for a struct.
+    pub variant: u32,
+}
 
 impl Converter<'_> {
     /// # Safety
@@ -10,6 +21,7 @@ impl Converter<'_> {
     pub(super) unsafe fn fields(
         &self,
         fields: &Fields,
+        owner: Owner,
         from: *mut u8,
         to: *mut u8,
         work: &mut Work<'_>,
@@ -25,7 +37,9 @@ impl Converter<'_> {
             for removed in &fields.removed {
                 let at = from.add(removed.from as usize);
                 let field = Step::Field(removed.from);
-                work.within(field, |work| self.lose(removed.old, at, work));
+                if !(work.in_map && self.is_default(owner, removed, at)) {
+                    work.within(field, |work| self.lose(removed.old, at, work));
+                }
                 work.journal.spent.push(Spent::Value(removed.old, at));
             }
         }
@@ -78,6 +92,7 @@ impl Converter<'_> {
     pub(super) unsafe fn variant(
         &self,
         arms: &[Arm],
+        ty: TypeIndex,
         from: *mut u8,
         to: *mut u8,
         work: &mut Work<'_>,
@@ -90,8 +105,64 @@ impl Converter<'_> {
             to.write(new.tag);
             work.within(Step::Variant(tag), |work| {
                 let new_step = Step::Variant(new.tag);
-                work.into(new_step, |work| self.fields(&new.fields, from, to, work))
+                let owner = Owner { ty, variant: u32::from(tag) };
+                work.into(new_step, |work| self.fields(&new.fields, owner, from, to, work))
             })
+        }
+    }
+
+    /// Whether a field that is left behind holds what it would start with on the way back. Of a large
+    /// map's entries, only those that differ are worth keeping a part of.
+    ///
+    /// # Safety
+    /// `at` is the field, a value of the old type.
+    unsafe fn is_default(&self, owner: Owner, removed: &Removed, at: *mut u8) -> bool {
+        let mut defaults = self.defaults.borrow_mut();
+        let known = defaults.entry((owner, removed.from)).or_insert_with(|| {
+            let function = self.default_of(owner, removed.from, removed.old)?;
+            // SAFETY: the lineage says that this function makes a value of this type.
+            unsafe { self.default_image(function, removed.old) }
+        });
+        let Some(default) = known else { return false };
+        let mut image = Vec::with_capacity(default.len());
+        // SAFETY: the caller's promise.
+        unsafe { self.old.reflect.write(removed.old, at, &mut image) };
+        image == *default
+    }
+
+    /// The function of the old image that makes the default of the field at an offset.
+    fn default_of(&self, owner: Owner, offset: u32, ty: TypeIndex) -> Option<FunctionIndex> {
+        let def = self.old.reflect.def(owner.ty);
+        let fields = match def.kind {
+            Kind::Enum => &def.variants.get(owner.variant as usize)?.fields,
+            _ => &def.fields,
+        };
+        let position = fields.iter().rposition(|field| field.offset <= offset)?;
+        let field = &fields[position];
+        if field.offset == offset && field.ty == ty {
+            return self.lineage?.default_of(owner.ty, owner.variant, position as u32);
+        }
+        let inner = Owner { ty: field.ty, variant: 0 };
+        (field.ty != owner.ty).then(|| self.default_of(inner, offset - field.offset, ty)).flatten()
+    }
+
+    /// # Safety
+    /// The function of the old image makes values of this type.
+    unsafe fn default_image(&self, function: FunctionIndex, ty: TypeIndex) -> Option<Vec<u8>> {
+        let layout = self.old.reflect.layout(ty);
+        let block = heap::alloc(layout);
+        // SAFETY: the caller's promise; the old image is mapped as long as the converter is used.
+        unsafe {
+            let at = *self.old.functions.0.get(function as usize)?;
+            let made = core::mem::transmute::<usize, DefaultFn>(at)(block.as_ptr());
+            let image = made.then(|| {
+                let mut image = Vec::new();
+                self.old.reflect.write(ty, block.as_ptr(), &mut image);
+                self.old.reflect.drop_value(ty, block.as_ptr());
+                image
+            });
+            heap::free(block, layout);
+            image
         }
     }
 }

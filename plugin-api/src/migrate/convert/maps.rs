@@ -57,9 +57,10 @@ impl Converter<'_> {
         }
         work.within(Step::Key(name), |work| {
             let outer = core::mem::replace(&mut work.in_entry, true);
+            let outside = core::mem::replace(&mut work.in_map, true);
             // SAFETY: the caller's promise.
             let fits = unsafe { self.convert(maps.value, value, to, work) }.is_ok();
-            work.in_entry = outer;
+            (work.in_entry, work.in_map) = (outer, outside);
             if !fits {
                 // SAFETY: what the attempt made is not used.
                 unsafe {
@@ -225,7 +226,7 @@ impl EntryMover {
     ) -> bool {
         let path = core::mem::take(&mut self.path);
         let journal = &mut self.journal;
-        let mut work = Work { journal, path, new_path: Vec::new(), in_entry: false };
+        let mut work = Work { journal, path, new_path: Vec::new(), in_entry: false, in_map: true };
         // SAFETY: the caller's promise. The entry is committed at once: the old slot is not read again.
         unsafe {
             ptr::copy_nonoverlapping(from, to, self.maps.old.key.size());

@@ -18,15 +18,18 @@ mod sequence;
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::heap;
 use crate::migrate::change::Change;
-use crate::migrate::lineage::{ConvertFn, DefaultFn, FunctionIndex, Functions};
+use crate::migrate::lineage::{ConvertFn, DefaultFn, FunctionIndex, Functions, Lineage};
 use crate::migrate::plan::{How, Image, PairIndex, Plan};
 use crate::reflect::Reflect;
 use crate::schema::{Schema, TypeIndex};
 
+use fields::Owner;
 use journal::{Fresh, Journal, Spent};
 
 pub(crate) use maps::EntryMover;
@@ -42,7 +45,14 @@ pub struct Converter<'a> {
     new: Half<'a>,
     /// Where large maps may convert later: the change, which outlives what it began.
     lazy: Option<Arc<Change>>,
+    /// What the old version knows of its fields' defaults.
+    lineage: Option<&'a Lineage>,
+    /// Images of such defaults.
+    defaults: RefCell<Defaults>,
 }
+
+/// Images of defaults by what has the field and its offset; `None` where there is none.
+type Defaults = HashMap<(Owner, u32), Option<Vec<u8>>>;
 
 #[derive(Debug)]
 struct Half<'a> {
@@ -74,6 +84,8 @@ struct Work<'j> {
     /// Within a map's entry a value that does not fit takes the entry with it; elsewhere the field
     /// starts with its default.
     in_entry: bool,
+    /// Within a map's entry, however deep.
+    in_map: bool,
 }
 
 impl<'a> Converter<'a> {
@@ -86,7 +98,14 @@ impl<'a> Converter<'a> {
     ) -> Self {
         let half = |schema, functions| Half { reflect: Reflect::new(schema), functions };
         let (old, new) = (half(old, old_functions), half(new, new_functions));
-        Self { plan, old, new, lazy: None }
+        Self { plan, old, new, lazy: None, lineage: None, defaults: RefCell::default() }
+    }
+
+    /// Knows the old version's defaults, so that a field of a map's entry that holds its default leaves
+    /// nothing behind.
+    #[must_use]
+    pub fn with_lineage(self, lineage: &'a Lineage) -> Self {
+        Self { lineage: Some(lineage), ..self }
     }
 
     /// Leaves the entries of large hash maps, outside of other maps and lists, to the
@@ -118,8 +137,13 @@ impl<'a> Converter<'a> {
         let mut journal = Journal::default();
         let layout = self.new.reflect.layout(self.plan.pair(pair).new);
         let at = heap::alloc(layout);
-        let mut work =
-            Work { journal: &mut journal, path: Vec::new(), new_path: Vec::new(), in_entry: false };
+        let mut work = Work {
+            journal: &mut journal,
+            path: Vec::new(),
+            new_path: Vec::new(),
+            in_entry: false,
+            in_map: false,
+        };
         // SAFETY: the caller's promise; the block has the new type's layout.
         match unsafe { self.convert(pair, from, at.as_ptr(), &mut work) } {
             Ok(()) => Ok(Prepared { at, from, pair, journal }),
@@ -155,11 +179,11 @@ impl<'a> Converter<'a> {
                 How::Number { from: a, to: b } => number::convert(*a, from, *b, to),
                 How::Struct(fields) => {
                     ptr::write_bytes(to, 0, plan.new_size.size as usize);
-                    self.fields(fields, from, to, work)
+                    self.fields(fields, Owner { ty: plan.old, variant: 0 }, from, to, work)
                 }
                 How::Enum(arms) => {
                     ptr::write_bytes(to, 0, plan.new_size.size as usize);
-                    self.variant(arms, from, to, work)
+                    self.variant(arms, plan.old, from, to, work)
                 }
                 How::IntoOption(value) => {
                     ptr::write_bytes(to, 0, plan.new_size.size as usize);

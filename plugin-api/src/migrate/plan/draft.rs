@@ -19,6 +19,8 @@ pub(crate) struct Draft<'a> {
     pub root: PairIndex,
     pub session: PairIndex,
     pub pairs: Vec<Pair>,
+    /// How each pair looks part by part, also where all bytes stay as they are.
+    pub parts: Vec<How>,
     /// The first refusal at each pair.
     pub refused: BTreeMap<PairIndex, Refused>,
     /// New fields without a default: the pair, the field's name.
@@ -39,6 +41,7 @@ impl<'a> Draft<'a> {
             root: 0,
             session: 0,
             pairs: Vec::new(),
+            parts: Vec::new(),
             refused: BTreeMap::new(),
             without_default: HashSet::new(),
             paths: Vec::new(),
@@ -315,6 +318,7 @@ impl<'a> Draft<'a> {
             }
         }
         let same = settle::same(&self.pairs, |pair| self.refuses(pair));
+        self.parts = self.pairs.iter().map(|pair| pair.how.clone()).collect();
         for (pair, same) in self.pairs.iter_mut().zip(&same) {
             if *same {
                 pair.how = How::Same;

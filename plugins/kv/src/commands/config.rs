@@ -1,5 +1,4 @@
-//! CONFIG GET, CONFIG SET: what tools expect to find. Nothing here changes how the server works; its
-//! real settings are the shell's.
+//! CONFIG GET, SET, RESETSTAT, REWRITE. The parameters are in [`crate::parameters`].
 
 use std::collections::BTreeMap;
 
@@ -8,40 +7,15 @@ use crate::dispatch;
 use crate::errors;
 use crate::flags::Flags;
 use crate::glob;
+use crate::parameters::{PARAMETERS, Parameter};
 use crate::reply::Reply;
-use crate::state::DATABASES;
+use crate::state::{DATABASES, MODE_AUTH, MODE_MEMORY, SESSION_AUTHENTICATED};
 use crate::table::{NO_KEYS, rows, subs, v};
 
 rows! { Server:
     "config", -2, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE), NO_KEYS, v(2, 0), rewrite,
         "Depends on subcommand.", "A container for server configuration commands.", SUBS;
 }
-
-/// Parameters that may be set: to any text, which is remembered.
-const HARMLESS: [(&str, &str); 10] = [
-    ("save", ""),
-    ("latency-monitor-threshold", "0"),
-    ("lua-time-limit", "5000"),
-    ("slowlog-log-slower-than", "10000"),
-    ("slowlog-max-len", "128"),
-    ("hz", "10"),
-    ("dynamic-hz", "yes"),
-    ("activerehashing", "yes"),
-    ("lazyfree-lazy-user-del", "no"),
-    ("lazyfree-lazy-user-flush", "no"),
-];
-
-/// Parameters that can only be read.
-const FIXED: [(&str, &str); 8] = [
-    ("appendonly", "no"),
-    ("maxmemory", "0"),
-    ("maxmemory-policy", "noeviction"),
-    ("notify-keyspace-events", ""),
-    ("proto-max-bulk-len", "536870912"),
-    ("requirepass", ""),
-    ("tcp-keepalive", "300"),
-    ("timeout", "0"),
-];
 
 subs! {
     "get", -3, v(2, 0), get;
@@ -53,6 +27,9 @@ subs! {
 
 fn resetstat(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     cx.state.stats = Default::default();
+    cx.state.stats.since_ms = cx.now;
+    cx.state.commands.reset();
+    cx.state.error_codes.clear();
     cx.out.ok();
     Ok(())
 }
@@ -73,14 +50,18 @@ fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     check_count(cx, args, 3)?;
     let patterns = &args[2..];
     let info = cx.shell.server_info();
+    let level = cx.table.redis;
     let mut all: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
-    for (name, value) in HARMLESS.iter().chain(&FIXED) {
-        let set = cx.state.config.get(name.as_bytes());
-        all.insert(name, set.map_or(value.as_bytes().to_vec(), |set| set.to_vec()));
+    for parameter in PARAMETERS.iter().filter(|parameter| parameter.since <= level) {
+        let set = cx.state.config.get(parameter.stored_as().as_bytes());
+        let value = set.map_or(parameter.default.as_bytes().to_vec(), |set| set.to_vec());
+        all.insert(parameter.name, value);
     }
     all.insert("databases", DATABASES.to_string().into_bytes());
-    all.insert("maxclients", info.max_clients.to_string().into_bytes());
     all.insert("port", info.port.to_string().into_bytes());
+    if cx.state.settings.max_clients == 0 {
+        all.insert("maxclients", info.max_clients.to_string().into_bytes());
+    }
     all.retain(|name, _| patterns.iter().any(|p| glob::matches(p, name.as_bytes(), true)));
     cx.out.map(all.len());
     for (name, value) in all {
@@ -90,35 +71,75 @@ fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     Ok(())
 }
 
+/// Checks all values first, so that either all are set or none.
 fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     check_count(cx, args, 4)?;
     let (pairs, odd) = args[2..].as_chunks::<2>();
     if !odd.is_empty() {
         return Err(errors::SYNTAX);
     }
-    let known = |name: &[u8]| HARMLESS.iter().find(|(known, _)| is(name, known));
-    for [name, _] in pairs {
-        if known(name).is_none() {
-            let fixed = FIXED.iter().any(|(fixed, _)| is(name, fixed));
-            let name = String::from_utf8_lossy(name).into_owned();
-            let text = match (cx.has(v(7, 0)), fixed) {
-                (true, true) => format!(
-                    "ERR CONFIG SET failed (possibly related to argument '{name}') - can't set \
-                     immutable config"
-                ),
-                (true, false) => {
-                    format!("ERR Unknown option or number of arguments for CONFIG SET - '{name}'")
-                }
-                (false, _) => format!("ERR Unsupported CONFIG parameter: {name}"),
-            };
-            return cx.error(&text);
+    let mut checked: Vec<(&Parameter, Vec<u8>)> = Vec::new();
+    for &[name, value] in pairs {
+        let level = cx.table.redis;
+        let known = PARAMETERS.iter().filter(|parameter| parameter.since <= level);
+        let Some(parameter) = known.into_iter().find(|parameter| is(name, parameter.name)) else {
+            return unknown(cx, name);
+        };
+        if checked.iter().any(|(other, _)| other.stored_as() == parameter.stored_as()) {
+            return refuse(cx, name, value, "duplicate parameter");
+        }
+        match parameter.kind.check(value) {
+            Ok(kept) => checked.push((parameter, kept)),
+            Err(why) => return refuse(cx, name, value, &why),
         }
     }
-    for [name, value] in pairs {
-        if let Some((name, _)) = known(name) {
-            cx.state.config.insert(name.as_bytes().into(), (*value).into());
+    for (parameter, kept) in checked {
+        if let Some(set) = parameter.set {
+            set(&mut cx.state.settings, &kept);
         }
+        let name = parameter.stored_as();
+        cx.state.config.insert(name.as_bytes().into(), kept.as_slice().into());
     }
+    apply(cx);
     cx.out.ok();
     Ok(())
+}
+
+/// What follows from new settings.
+fn apply(cx: &mut Cx<'_>) {
+    let state = &mut *cx.state;
+    state.settings.note_thresholds();
+    state.slowlog.cut(state.settings.slowlog_len);
+    let (locked, limited) = (!state.settings.password.is_empty(), state.settings.maxmemory > 0);
+    if locked && state.modes & MODE_AUTH == 0 {
+        // Who is connected when the password comes stays in, as in Redis.
+        cx.session.flags |= SESSION_AUTHENTICATED;
+        for id in cx.shell.client_ids() {
+            if let Some(session) = cx.shell.session_of(id) {
+                session.flags |= SESSION_AUTHENTICATED;
+            }
+        }
+    }
+    state.set_mode(MODE_AUTH, locked);
+    state.set_mode(MODE_MEMORY, limited);
+    cx.shell.wake_at(cx.now);
+}
+
+fn unknown(cx: &mut Cx<'_>, name: &[u8]) -> Outcome {
+    let name = String::from_utf8_lossy(name).into_owned();
+    if cx.has(v(7, 0)) {
+        let text = "ERR Unknown option or number of arguments for CONFIG SET";
+        return cx.error(&format!("{text} - '{name}'"));
+    }
+    cx.error(&format!("ERR Unsupported CONFIG parameter: {name}"))
+}
+
+fn refuse(cx: &mut Cx<'_>, name: &[u8], value: &[u8], why: &str) -> Outcome {
+    let name = String::from_utf8_lossy(name).into_owned();
+    if cx.has(v(7, 0)) {
+        let text = "ERR CONFIG SET failed (possibly related to argument";
+        return cx.error(&format!("{text} '{name}') - {why}"));
+    }
+    let value = String::from_utf8_lossy(value).into_owned();
+    cx.error(&format!("ERR Invalid argument '{value}' for CONFIG SET '{name}'"))
 }

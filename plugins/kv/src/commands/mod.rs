@@ -1,5 +1,7 @@
 //! The commands, one small family per file. Each file holds its rows of the table and their functions.
 
+mod absent;
+mod auth;
 mod bitfield;
 mod bits;
 mod blocking;
@@ -14,10 +16,12 @@ mod hyperloglog;
 mod incr;
 mod info;
 mod keys;
+mod latency;
 mod lcs;
 mod list;
 mod list_edit;
 mod member_scan;
+mod monitor;
 mod multi_pop;
 mod object;
 mod pubsub;
@@ -29,6 +33,7 @@ mod server;
 mod set;
 mod set_algebra;
 mod sets;
+mod slowlog;
 #[cfg(feature = "streams")]
 mod stream;
 #[cfg(feature = "streams")]
@@ -49,6 +54,10 @@ use crate::table::Row;
 
 /// All families.
 pub const FAMILIES: &[&[Row]] = &[
+    absent::FUNCTIONS,
+    absent::OTHERS,
+    absent::SCRIPTS,
+    auth::ROWS,
     bitfield::ROWS,
     bits::ROWS,
     blocking::ROWS,
@@ -63,10 +72,12 @@ pub const FAMILIES: &[&[Row]] = &[
     incr::ROWS,
     info::ROWS,
     keys::ROWS,
+    latency::ROWS,
     lcs::ROWS,
     list::ROWS,
     list_edit::ROWS,
     member_scan::ROWS,
+    monitor::ROWS,
     multi_pop::ROWS,
     object::ROWS,
     pubsub::ROWS,
@@ -78,6 +89,7 @@ pub const FAMILIES: &[&[Row]] = &[
     set::ROWS,
     set_algebra::ROWS,
     sets::ROWS,
+    slowlog::ROWS,
     #[cfg(feature = "streams")]
     stream::ROWS,
     #[cfg(feature = "streams")]

@@ -130,6 +130,7 @@ fn spop(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             let member = member.to_bytes();
             cx.out.bulk(&member);
             set::remove(value, &member);
+            cx.tell(&[b"SREM", key, &member]);
             cx.changed(key, notify::SET, "spop");
         }
         return Ok(());
@@ -143,10 +144,13 @@ fn spop(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     } else if n > 0 {
         let drawn = some(value, n, cx.shell);
         let drawn: Vec<_> = drawn.into_iter().map(|(member, _)| member.to_bytes()).collect();
-        for member in drawn {
-            cx.out.bulk(&member);
-            set::remove(value, &member);
+        for member in &drawn {
+            cx.out.bulk(member);
+            set::remove(value, member);
         }
+        let mut effect: Vec<&[u8]> = vec![b"SREM", key];
+        effect.extend(drawn.iter().map(|member| member.as_slice()));
+        cx.tell(&effect);
         cx.changed(key, notify::SET, "spop");
     }
     Ok(())

@@ -1,0 +1,93 @@
+//! The folder of `--data`: who has it, and where each server's files lie.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+use super::Fsync;
+use crate::error::{Code, Error, Result};
+
+/// The folder, locked for as long as this lives. The lock goes with the process, however it ends.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// Where one server's data lie, and when they reach the disk.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// The server's folder.
+    pub folder: PathBuf,
+    /// When its journal reaches the disk.
+    pub fsync: Fsync,
+}
+
+impl Folder {
+    /// Takes the folder, and makes it where there is none.
+    ///
+    /// # Errors
+    /// `DATA`: another process has it, or it cannot be written to.
+    pub fn open(path: &Path) -> Result<Self> {
+        make(path).map_err(|error| cannot(path, &error))?;
+        let lock = path.join("lock");
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = options.open(&lock).map_err(|error| cannot(&lock, &error))?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(taken(path, &mut file)),
+            Err(errno) => return Err(cannot(&lock, &errno.into())),
+        }
+        let told = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+        told.map_err(|error| cannot(&lock, &error))?;
+        Ok(Self { path: path.to_owned(), _lock: file })
+    }
+
+    /// The place of a server.
+    ///
+    /// # Errors
+    /// `DATA` when it cannot be made.
+    pub fn store(&self, server: &str, fsync: Fsync) -> Result<Store> {
+        let folder = self.path.join(server);
+        make(&folder).map_err(|error| cannot(&folder, &error))?;
+        Ok(Store { folder, fsync })
+    }
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn taken(path: &Path, lock: &mut File) -> Error {
+    let mut pid = String::new();
+    let _ = lock.read_to_string(&mut pid);
+    let holder = match pid.trim() {
+        "" => "another process has locked it".to_owned(),
+        pid => format!("process {pid} has locked it"),
+    };
+    let hint = "stop that host, or choose another folder for --data";
+    Error::new(Code::Data, format!("the data folder '{}' is taken", path.display()), holder, hint)
+}
+
+/// A file of the data folder that the system refuses.
+pub fn cannot(path: &Path, error: &io::Error) -> Error {
+    let hint = match error.kind() {
+        io::ErrorKind::StorageFull => "make room on that file system, then start again",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "let this user write there, or choose another folder for --data"
+        }
+        _ => "choose another folder for --data, or look at the disk",
+    };
+    let message = format!("cannot keep data in '{}'", path.display());
+    Error::new(Code::Data, message, error.to_string(), hint)
+}

@@ -1,0 +1,82 @@
+//! Frames: what one call of the plugin told the journal, whole or not there at all.
+//!
+//! | bytes | content |
+//! |---|---|
+//! | 4 | `HSFR` |
+//! | 4 | bytes of records |
+//! | 4 | CRC-32 of the four bytes before and of the records |
+//! | | records, each with its length in four bytes before it |
+//!
+//! All numbers are little-endian.
+
+/// First bytes of a frame.
+const MAGIC: [u8; 4] = *b"HSFR";
+/// Bytes in front of the records.
+pub const HEAD: usize = 12;
+
+/// Appends a record to the records of a frame.
+///
+/// # Panics
+/// When it has 4 GiB or more; requests are limited to less.
+pub fn put_record(records: &mut Vec<u8>, record: &[u8]) {
+    let len = u32::try_from(record.len()).expect("a record is smaller than 4 GiB");
+    records.extend_from_slice(&len.to_le_bytes());
+    records.extend_from_slice(record);
+}
+
+/// Appends a frame with these records; answers its bytes.
+///
+/// # Panics
+/// When they have 4 GiB or more.
+pub fn seal(out: &mut Vec<u8>, records: &[u8]) -> usize {
+    let len = u32::try_from(records.len()).expect("a frame is smaller than 4 GiB").to_le_bytes();
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&len);
+    out.extend_from_slice(&checksum(&len, records).to_le_bytes());
+    out.extend_from_slice(records);
+    HEAD + records.len()
+}
+
+fn checksum(len: &[u8], records: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(len);
+    crc.update(records);
+    crc.finalize()
+}
+
+/// The records of the frame at the front of `bytes`; `None` when there is no whole one.
+pub fn read(bytes: &[u8]) -> Option<&[u8]> {
+    let (head, rest) = bytes.split_at_checked(HEAD)?;
+    let (magic, head) = head.split_at(4);
+    let (len, crc) = head.split_at(4);
+    let records = rest.get(..u32::from_le_bytes(len.try_into().ok()?) as usize)?;
+    let sound = magic == MAGIC && checksum(len, records).to_le_bytes() == crc;
+    sound.then_some(records)
+}
+
+/// Where in `bytes` the first whole frame begins.
+pub fn find(bytes: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    while let Some(at) = bytes[from..].windows(4).position(|four| four == MAGIC) {
+        if read(&bytes[from + at..]).is_some() {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
+    None
+}
+
+/// The records of a frame, one by one; the last item is `None` when they do not add up.
+pub fn records(mut bytes: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
+    std::iter::from_fn(move || {
+        if bytes.is_empty() {
+            return None;
+        }
+        let parts = bytes.split_first_chunk::<4>();
+        let parts =
+            parts.and_then(|(len, rest)| rest.split_at_checked(u32::from_le_bytes(*len) as usize));
+        let (record, rest) = parts.map_or((None, &[][..]), |(record, rest)| (Some(record), rest));
+        bytes = rest;
+        Some(record)
+    })
+}

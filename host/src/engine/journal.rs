@@ -1,0 +1,57 @@
+//! The engine's side of the journal: the records of a call become a frame, frames wait to be written.
+
+use std::sync::Arc;
+
+use crate::data::{Fsync, Progress, Writer, frame};
+
+/// What the engine knows of its journal.
+pub(super) struct Journal {
+    /// Records of the running call.
+    records: Vec<u8>,
+    /// Whole frames that the writer has not been given yet.
+    frames: Vec<u8>,
+    /// Position behind the last frame: bytes of frames since the journal began.
+    position: u64,
+    writer: Writer,
+}
+
+impl Journal {
+    pub(super) fn new(writer: Writer, position: u64) -> Self {
+        Self { records: Vec::new(), frames: Vec::new(), position, writer }
+    }
+
+    /// Adds a record to the frame of the running call.
+    pub(super) fn record(&mut self, record: &[u8]) {
+        frame::put_record(&mut self.records, record);
+    }
+
+    /// Forgets the records of a call that panicked.
+    pub(super) fn forget(&mut self) {
+        self.records.clear();
+    }
+
+    /// Makes one frame of the records of the call that has returned.
+    pub(super) fn seal(&mut self) {
+        if !self.records.is_empty() {
+            self.position += frame::seal(&mut self.frames, &self.records) as u64;
+            self.records.clear();
+        }
+    }
+
+    /// Gives the writer all whole frames. Answers what output must wait for, if it must.
+    pub(super) fn hand_over(&mut self) -> Option<(u64, Arc<Progress>)> {
+        if !self.frames.is_empty() {
+            self.writer.append(std::mem::take(&mut self.frames), self.position);
+        }
+        let progress = self.writer.progress();
+        let waits = self.writer.fsync() == Fsync::Always && progress.durable() < self.position;
+        waits.then(|| (self.position, Arc::clone(progress)))
+    }
+
+    /// Writes everything and returns when it is on disk.
+    pub(super) fn close(mut self) {
+        self.seal();
+        self.hand_over();
+        self.writer.close();
+    }
+}

@@ -1,0 +1,236 @@
+//! Subsystems that this server lacks: the commands of scripts, functions, replication, cluster and
+//! modules. Empty ones answer as an empty Redis does; the README says what to use instead.
+
+use crate::cx::{Cx, Outcome, int, is};
+use crate::dispatch;
+use crate::flags::Flags;
+use crate::reply::Reply;
+use crate::table::{NO_KEYS, rows, subs, v};
+
+const SCRIPT: Flags = Flags::NOSCRIPT.or(Flags::STALE);
+const ADMIN: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::STALE);
+
+mod scripts {
+    use super::*;
+
+    rows! { Scripting:
+        "eval", -3, SCRIPT, NO_KEYS, v(2, 6), no_scripts,
+            "Depends on the script that is executed.", "Executes a server-side Lua script.";
+        "evalsha", -3, SCRIPT, NO_KEYS, v(2, 6), no_script,
+            "Depends on the script that is executed.", "Executes a server-side Lua script by SHA1 digest.";
+        "eval_ro", -3, SCRIPT, NO_KEYS, v(7, 0), no_scripts,
+            "Depends on the script that is executed.", "Executes a read-only server-side Lua script.";
+        "evalsha_ro", -3, SCRIPT, NO_KEYS, v(7, 0), no_script,
+            "Depends on the script that is executed.", "Executes a read-only server-side Lua script by SHA1 digest.";
+        "fcall", -3, SCRIPT, NO_KEYS, v(7, 0), no_function,
+            "Depends on the function that is executed.", "Invokes a function.";
+        "fcall_ro", -3, SCRIPT, NO_KEYS, v(7, 0), no_function,
+            "Depends on the function that is executed.", "Invokes a read-only function.";
+        "script", -2, Flags::NOSCRIPT, NO_KEYS, v(2, 6), no_scripts,
+            "Depends on subcommand.", "A container for Lua scripts management commands.", SUBS;
+    }
+
+    subs! {
+        "exists", -3, v(2, 6), exists;
+        "flush", -2, v(2, 6), flush;
+        "help", 2, v(5, 0), dispatch::help;
+        "kill", 2, v(2, 6), kill;
+        "load", 3, v(2, 6), no_scripts;
+    }
+
+    fn exists(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+        cx.out.array(args.len() - 2);
+        args[2..].iter().for_each(|_| cx.out.int(0));
+        Ok(())
+    }
+
+    fn flush(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+        let fine = match args[2..] {
+            [] => true,
+            [word] => is(word, "async") || is(word, "sync"),
+            _ => false,
+        };
+        if !fine {
+            return Err("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
+        }
+        cx.out.ok();
+        Ok(())
+    }
+
+    pub fn kill(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        Err("NOTBUSY No scripts in execution right now.")
+    }
+
+    fn check_keys(args: &[&[u8]]) -> Outcome {
+        let keys = int(args[2])?;
+        if keys > args.len() as i64 - 3 {
+            return Err("ERR Number of keys can't be greater than number of args");
+        }
+        if keys < 0 {
+            return Err("ERR Number of keys can't be negative");
+        }
+        Ok(())
+    }
+
+    fn no_script(_: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+        check_keys(args)?;
+        Err("NOSCRIPT No matching script. Please use EVAL.")
+    }
+
+    fn no_function(_: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+        if int(args[2]).is_err() {
+            return Err("ERR Bad number of keys provided");
+        }
+        check_keys(args)?;
+        Err("ERR Function not found")
+    }
+
+    fn no_scripts(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        Err(
+            "ERR Lua scripts are not supported by this server. Use MULTI/EXEC with WATCH, or write \
+             the logic as a hotshell plugin.",
+        )
+    }
+}
+
+mod functions {
+    use super::*;
+
+    rows! { Scripting:
+        "function", -2, Flags::NOSCRIPT, NO_KEYS, v(7, 0), list,
+            "Depends on subcommand.", "A container for function commands.", SUBS;
+    }
+
+    subs! {
+        "delete", 3, v(7, 0), no_library;
+        "flush", -2, v(7, 0), flush;
+        "help", 2, v(7, 0), dispatch::help;
+        "kill", 2, v(7, 0), super::scripts::kill;
+        "list", -2, v(7, 0), list;
+        "load", -3, v(7, 0), no_functions;
+        "restore", -3, v(7, 0), no_functions;
+    }
+
+    fn flush(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+        let fine = match args[2..] {
+            [] => true,
+            [word] => is(word, "async") || is(word, "sync"),
+            _ => false,
+        };
+        if !fine {
+            return Err("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
+        }
+        cx.out.ok();
+        Ok(())
+    }
+
+    fn list(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        cx.out.array(0);
+        Ok(())
+    }
+
+    fn no_library(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        Err("ERR Library not found")
+    }
+
+    fn no_functions(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        Err(
+            "ERR Functions are not supported by this server. Use MULTI/EXEC with WATCH, or write the \
+             logic as a hotshell plugin.",
+        )
+    }
+}
+
+mod others {
+    use super::*;
+
+    rows! { Server:
+        "cluster", -2, Flags::ADMIN.or(Flags::STALE), NO_KEYS, v(3, 0), no_cluster,
+            "Depends on subcommand.", "A container for Redis Cluster commands.";
+        "readonly", 1, Flags::FAST.or(Flags::LOADING).or(Flags::STALE), NO_KEYS, v(3, 0), no_cluster,
+            "O(1)", "Enables read-only queries for a connection to a Redis Cluster replica node.";
+        "readwrite", 1, Flags::FAST.or(Flags::LOADING).or(Flags::STALE), NO_KEYS, v(3, 0), no_cluster,
+            "O(1)", "Enables read-write queries for a connection to a Reids Cluster replica node.";
+        "asking", 1, Flags::FAST, NO_KEYS, v(3, 0), no_cluster,
+            "O(1)", "Signals that a cluster client is following an -ASK redirect.";
+        "module", -2, Flags::ADMIN.or(Flags::NOSCRIPT), NO_KEYS, v(4, 0), modules,
+            "Depends on subcommand.", "A container for module commands.", SUBS;
+        "replicaof", 3, ADMIN, NO_KEYS, v(5, 0), replicaof,
+            "O(1)", "Configures a server as replica of another, or promotes it to a master.";
+        "slaveof", 3, ADMIN, NO_KEYS, v(1, 0), replicaof,
+            "O(1)", "Sets a Redis server as a replica of another, or promotes it to being a master.";
+        "role", 1, Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE).or(Flags::FAST), NO_KEYS, v(2, 8), role,
+            "O(1)", "Returns the replication role.";
+        "wait", 3, Flags::NOSCRIPT, NO_KEYS, v(3, 0), wait,
+            "O(1)", "Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed.";
+        "psync", -3, ADMIN, NO_KEYS, v(2, 8), no_replication,
+            "O(1)", "An internal command used in replication.";
+        "sync", 1, ADMIN, NO_KEYS, v(1, 0), no_replication,
+            "O(1)", "An internal command used in replication.";
+        "lolwut", -1, Flags::READONLY.or(Flags::FAST), NO_KEYS, v(5, 0), lolwut,
+            "O(1)", "Displays computer art and the Redis version.";
+    }
+
+    subs! {
+        "help", 2, v(5, 0), dispatch::help;
+        "list", 2, v(4, 0), modules;
+        "load", -3, v(4, 0), no_modules;
+        "unload", 3, v(4, 0), no_modules;
+    }
+
+    fn no_cluster(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        Err("ERR This instance has cluster support disabled")
+    }
+
+    fn modules(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        cx.out.array(0);
+        Ok(())
+    }
+
+    fn no_modules(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        Err(
+            "ERR Modules are not supported by this server. Load a hotshell plugin on the admin socket.",
+        )
+    }
+
+    fn no_replication(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        Err("ERR Replication is not supported by this server.")
+    }
+
+    fn replicaof(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+        if !is(args[1], "no") || !is(args[2], "one") {
+            return no_replication(cx, args);
+        }
+        cx.out.ok();
+        Ok(())
+    }
+
+    fn role(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        cx.out.array(3);
+        cx.out.bulk(b"master");
+        cx.out.int(0);
+        cx.out.array(0);
+        Ok(())
+    }
+
+    /// There are no replicas, so there is nobody to wait for.
+    fn wait(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+        int(args[1])?;
+        let timeout = int(args[2]).map_err(|_| "ERR timeout is not an integer or out of range")?;
+        if timeout < 0 {
+            return Err("ERR timeout is negative");
+        }
+        cx.out.int(0);
+        Ok(())
+    }
+
+    fn lolwut(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        let (major, minor, patch) = cx.table.redis.parts();
+        cx.out.bulk(format!("Redis ver. {major}.{minor}.{patch}\n").as_bytes());
+        Ok(())
+    }
+}
+
+pub use functions::ROWS as FUNCTIONS;
+pub use others::ROWS as OTHERS;
+pub use scripts::ROWS as SCRIPTS;

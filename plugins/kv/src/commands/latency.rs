@@ -1,0 +1,90 @@
+//! LATENCY: events that took long, and how long commands take.
+
+use hotshell_plugin_api::collections::Bytes;
+
+use crate::cx::{Cx, Outcome};
+use crate::dispatch;
+use crate::flags::Flags;
+use crate::reply::Reply;
+use crate::table::{NO_KEYS, rows, subs, v};
+
+rows! { Server:
+    "latency", -2, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE), NO_KEYS, v(2, 8), doctor,
+        "Depends on subcommand.", "A container for latency diagnostics commands.", SUBS;
+}
+
+subs! {
+    "doctor", 2, v(2, 8), doctor;
+    "help", 2, v(2, 8), dispatch::help;
+    "history", 3, v(2, 8), history;
+    "latest", 2, v(2, 8), latest;
+    "reset", -2, v(2, 8), reset;
+}
+
+fn latest(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    cx.out.array(cx.state.latency.len());
+    for (event, spikes) in cx.state.latency.iter() {
+        let last = spikes.samples.back().copied().unwrap_or_default();
+        cx.out.array(4);
+        cx.out.bulk(event);
+        cx.out.int(last.time_s as i64);
+        cx.out.int(last.ms as i64);
+        cx.out.int(spikes.max_ms as i64);
+    }
+    Ok(())
+}
+
+fn history(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let Some(spikes) = cx.state.latency.get(args[2]) else {
+        cx.out.array(0);
+        return Ok(());
+    };
+    cx.out.array(spikes.samples.len());
+    for sample in spikes.samples.iter() {
+        cx.out.array(2);
+        cx.out.int(sample.time_s as i64);
+        cx.out.int(sample.ms as i64);
+    }
+    Ok(())
+}
+
+fn reset(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let all: Vec<Bytes> = match &args[2..] {
+        [] => cx.state.latency.keys().cloned().collect(),
+        events => events.iter().map(|event| Bytes::from(*event)).collect(),
+    };
+    let removed = all.iter().filter(|event| cx.state.latency.remove(&event[..]).is_some()).count();
+    cx.out.int(removed as i64);
+    Ok(())
+}
+
+fn doctor(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    if cx.state.settings.latency_ms == 0 {
+        cx.out.bulk(
+            b"I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis \
+              instance. You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order \
+              to enable it.\n",
+        );
+        return Ok(());
+    }
+    if cx.state.latency.is_empty() {
+        cx.out.bulk(
+            b"Dave, no latency spike was observed during the lifetime of this Redis instance, not in \
+              the slightest bit. I honestly think you ought to sit down calmly, take a stress pill, \
+              and think things over.\n",
+        );
+        return Ok(());
+    }
+    let mut text = String::from("Dave, I have observed latency spikes in this Redis instance.\n\n");
+    for (event, spikes) in cx.state.latency.iter() {
+        let (count, max) = (spikes.samples.len(), spikes.max_ms);
+        let total: u64 = spikes.samples.iter().map(|sample| sample.ms).sum();
+        let name = String::from_utf8_lossy(event);
+        let mean = total / count.max(1) as u64;
+        text.push_str(&format!(
+            "{name}: {count} latency spikes (average {mean}ms, worst {max}ms).\n"
+        ));
+    }
+    cx.out.bulk(text.as_bytes());
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Goal: settings take effect, and the tools that look at a server find what they look for. Method:
+//! tables over both versions, eviction with a filled server.
+
+mod common;
+
+use common::{One, V1, V2, words};
+
+#[test]
+fn parameters_are_checked_kept_and_shown() {
+    One::<V2>::new().check(&[
+        ("config set maxmemory abc", "-ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be a memory value"),
+        ("config set hz 10 hz 20", "-ERR CONFIG SET failed (possibly related to argument 'hz') - duplicate parameter"),
+        ("config set nosuch 1", "-ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'"),
+        ("config set daemonize yes", "-ERR CONFIG SET failed (possibly related to argument 'daemonize') - can't set immutable config"),
+        ("config set maxmemory 1gb timeout z", "-ERR CONFIG SET failed (possibly related to argument 'timeout') - argument couldn't be parsed into an integer"),
+        ("config get maxmemory", "*2|$9|maxmemory|$1|0"),
+        ("config set maxmemory 1gb timeout 5", "+OK"),
+        ("config get maxmemory", "*2|$9|maxmemory|$10|1073741824"),
+        ("config set notify-keyspace-events ExK", "+OK"),
+        ("config get notify-keyspace-events", "*2|$22|notify-keyspace-events|$3|xKE"),
+        ("config set zset-max-ziplist-entries 7", "+OK"),
+        ("config get zset-max-listpack-entries", "*2|$25|zset-max-listpack-entries|$1|7"),
+    ]);
+    One::<V1>::new().check(&[
+        ("config set maxmemory abc", "-ERR Invalid argument 'abc' for CONFIG SET 'maxmemory'"),
+        ("config set nosuch 1", "-ERR Unsupported CONFIG parameter: nosuch"),
+        ("config get zset-max-listpack-entries", "*0"),
+    ]);
+}
+
+#[test]
+fn a_password_keeps_others_out() {
+    let mut one = One::<V2>::new();
+    one.check(&[("config set requirepass secret", "+OK"), ("ping", "+PONG")]);
+    one.client = one.server.connect();
+    one.check(&[
+        ("get k", "-NOAUTH Authentication required."),
+        ("auth wrong", "-WRONGPASS invalid username-password pair or user is disabled."),
+        ("auth default secret", "+OK"),
+        ("get k", "$-1"),
+    ]);
+}
+
+#[test]
+fn memory_is_kept_below_its_limit_by_eviction() {
+    for policy in ["allkeys-lru", "allkeys-lfu", "allkeys-random"] {
+        let mut one = One::<V2>::new();
+        one.ask("ping");
+        let limit = one.server.state_bytes() + 500_000;
+        one.ask(&format!("config set maxmemory {limit} maxmemory-policy {policy}"));
+        for n in 0..10_000 {
+            let reply = one.ask(&format!("set key:{n} {}", "x".repeat(100)));
+            assert_eq!(reply, "+OK\r\n", "{policy}");
+        }
+        assert!(one.server.state_bytes() < limit + 10_000, "{policy}");
+        let left: i64 = one.ask("dbsize").trim()[1..].parse().unwrap();
+        assert!((500..9000).contains(&left), "{policy}: {left}");
+    }
+}
+
+#[test]
+fn without_eviction_what_needs_memory_is_refused() {
+    let mut one = One::<V1>::new();
+    one.check(&[
+        ("set k v", "+OK"),
+        ("config set maxmemory 1", "+OK"),
+        ("set k v", "-OOM command not allowed when used memory > 'maxmemory'."),
+        ("get k", "$1|v"),
+        ("del k", ":1"),
+    ]);
+}
+
+#[test]
+fn slow_commands_are_logged_with_their_arguments() {
+    let mut one = One::<V2>::new();
+    one.check(&[("config set slowlog-log-slower-than 0", "+OK"), ("slowlog reset", "+OK")]);
+    one.ask("set k v");
+    let log = one.ask("slowlog get 1");
+    assert!(log.contains("$3\r\nset\r\n$1\r\nk\r\n$1\r\nv\r\n"), "{log}");
+    one.check(&[("slowlog get x", "-ERR count should be greater than or equal to -1")]);
+}
+
+#[test]
+fn events_of_keys_are_published() {
+    let mut one = One::<V2>::new();
+    let listener = one.server.connect();
+    one.server.ask(listener, &words("psubscribe __keyevent@0__:*"));
+    one.ask("config set notify-keyspace-events EA");
+    one.ask("set k v");
+    let heard = common::text(one.server.read(listener));
+    assert!(heard.ends_with("$18\r\n__keyevent@0__:set\r\n$1\r\nk\r\n"), "{heard}");
+    one.ask("rpush l a");
+    one.ask("lpop l");
+    let heard = common::text(one.server.read(listener));
+    let order = ["rpush", "lpop", "del"].map(|event| heard.find(&format!(":{event}\r\n")));
+    assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{heard}");
+}
+
+#[test]
+fn a_monitor_sees_commands_and_no_passwords() {
+    let mut one = One::<V2>::new();
+    let watcher = one.server.connect();
+    assert_eq!(one.server.ask(watcher, &words("monitor")), b"+OK\r\n");
+    one.ask("set k v");
+    one.ask("auth secret");
+    let seen = common::text(one.server.read(watcher));
+    assert!(seen.contains("\"set\" \"k\" \"v\"\r\n") && !seen.contains("secret"), "{seen}");
+}
+
+#[test]
+fn databases_are_swapped_and_waiters_served() {
+    let mut one = One::<V2>::new();
+    let waiter = one.server.connect();
+    one.server.feed(waiter, &words("blpop l 0"));
+    one.check(&[
+        ("select 1", "+OK"),
+        ("rpush l a", ":1"),
+        ("set k v", "+OK"),
+        ("swapdb 0 1", "+OK"),
+        ("get k", "$-1"),
+        ("select 0", "+OK"),
+        ("get k", "$1|v"),
+        ("swapdb 0 16", "-ERR DB index is out of range"),
+        ("swapdb x 1", "-ERR invalid first DB index"),
+    ]);
+    assert_eq!(one.server.read(waiter), b"*2\r\n$1\r\nl\r\n$1\r\na\r\n");
+}
+
+#[test]
+fn subsystems_that_are_absent_answer_as_empty_ones_or_say_so() {
+    One::<V2>::new().check(&[
+        ("script exists abc def", "*2|:0|:0"),
+        ("script flush", "+OK"),
+        ("function list", "*0"),
+        ("function flush", "+OK"),
+        ("evalsha abc 0", "-NOSCRIPT No matching script. Please use EVAL."),
+        ("fcall f 0", "-ERR Function not found"),
+        ("cluster info", "-ERR This instance has cluster support disabled"),
+        ("replicaof no one", "+OK"),
+        ("wait 0 0", ":0"),
+        ("role", "*3|$6|master|:0|*0"),
+    ]);
+}
