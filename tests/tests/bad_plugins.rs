@@ -271,7 +271,7 @@ fn another_schema_is_refused_with_the_first_field_that_differs() {
     let message = "misbehave 1.0.0 cannot take over the state of misbehave 1.0.0 (generation 1)";
     assert_eq!(error["message"], message);
     let detail = error["detail"].as_str().expect("a text");
-    assert!(detail.starts_with("they differ at state") && detail.contains("u64"), "{detail}");
+    assert!(detail.starts_with("state: misbehave 1.0.0 (generation 1) has "), "{detail}");
     assert_eq!(serving.seen(), before);
     // Allowing another name does not allow another state.
     let plain = serving.host.folder.write("kv.so", &built("kv-v1"));

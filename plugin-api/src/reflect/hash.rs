@@ -56,3 +56,75 @@ unsafe fn write_number(at: *mut u8, size: u32, signed: bool, hasher: &mut KeyHas
         hasher.write_u64(unsafe { at.cast::<u64>().add(1).read() });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collections::{Box, Bytes, Option, String};
+    use crate::schema::Schema;
+    use crate::state;
+    use crate::state::StateKey;
+
+    #[state(key)]
+    #[derive(Debug, Clone)]
+    struct Place {
+        floor: i16,
+        rooms: [u32; 3],
+        name: String,
+        door: Door,
+    }
+
+    #[state(key)]
+    #[derive(Debug, Clone)]
+    enum Door {
+        #[state(default)]
+        Open,
+        Closed {
+            since: i64,
+            by: Bytes,
+        },
+        Painted(u8, bool),
+    }
+
+    fn agrees<K: StateKey>(mut key: K) {
+        let schema = Schema::of::<K, ()>();
+        let reflect = Reflect::new(&schema);
+        let seed = [0x1234_5678_9abc_def0, 42];
+        let (mut typed, mut erased) = (KeyHasher::new(seed), KeyHasher::new(seed));
+        key.hash_into(&mut typed);
+        // SAFETY: the key is a value of its own schema's root.
+        unsafe { reflect.hash_key(schema.root, (&raw mut key).cast(), &mut erased) };
+        assert_eq!(typed.finish(), erased.finish(), "{}", schema.type_name(schema.root));
+    }
+
+    /// A map is searched by typed code and drained by its schema: both must look in the same place.
+    #[test]
+    fn the_hash_by_schema_is_the_one_that_typed_code_has() {
+        agrees(true);
+        agrees(200_u8);
+        agrees(-3_i8);
+        agrees(60_000_u16);
+        agrees(-1_i16);
+        agrees(7_u32);
+        agrees(-7_i32);
+        agrees(u64::MAX);
+        agrees(i64::MIN);
+        agrees(u128::MAX - 5);
+        agrees(-(1_i128 << 100));
+        let long = "more than fifteen bytes, on the heap";
+        for text in ["", "a", "four", "eight by", "fifteen bytes..", long] {
+            agrees(String::from(text));
+            agrees(Bytes::from(text));
+        }
+        agrees([1_u16, 2, 3]);
+        agrees([String::from("x"), String::from("y")]);
+        agrees(Option::Some(5_u32));
+        agrees(Option::<u32>::None);
+        agrees(Box::new(String::from("in a box")));
+        let closed = Door::Closed { since: -9, by: Bytes::from("somebody with a long name") };
+        for door in [Door::Open, closed, Door::Painted(3, true)] {
+            agrees(door.clone());
+            agrees(Place { floor: -2, rooms: [1, 2, 3], name: "hall".into(), door });
+        }
+    }
+}

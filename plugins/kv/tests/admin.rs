@@ -141,3 +141,60 @@ fn subsystems_that_are_absent_answer_as_empty_ones_or_say_so() {
         ("role", "*3|$6|master|:0|*0"),
     ]);
 }
+
+#[test]
+fn a_pause_holds_requests_back_until_its_end() {
+    let mut one = One::<V2>::new();
+    let other = one.server.connect();
+    one.check(&[("client pause 100 write", "+OK"), ("get k", "$-1")]);
+    one.server.feed(other, &words("set k v"));
+    assert_eq!(one.server.read(other), b"", "a write waits");
+    one.server.advance(100);
+    assert_eq!(one.server.read(other), b"+OK\r\n");
+    one.check(&[("client pause 100000", "+OK")]);
+    one.server.feed(other, &words("get k"));
+    one.server.advance(99_999);
+    assert_eq!(one.server.read(other), b"", "a read waits, too");
+    one.server.advance(1);
+    assert_eq!(one.server.read(other), b"$1\r\nv\r\n");
+}
+
+#[test]
+fn replies_are_left_out_on_demand() {
+    let mut one = One::<V2>::new();
+    assert_eq!(one.ask("client reply skip"), "");
+    assert_eq!(one.ask("ping"), "");
+    assert_eq!(one.ask("ping"), "+PONG\r\n");
+    assert_eq!(one.ask("client reply off"), "");
+    assert_eq!(one.ask("nosuchcommand"), "");
+    assert_eq!(one.ask("client reply on"), "+OK\r\n");
+}
+
+#[test]
+fn idle_time_and_frequency_are_those_of_the_last_uses() {
+    let mut one = One::<V2>::new();
+    one.ask("set k v");
+    one.server.advance(7_000);
+    one.check(&[("object idletime k", ":7"), ("get k", "$1|v"), ("object idletime k", ":0")]);
+    one.check(&[("config set maxmemory-policy allkeys-lfu", "+OK"), ("set f v", "+OK")]);
+    one.check(&[("object freq f", ":5")]);
+    assert!(one.ask("object idletime f").starts_with("-ERR An LFU maxmemory policy is selected"));
+}
+
+#[test]
+fn lists_are_sorted_by_other_keys() {
+    One::<V1>::new().check(&[
+        ("rpush l 3 1 2", ":3"),
+        ("mset w1 30 w2 10 w3 20 n1 one n3 three", "+OK"),
+        ("sort l", "*3|$1|1|$1|2|$1|3"),
+        ("sort l desc limit 0 2", "*2|$1|3|$1|2"),
+        ("sort l by w* get # get n*", "*6|$1|2|$-1|$1|3|$5|three|$1|1|$3|one"),
+        ("sort l by nosort", "*3|$1|3|$1|1|$1|2"),
+        ("sort l by w* store to", ":3"),
+        ("lrange to 0 -1", "*3|$1|2|$1|3|$1|1"),
+        ("rpush l x", ":4"),
+        ("sort l", "-ERR One or more scores can't be converted into double"),
+        ("sort l alpha", "*4|$1|1|$1|2|$1|3|$1|x"),
+        ("sort l limit 0", "-ERR syntax error"),
+    ]);
+}

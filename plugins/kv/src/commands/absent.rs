@@ -38,6 +38,9 @@ mod scripts {
         "load", 3, v(2, 6), no_scripts;
     }
 
+    /// Length of a SHA1 digest in hexadecimal.
+    const DIGEST: usize = 40;
+
     fn exists(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         cx.out.array(args.len() - 2);
         args[2..].iter().for_each(|_| cx.out.int(0));
@@ -73,15 +76,15 @@ mod scripts {
     }
 
     fn no_script(_: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-        check_keys(args)?;
+        // What is no digest is refused before the keys are counted.
+        if args[1].len() == DIGEST {
+            check_keys(args)?;
+        }
         Err("NOSCRIPT No matching script. Please use EVAL.")
     }
 
-    fn no_function(_: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-        if int(args[2]).is_err() {
-            return Err("ERR Bad number of keys provided");
-        }
-        check_keys(args)?;
+    /// Redis looks for the function before it counts the keys.
+    fn no_function(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
         Err("ERR Function not found")
     }
 

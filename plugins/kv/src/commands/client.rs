@@ -7,7 +7,7 @@ use crate::dispatch;
 use crate::errors;
 use crate::flags::{CONNECTION, Flags};
 use crate::reply::Reply;
-use crate::state::Session;
+use crate::state::{SESSION_REPLY_OFF, SESSION_SILENT, SESSION_SKIP_NEXT, Session};
 use crate::table::{NO_KEYS, rows, subs, v};
 
 rows! { Connection:
@@ -23,7 +23,10 @@ subs! {
     "kill", -3, v(2, 4), kill;
     "list", -2, v(2, 4), list;
     "no-evict", 3, v(7, 0), no_evict;
+    "pause", -3, v(2, 9), pause;
+    "reply", 3, v(3, 2), reply;
     "setname", 3, v(2, 6), setname;
+    "unpause", 2, v(6, 2), unpause;
 }
 
 fn id(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
@@ -161,4 +164,45 @@ fn kill_address(cx: &mut Cx<'_>, address: &[u8]) -> Outcome {
         }
     }
     Err("ERR No such client")
+}
+
+/// Holds requests back for some milliseconds; those that cannot change data go on with WRITE.
+fn pause(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let writes_only = match args[3..] {
+        [] => false,
+        [word] if is(word, "write") && cx.has(v(6, 2)) => true,
+        [word] if is(word, "all") && cx.has(v(6, 2)) => false,
+        _ if cx.has(v(6, 2)) => return Err("ERR CLIENT PAUSE mode must be WRITE or ALL"),
+        _ => return Err(errors::SYNTAX),
+    };
+    let ms = int(args[2]).map_err(|_| "ERR timeout is not an integer or out of range")?;
+    let ms = u64::try_from(ms).map_err(|_| "ERR timeout is negative")?;
+    let until = cx.now.saturating_add(ms);
+    crate::pause::begin(cx.state, cx.shell, until, writes_only);
+    cx.out.ok();
+    Ok(())
+}
+
+fn unpause(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    crate::pause::end(cx.state, cx.shell);
+    cx.out.ok();
+    Ok(())
+}
+
+/// Which replies the client wants: all, none, or all but the next one.
+fn reply(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    match args[2] {
+        word if is(word, "on") => {
+            cx.session.flags &= !SESSION_SILENT;
+            cx.out.ok();
+        }
+        word if is(word, "off") => cx.session.flags |= SESSION_REPLY_OFF,
+        word if is(word, "skip") => {
+            if !cx.session.has(SESSION_REPLY_OFF) {
+                cx.session.flags |= SESSION_SKIP_NEXT;
+            }
+        }
+        _ => return Err(errors::SYNTAX),
+    }
+    Ok(())
 }

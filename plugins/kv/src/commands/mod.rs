@@ -34,6 +34,7 @@ mod set;
 mod set_algebra;
 mod sets;
 mod slowlog;
+mod sort;
 #[cfg(feature = "streams")]
 mod stream;
 #[cfg(feature = "streams")]
@@ -90,6 +91,7 @@ pub const FAMILIES: &[&[Row]] = &[
     set_algebra::ROWS,
     sets::ROWS,
     slowlog::ROWS,
+    sort::ROWS,
     #[cfg(feature = "streams")]
     stream::ROWS,
     #[cfg(feature = "streams")]

@@ -1,5 +1,6 @@
 //! OBJECT and DEBUG, as far as they are about values.
 
+use crate::access::Access;
 use crate::cx::{Cx, Outcome, is};
 use crate::dispatch;
 use crate::errors;
@@ -57,20 +58,38 @@ fn refcount(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     })
 }
 
+/// What OBJECT says of accesses that are not tracked.
+const NO_FREQUENCY: &str = "ERR An LFU maxmemory policy is not selected, access frequency not \
+    tracked. Please note that when switching between policies at runtime LRU and LFU data will take \
+    some time to adjust.";
+const NO_IDLE_TIME: &str = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please \
+    note that when switching between policies at runtime LRU and LFU data will take some time to \
+    adjust.";
+
+fn access(cx: &mut Cx<'_>, key: &[u8]) -> Access {
+    Access::of(cx.peek(key).map_or([0; 3], |value| value.head().access))
+}
+
 fn idletime(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let access = access(cx, args[2]);
     on_key(cx, args[2], |cx, _| {
-        cx.out.int(0);
+        if cx.state.settings.policy.by_frequency() {
+            return Err(NO_IDLE_TIME);
+        }
+        cx.out.int(access.idle_seconds(cx.now) as i64);
         Ok(())
     })
 }
 
 fn freq(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    on_key(cx, args[2], |_, _| {
-        Err(
-            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note \
-             that when switching between policies at runtime LRU and LFU data will take some time to \
-             adjust.",
-        )
+    let access = access(cx, args[2]);
+    on_key(cx, args[2], |cx, _| {
+        if !cx.state.settings.policy.by_frequency() {
+            return Err(NO_FREQUENCY);
+        }
+        let frequency = access.frequency(&cx.state.settings, cx.now);
+        cx.out.int(i64::from(frequency));
+        Ok(())
     })
 }
 

@@ -100,6 +100,9 @@ copy K K db N replace;move K N;dbsize;flushdb;flushall O;select N;object encodin
 object O K;\
 expire K T;pexpire K M;expireat K A;pexpireat K P;expire K T O;expire K T O O;pexpire K J;expire K I;\
 ttl K;pttl K;expiretime K;pexpiretime K;persist K;expire K J;\
+sort K;sort K alpha;sort K desc;sort K limit N N;sort K alpha desc limit N N;sort S alpha;\
+sort K by K* get # get K;sort K alpha store K;sort S store K;sort_ro Z;sort_ro Z by nosort desc;sort K O N;\
+swapdb N N;auth V;auth default V;wait 0 W;wait 0 N;script exists V;fcall V N;evalsha V N;\
 multi;multi;exec;exec;discard;watch K;watch K K;unwatch;\
 subscribe C;unsubscribe C;psubscribe c*;punsubscribe c*;publish C V;publish C V;pubsub numsub C C;\
 pubsub numpat;pubsub O;pubsub channels x;\
