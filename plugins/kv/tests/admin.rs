@@ -198,3 +198,14 @@ fn lists_are_sorted_by_other_keys() {
         ("sort l limit 0", "-ERR syntax error"),
     ]);
 }
+
+#[test]
+fn the_list_of_clients_names_the_last_command_of_each() {
+    let mut one = One::<V2>::new();
+    let other = one.server.connect();
+    let silent = one.ask("client list");
+    assert!(silent.contains(" cmd=client|list ") && silent.contains(" cmd=NULL "), "{silent}");
+    one.server.ask(other, &words("get k"));
+    let list = one.ask("client list");
+    assert!(list.contains(" cmd=get "), "{list}");
+}
