@@ -209,3 +209,23 @@ fn the_list_of_clients_names_the_last_command_of_each() {
     let list = one.ask("client list");
     assert!(list.contains(" cmd=get "), "{list}");
 }
+
+#[test]
+fn info_counts_commands_and_errors() {
+    let mut one = One::<V2>::new();
+    one.ask("get k");
+    one.ask("get");
+    one.ask("lpush l");
+    one.ask("config get hz");
+    let info = one.ask("info everything");
+    for line in [
+        "cmdstat_get:calls=1,usec=",
+        ",rejected_calls=1,failed_calls=0\r\n",
+        "cmdstat_config|get:calls=1,",
+        "errorstat_ERR:count=2\r\n",
+        "maxmemory_policy:noeviction\r\n",
+    ] {
+        assert!(info.contains(line), "{line} in {info}");
+    }
+    assert!(!one.ask("info").contains("cmdstat_"));
+}
