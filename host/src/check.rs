@@ -1,4 +1,5 @@
-//! The verdict of `check`: what a file is, and how the state of another version would be taken over.
+//! The verdict of `check`: what a file is, and how the state of another version would be taken
+//! over.
 
 use std::path::PathBuf;
 

@@ -6,8 +6,8 @@ use syn::{Attribute, Expr, LitInt, LitStr, Result, Type};
 
 use crate::model::Conversion;
 
-/// `#[state(schema = N, key, no_default, was = "..", from = OLD, with = UP, back = DOWN)]` on a struct
-/// or enum.
+/// `#[state(schema = N, key, no_default, was = "..", from = OLD, with = UP, back = DOWN)]` on a
+/// struct or enum.
 #[derive(Default)]
 pub struct TypeOptions {
     /// The author's schema number.

@@ -29,8 +29,8 @@ pub struct Row {
     pub new: Option<String>,
     /// How it changes.
     pub change: Change,
-    /// Whether every old value fits. What does not is set aside; a field of the root or of a session
-    /// starts with its default then.
+    /// Whether every old value fits. What does not is set aside; a field of the root or of a
+    /// session starts with its default then.
     pub fits: bool,
     /// What the way back does with it.
     pub back: Back,
@@ -60,7 +60,8 @@ pub enum Back {
     IfItFits,
     /// The author's function.
     ByFunction,
-    /// The old version has no such thing: it is set aside, and there again when this one comes back.
+    /// The old version has no such thing: it is set aside, and there again when this one comes
+    /// back.
     SetAside,
     /// It was set aside on the way here, and is there again.
     Returns,
@@ -146,8 +147,8 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Counts the fields of the old root. Where some of them hold collections only those count: they
-    /// are where the state is. A root that is no struct counts as one field that is kept.
+    /// Counts the fields of the old root. Where some of them hold collections only those count:
+    /// they are where the state is. A root that is no struct counts as one field that is kept.
     pub fn by(plan: &Plan, old: &Schema) -> Self {
         let How::Struct(fields) = &plan.pair(plan.root).how else {
             return Self { kept: 1, of: 1, collections: false };

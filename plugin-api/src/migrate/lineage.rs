@@ -81,8 +81,8 @@ pub struct Conversion {
     pub back: Option<FunctionIndex>,
 }
 
-/// Writes a default to raw memory of the field's size and alignment. True when it did, false when it
-/// panicked and wrote nothing.
+/// Writes a default to raw memory of the field's size and alignment. True when it did, false when
+/// it panicked and wrote nothing.
 ///
 /// `[engine]`
 pub type DefaultFn = unsafe extern "C" fn(to: *mut u8) -> bool;

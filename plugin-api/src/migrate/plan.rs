@@ -1,7 +1,7 @@
 //! [`Plan`]: what must change so that state in one shape becomes state in another. Pure data.
 //!
-//! A plan is a graph of *pairs*: an old type, a new type, and how a value of the one becomes a value
-//! of the other. Types that contain themselves make pairs that refer to themselves.
+//! A plan is a graph of *pairs*: an old type, a new type, and how a value of the one becomes a
+//! value of the other. Types that contain themselves make pairs that refer to themselves.
 //!
 //! Terms of a plan: a value *fits* when the new type can hold it. What does not fit is *set aside*:
 //! kept, invisible, back when its schema comes back. So is the *rest*, the fields that the new type
@@ -111,12 +111,13 @@ pub enum How {
         /// How many.
         count: u32,
     },
-    /// A `Vec`, all elements at once. An element that does not fit is set aside, the others close up.
+    /// A `Vec`, all elements at once. An element that does not fit is set aside, the others close
+    /// up.
     Vec(PairIndex),
     /// A `VecDeque`; as `Vec`.
     VecDeque(PairIndex),
-    /// A `HashMap`: the keys stay, the values convert unit by unit, later. An entry whose value does
-    /// not fit is set aside, so the map itself always fits.
+    /// A `HashMap`: the keys stay, the values convert unit by unit, later. An entry whose value
+    /// does not fit is set aside, so the map itself always fits.
     HashMap(PairIndex),
     /// A `BTreeMap`; as `HashMap`.
     BTreeMap(PairIndex),
@@ -153,8 +154,8 @@ pub enum Number {
 /// How the fields of a struct, or of a variant, become those of another.
 ///
 /// Structs inside structs are taken apart where their fields move in or out; offsets count from the
-/// start of the outermost value of the pair (for a variant: of the enum, tag included). Bytes of the
-/// new value that neither a move nor a fill writes are padding: zero.
+/// start of the outermost value of the pair (for a variant: of the enum, tag included). Bytes of
+/// the new value that neither a move nor a fill writes are padding: zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fields {
     /// Old fields that the new value has, in the order of their new offsets.

@@ -114,7 +114,8 @@ fn functions_and_refusals_have_rows() {
     let function = rows::<functions::v1::State, functions::v2::State>();
     assert_eq!(
         function.lines().next().unwrap(),
-        "state.clocks[][] | Clock (schema 1) | Clock (schema 2) | by function | by function | lazy O(n)"
+        "state.clocks[][] | Clock (schema 1) | Clock (schema 2) | by function | by function | \
+         lazy O(n)"
     );
     let one_way = compared::<functions::v1::State, functions::one_way::State>();
     assert!(one_way.one_way());

@@ -1,6 +1,6 @@
-//! Goal: a plan says exactly what must change between two versions, or names what cannot.
-//! Method: two versions of the same types, as `#[state]` makes them, in modules `v1` and `v2`; plans
-//! are told in words by `tell`.
+//! Goal: a plan says exactly what must change between two versions, or names what cannot. Method:
+//! two versions of the same types, as `#[state]` makes them, in modules `v1` and `v2`; plans are
+//! told in words by `tell`.
 
 #![allow(dead_code, reason = "the types are looked at, not used")]
 

@@ -175,8 +175,8 @@ fn two_plans_in_a_row_are_the_plan_from_first_to_last() {
     assert!(compared.get() > 0, "some values get to the end");
 }
 
-/// Whether a value that went there and back is what it was, but for what the other version could not
-/// hold: defaults.
+/// Whether a value that went there and back is what it was, but for what the other version could
+/// not hold: defaults.
 fn agree(was: &Value, is: &Value) -> bool {
     match (was, is) {
         (_, Value::Default) => true,

@@ -200,8 +200,8 @@ fn put(fields: &mut BTreeMap<String, Value>, path: &str, value: Value) {
     }
 }
 
-/// The value with what holds nothing but defaults as a default: a new struct is one or the other, and
-/// a struct without fields is both.
+/// The value with what holds nothing but defaults as a default: a new struct is one or the other,
+/// and a struct without fields is both.
 pub fn normal(value: Value) -> Value {
     let boxed = |wrap: fn(Box<Value>) -> Value, value: Box<Value>| match normal(*value) {
         Value::Default => Value::Default,

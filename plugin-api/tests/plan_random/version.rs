@@ -1,5 +1,5 @@
-//! Versions of made-up state types, as data: definitions, and the schema and lineage that `#[state]`
-//! would make of them.
+//! Versions of made-up state types, as data: definitions, and the schema and lineage that
+//! `#[state]` would make of them.
 
 use hotshell_plugin_api::migrate::lineage::{FieldDefault, Lineage, Place, Rename};
 use hotshell_plugin_api::migrate::plan::Side;

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
+use core::mem;
 use core::num::NonZero;
 use core::ptr;
 
@@ -156,8 +157,10 @@ impl<T> Cursor<T> {
         let mut sum = first;
         while self.left > 0 {
             self.left -= self.window.full.count_ones() as usize;
-            while let Some(place) = self.window.next() {
-                sum = f(sum, self.window.slot(place));
+            // Away from the cursor, so that it stays in registers.
+            let mut window = mem::replace(&mut self.window, Window::NONE);
+            while let Some(place) = window.next() {
+                sum = f(sum, window.slot(place));
             }
             if self.left > 0 {
                 self.next_window();
@@ -169,12 +172,17 @@ impl<T> Cursor<T> {
     #[inline(always)]
     fn next_window(&mut self) {
         while self.run.ctrl == self.run.end {
-            self.run = core::mem::replace(&mut self.then[0], Run::NONE);
-            self.then.rotate_left(1);
-            self.old = true;
+            self.next_run();
         }
         // SAFETY: `left` was not zero, so there is a group ahead.
         self.window = unsafe { self.run.next() };
+    }
+
+    #[cold]
+    fn next_run(&mut self) {
+        self.run = mem::replace(&mut self.then[0], Run::NONE);
+        self.then.rotate_left(1);
+        self.old = true;
     }
 }
 

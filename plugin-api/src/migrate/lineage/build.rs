@@ -66,8 +66,8 @@ impl LineageBuilder {
         self.lineage.defaults.push(FieldDefault { ty: self.own, variant, field, function });
     }
 
-    /// This type comes from `Old` by `up`, and goes back by `back`. Function items, or closures that
-    /// capture nothing.
+    /// This type comes from `Old` by `up`, and goes back by `back`. Function items, or closures
+    /// that capture nothing.
     pub fn conversion<Old, New, Up, Back>(&mut self, up: Up, back: Back)
     where
         Old: StateType,

@@ -17,9 +17,9 @@ impl<'a> Alike<'a> {
         Self { older, lineage, compared: HashSet::new() }
     }
 
-    /// Whether `mine`, in the lineage, tells exactly the shape of `theirs`, in the older schema: the
-    /// same names (its own, or one that it says it had), numbers, layout and formats, all the way
-    /// down.
+    /// Whether `mine`, in the lineage, tells exactly the shape of `theirs`, in the older schema:
+    /// the same names (its own, or one that it says it had), numbers, layout and formats, all the
+    /// way down.
     pub fn is(&mut self, theirs: TypeIndex, mine: TypeIndex) -> bool {
         if !self.compared.insert((theirs, mine)) {
             return true;

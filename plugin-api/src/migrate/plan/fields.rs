@@ -161,8 +161,8 @@ fn pair_up(
     )
 }
 
-/// Positions of the things that are the same by name, old and new. First what was renamed, where the
-/// name in question is free on the other side, then equal names.
+/// Positions of the things that are the same by name, old and new. First what was renamed, where
+/// the name in question is free on the other side, then equal names.
 pub(super) fn pairs_by_name(
     old: &[(&str, Place)],
     new: &[(&str, Place)],
