@@ -1,6 +1,6 @@
 //! Emits `StateType::lineage`: older names, what new fields start with, conversions.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
@@ -50,14 +50,16 @@ fn has_every_default(item: &StateItem, group: usize) -> bool {
 
 fn field(part: &Part, (group, i): (usize, usize), every: bool) -> TokenStream {
     let (group, i, ty) = (group as u32, i as u32, &part.ty);
+    // Errors point at the type; the names are ours, also when the type came out of a macro.
+    let span = Span::call_site().located_at(ty.span());
     let names = part.was.iter().map(|was| quote!(__lineage.field_was(#group, #i, #was);));
     let start = if every || part.default.is_some() {
         let value = default::value(part);
-        quote_spanned! {ty.span()=>
+        quote_spanned! {span=>
             <__Start<#ty>>::with(__lineage, #group, #i, || #value);
         }
     } else {
-        quote_spanned!(ty.span()=> <__Start<#ty>>::with_its_own(__lineage, #group, #i);)
+        quote_spanned!(span=> <__Start<#ty>>::with_its_own(__lineage, #group, #i);)
     };
     quote!(#(#names)* #start)
 }

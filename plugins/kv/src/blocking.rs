@@ -10,9 +10,10 @@ use crate::cx::{After, Cx};
 use crate::errors;
 use crate::journal;
 use crate::notify;
+use crate::reading;
 use crate::reply::{Out, Reply};
 use crate::services::Services;
-use crate::state::{Ready, Session, State, Waiting};
+use crate::state::{Reading, Ready, Session, State, Waiting};
 use crate::value::{Kind, Value};
 use crate::zset;
 
@@ -26,7 +27,7 @@ pub enum End {
 }
 
 /// What is waited for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub enum Wish<'a> {
     /// An element of a list; with a count up to so many, in the form of LMPOP.
     Elements(End, core::option::Option<u64>),
@@ -34,6 +35,8 @@ pub enum Wish<'a> {
     Move(End, &'a [u8], End),
     /// The member with the lowest or highest score; with a count as of lists.
     Members(End, core::option::Option<u64>),
+    /// Entries of streams, at most so many.
+    Entries(Reading, u64),
 }
 
 impl Wish<'_> {
@@ -50,24 +53,32 @@ impl Wish<'_> {
                 let (end, count) = (end as u8, count.unwrap_or(0));
                 Waiting { pops: POPS_MEMBERS, end, count, ..Waiting::default() }
             }
+            Self::Entries(reading, count) => {
+                let reading = Option::Some(Box::new(reading));
+                Waiting { pops: READS_ENTRIES, count, reading, ..Waiting::default() }
+            }
         }
     }
 }
 
 /// [`Waiting::pops`] of sorted sets.
 const POPS_MEMBERS: u8 = 1;
+/// [`Waiting::pops`] of streams.
+const READS_ENTRIES: u8 = 2;
 
 /// Lets the client of `cx` wait for one of `keys`; `until_ms` 0 waits for ever.
 pub fn wait(cx: &mut Cx<'_>, keys: &[&[u8]], wish: Wish<'_>, until_ms: u64) {
     let db = cx.session.db;
     let mut waiting = Waiting { db, until_ms, ..wish.waiting() };
     for &key in keys {
-        if waiting.keys.iter().any(|known| known == key) {
+        let again = waiting.keys.iter().any(|known| known == key);
+        let key = Bytes::from(key);
+        if !again {
+            let queue = cx.state.db(db).waiting.entry(key.clone()).or_default();
+            queue.push_back(cx.client);
+        } else if waiting.pops != READS_ENTRIES {
             continue;
         }
-        let key = Bytes::from(key);
-        let queue = cx.state.db(db).waiting.entry(key.clone()).or_default();
-        queue.push_back(cx.client);
         waiting.keys.push(key);
     }
     cx.session.waiting = Option::Some(Box::new(waiting));
@@ -105,6 +116,7 @@ pub fn forget(
 pub fn serve(state: &mut State, shell: &mut dyn Services) {
     while let Some(ready) = state.ready.pop_front() {
         while serve_one(state, shell, ready.db, &ready.key) {}
+        serve_readers(state, shell, ready.db, &ready.key);
     }
 }
 
@@ -132,6 +144,73 @@ fn serve_one(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) 
     }
     shell.resume(client);
     true
+}
+
+/// Serves all clients that read a stream and have not got its last entries, or whose group is gone
+/// with it.
+fn serve_readers(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) {
+    let queue = state.db(db).waiting.get(key);
+    let clients: Vec<ClientId> = queue.into_iter().flatten().copied().collect();
+    for client in clients {
+        serve_reader(state, shell, db, key, client);
+    }
+}
+
+fn serve_reader(
+    state: &mut State,
+    shell: &mut dyn Services,
+    db: u32,
+    key: &Bytes,
+    client: ClientId,
+) -> core::option::Option<()> {
+    let now = shell.unix_ms();
+    let session = shell.session_of(client)?;
+    let waiting = session.waiting.as_std()?;
+    let reading = waiting.reading.as_std()?;
+    let place = waiting.keys.iter().position(|known| known == key)?;
+    let stream = state.db(db).keys.get(key).and_then(Value::stream);
+    let group = stream.and_then(|stream| stream.groups.get(&reading.group));
+    let error = match (stream, group) {
+        (None, _) if !reading.in_group => return None,
+        (None, _) => Some("UNBLOCKED the stream key no longer exists"),
+        (_, None) if reading.in_group => {
+            Some("NOGROUP the consumer group this client was blocked on no longer exists")
+        }
+        _ => None,
+    };
+    let from = match group {
+        Some(group) if reading.in_group => group.last,
+        _ => *reading.ids.get(place)?,
+    };
+    if error.is_none() && stream.is_none_or(|stream| stream.last <= from) {
+        return None;
+    }
+    let waiting = forget(state, client, session)?;
+    let stream = state.db(db).keys.get_mut(key).and_then(Value::stream_mut);
+    let mut out = shell.out_of(client)?;
+    match (error, stream, waiting.reading.as_std()) {
+        (Some(error), ..) => out.error(error),
+        (None, Some(stream), Some(reading)) => {
+            reading::give(&mut out, stream, key, (reading, from), waiting.count, now);
+            if reading.in_group {
+                tell_delivery(shell, db, key, reading, waiting.count);
+            }
+        }
+        _ => {}
+    }
+    shell.resume(client);
+    Some(())
+}
+
+/// What was delivered to a consumer that waited, as if it had asked now.
+fn tell_delivery(shell: &mut dyn Services, db: u32, key: &[u8], reading: &Reading, count: u64) {
+    let count = count.to_string();
+    let (group, consumer) = (&reading.group[..], &reading.consumer[..]);
+    let mut words: Vec<&[u8]> = vec![b"XREADGROUP", b"GROUP", group, consumer, b"COUNT"];
+    words.push(count.as_bytes());
+    words.extend(reading.no_ack.then_some(&b"NOACK"[..]));
+    words.extend([&b"STREAMS"[..], key, b">"]);
+    journal::tell(shell, db, &words);
 }
 
 /// Pops members of a sorted set for a client.

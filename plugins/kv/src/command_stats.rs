@@ -46,6 +46,8 @@ impl CommandStats {
 
     #[cold]
     fn relearn(&mut self, table: &'static Table) {
+        // Number 0 is no command's, so that a session without one is told apart.
+        self.number_of("");
         let numbers: std::vec::Vec<u16> =
             table.slots().map(|row| row.map_or(0, |row| self.number_of(row.name))).collect();
         self.numbers = numbers.into_iter().collect();
@@ -83,7 +85,7 @@ impl CommandStats {
 
     /// All counters.
     pub fn iter(&self) -> impl Iterator<Item = &Counters> {
-        self.counters.iter()
+        self.counters.iter().skip(1)
     }
 
     /// All counters from zero.

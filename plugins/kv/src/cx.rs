@@ -245,6 +245,14 @@ impl Cx<'_> {
         len
     }
 
+    /// A value went away: who waits for entries of a stream in a group is told.
+    #[inline]
+    pub fn replaced(&mut self, db: u32, key: &[u8], old: &Value) {
+        if old.kind() == Kind::Stream {
+            self.signal(db, key);
+        }
+    }
+
     /// Lets go of a value; a large one is freed in slices.
     #[inline]
     pub fn bury(&mut self, value: Value) {
@@ -303,6 +311,7 @@ impl Cx<'_> {
     pub fn delete(&mut self, key: &[u8]) -> bool {
         self.refresh(key);
         let Some(value) = self.db().remove(key) else { return false };
+        self.replaced(self.session.db, key, &value);
         self.bury(value);
         self.event(key, notify::GENERIC, "del");
         true
@@ -315,10 +324,13 @@ impl Cx<'_> {
 
     /// [`Cx::put`] in another database.
     pub fn put_in(&mut self, db: u32, key: &[u8], mut value: Value) {
-        let awaited = matches!(value.kind(), Kind::List | Kind::Zset);
+        let awaited = matches!(value.kind(), Kind::List | Kind::Zset | Kind::Stream);
         value.head_mut().access = self.fresh_access();
         match self.state.db(db).put(key, value) {
-            Some(old) => self.bury(old),
+            Some(old) => {
+                self.replaced(db, key, &old);
+                self.bury(old);
+            }
             None => self.notify_in(db, notify::NEW, "new", key),
         }
         self.touch_in(db, key);

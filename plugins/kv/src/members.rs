@@ -37,18 +37,22 @@ impl Value {
             Self::SetPack(_, pack) => Pack::of(pack).len(),
             Self::SetMap(_, set) => set.len(),
             Self::Zset(_, ranking) => ranking.len(),
+            #[cfg(feature = "streams")]
+            Self::Stream(_, stream) => stream.len() as usize,
         }
     }
 
-    /// Whether it is a collection without elements, which is never in the keyspace.
+    /// Whether it is a collection without elements, which is never in the keyspace. Streams are.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len() == 0 && self.stream().is_none()
     }
 
     /// Shows all elements: sorted sets and lists in order, the others in none.
     pub fn each<'a>(&'a self, mut show: impl FnMut(Entry<'a>)) {
         match self {
             Self::Int(..) | Self::Str(..) => {}
+            #[cfg(feature = "streams")]
+            Self::Stream(..) => {}
             Self::List(_, list) => list.items.iter().for_each(|item| show(lone(item))),
             Self::HashPack(_, pack) => Pack::of(pack).pairs().for_each(|pair| show(field(pair))),
             Self::HashMap(_, map) => map.iter().for_each(|(f, v)| show(field((f, v)))),
@@ -78,6 +82,8 @@ impl Value {
         let mut below = |n: usize| ((u128::from(random()) * n as u128) >> 64) as usize;
         match self {
             Self::Int(..) | Self::Str(..) => None,
+            #[cfg(feature = "streams")]
+            Self::Stream(..) => None,
             Self::List(_, list) => list.items.get(below(list.items.len())).map(|item| lone(item)),
             Self::HashPack(_, pack) => Pack::of(pack).pairs().nth(below(self.len())).map(field),
             Self::HashMap(_, map) => map.random_entry(random).map(|(f, v)| field((f, v))),
@@ -108,6 +114,9 @@ impl Value {
 
     /// Whether freeing it at once would take long.
     pub fn is_big(&self) -> bool {
+        if let Some(stream) = self.stream() {
+            return stream.is_big();
+        }
         self.len() > BIG
             && matches!(
                 self,
@@ -117,6 +126,9 @@ impl Value {
 
     /// Frees about `n` elements. For taking a large collection apart; other values stay as they are.
     pub fn crumble(&mut self, n: usize) {
+        if let Some(stream) = self.stream_mut() {
+            return stream.crumble(n);
+        }
         match self {
             Self::List(_, list) => {
                 let left = list.items.len().saturating_sub(n);

@@ -11,7 +11,7 @@ use crate::dispatch;
 use crate::inline::{self, Line};
 use crate::reply::{Out, Reply};
 use crate::resp::{self, Args, Front};
-use crate::state::{DATABASES, MODE_PAUSE, SESSION_MONITOR, SESSION_PAUSED, Session, State};
+use crate::state::{MODE_PAUSE, SESSION_MONITOR, SESSION_PAUSED, Session, State};
 use crate::table::Table;
 use crate::{blocking, eviction, idle, journal, monitor, pause, pubsub};
 
@@ -35,7 +35,7 @@ impl<E: Edition> Plugin for Kv<E> {
     type Session = Session;
 
     fn init(ctx: &mut InitCtx<'_>) -> Result<State, Refusal> {
-        let mut state = State::empty();
+        let mut state = State::default();
         state.stats.since_ms = ctx.unix_ms();
         Ok(state)
     }
@@ -185,12 +185,6 @@ fn view<'a, E: Edition>(ctx: &'a mut Ctx<'_, Kv<E>>) -> Cx<'a> {
 
 /// Whether the counts of the state agree.
 fn check(state: &State) -> Result<(), String> {
-    if state.dbs.len() != DATABASES {
-        return Err(format!(
-            "the state has {} databases, this version wants {DATABASES}: load the version that wrote it",
-            state.dbs.len()
-        ));
-    }
     for (n, db) in state.dbs.iter().enumerate() {
         if db.expires.len() > db.keys.len() {
             let (expires, keys) = (db.expires.len(), db.keys.len());

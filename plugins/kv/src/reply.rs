@@ -101,6 +101,8 @@ pub trait Reply {
     fn pairs(&mut self, n: usize);
     /// The head of one pair; nothing in RESP2, where pairs are flat.
     fn pair(&mut self);
+    /// The head of a map of `n` keys; in RESP2 an array of `n` pairs, each with a head of its own.
+    fn map_of_pairs(&mut self, n: usize);
     /// A float with 17 digits; a bulk string in RESP2.
     fn double(&mut self, n: f64);
     /// A truth; 1 or 0 in RESP2.
@@ -228,6 +230,11 @@ impl Reply for Out<'_> {
         if self.resp3 {
             self.array(2);
         }
+    }
+
+    #[inline]
+    fn map_of_pairs(&mut self, n: usize) {
+        if self.resp3 { self.map(n) } else { self.array(n) }
     }
 
     fn double(&mut self, n: f64) {

@@ -11,6 +11,7 @@ use crate::latency::Spikes;
 use crate::pause::Pause;
 use crate::settings::Settings;
 use crate::slowlog::SlowLog;
+use crate::stream::Id;
 use crate::value::Value;
 
 /// Databases, as in Redis' default configuration.
@@ -20,8 +21,8 @@ pub const DATABASES: usize = 16;
 #[state(schema = 1)]
 #[derive(Debug)]
 pub struct State {
-    /// The databases; always [`DATABASES`].
-    pub dbs: Vec<Db>,
+    /// The databases. An array, since keyspaces in a list would be converted at once by a swap.
+    pub dbs: [Db; DATABASES],
     /// Subscribers of each channel, in the order they came.
     pub channels: HashMap<Bytes, Vec<ClientId>>,
     /// Subscribers of each shard channel, in the order they came.
@@ -200,10 +201,28 @@ pub struct Waiting {
     pub target: Bytes,
     /// Most elements that are popped; 0: one, answered in the form of BLPOP and BZPOPMIN.
     pub count: u64,
+    /// From where streams are read.
+    pub reading: Option<Box<Reading>>,
     /// When it stops waiting, milliseconds since the Unix epoch; 0: never.
     pub until_ms: u64,
     /// The keys, each once, in the order of the request.
     pub keys: Vec<Bytes>,
+}
+
+/// How a client that waits for entries of streams reads them.
+#[state]
+#[derive(Debug)]
+pub struct Reading {
+    /// Behind which id, for each of the keys; in a group [`Id::MAX`] means what is new to it.
+    pub ids: Vec<Id>,
+    /// The group.
+    pub group: Bytes,
+    /// Its consumer.
+    pub consumer: Bytes,
+    /// Whether there is a group.
+    pub in_group: bool,
+    /// Nothing becomes pending.
+    pub no_ack: bool,
 }
 
 /// What a client is subscribed to.
@@ -219,15 +238,6 @@ pub struct Subscriptions {
 }
 
 impl State {
-    /// The state of an empty server.
-    pub fn empty() -> Self {
-        let mut state = Self::default();
-        for _ in 0..DATABASES {
-            state.dbs.push(Db::default());
-        }
-        state
-    }
-
     /// Chooses the protocol of a client.
     pub fn speak(&mut self, client: ClientId, session: &mut Session, resp3: bool) {
         if resp3 {

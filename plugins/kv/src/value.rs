@@ -4,34 +4,50 @@ use hotshell_plugin_api::collections::{Box, Bytes, HashMap, HashSet, VecDeque};
 use hotshell_plugin_api::state;
 
 use crate::number::{self, Digits};
+use crate::stream::Stream;
 use crate::table::{Level, v};
 use crate::zset::Ranking;
 
-/// A value with its header, 24 bytes: a tag byte, seven bytes of [`Head`], 16 bytes of payload. Large
-/// kinds live in boxes, so that further kinds leave the size as it is.
-#[state]
-#[derive(Debug)]
-pub enum Value {
-    /// A string that is the decimal form of an integer.
-    Int(Head, i64),
-    /// Any other string.
-    Str(Head, Bytes),
-    /// A list.
-    List(Head, Box<List>),
-    /// A small hash: a [`crate::pack`] of fields, each with its value behind it.
-    HashPack(Head, Bytes),
-    /// Any other hash.
-    HashMap(Head, Box<HashMap<Bytes, Bytes>>),
-    /// A small set of integers: a [`crate::intset`].
-    IntSet(Head, Bytes),
-    /// A small set of anything: a [`crate::pack`] of members.
-    SetPack(Head, Bytes),
-    /// Any other set.
-    SetMap(Head, Box<HashSet<Bytes>>),
-    /// A small sorted set: a [`crate::pack`] of members, each with its score behind it, in order.
-    ZsetPack(Head, Bytes),
-    /// Any other sorted set.
-    Zset(Head, Box<Ranking>),
+/// Writes the enum for both state schemas: what is given are the kinds that the larger one has more,
+/// behind all others, so that the values of the smaller one are values of the larger one as they are.
+macro_rules! value {
+    ($($more:tt)*) => {
+        /// A value with its header, 24 bytes: a tag byte, seven bytes of [`Head`], 16 bytes of payload. Large
+        /// kinds live in boxes, so that further kinds leave the size as it is.
+        #[state]
+        #[derive(Debug)]
+        pub enum Value {
+            /// A string that is the decimal form of an integer.
+            Int(Head, i64),
+            /// Any other string.
+            Str(Head, Bytes),
+            /// A list.
+            List(Head, Box<List>),
+            /// A small hash: a [`crate::pack`] of fields, each with its value behind it.
+            HashPack(Head, Bytes),
+            /// Any other hash.
+            HashMap(Head, Box<HashMap<Bytes, Bytes>>),
+            /// A small set of integers: a [`crate::intset`].
+            IntSet(Head, Bytes),
+            /// A small set of anything: a [`crate::pack`] of members.
+            SetPack(Head, Bytes),
+            /// Any other set.
+            SetMap(Head, Box<HashSet<Bytes>>),
+            /// A small sorted set: a [`crate::pack`] of members, each with its score behind it, in order.
+            ZsetPack(Head, Bytes),
+            /// Any other sorted set.
+            Zset(Head, Box<Ranking>),
+            $($more)*
+        }
+    };
+}
+
+#[cfg(not(feature = "streams"))]
+value! {}
+#[cfg(feature = "streams")]
+value! {
+    /// A stream.
+    Stream(Head, Box<Stream>),
 }
 
 /// What TYPE tells apart.
@@ -43,6 +59,7 @@ pub enum Kind {
     Hash,
     Set,
     Zset,
+    Stream,
 }
 
 const _: () = assert!(size_of::<Value>() == 24);
@@ -116,6 +133,30 @@ impl Value {
         Self::ZsetPack(Head::default(), Bytes::new())
     }
 
+    /// An empty stream.
+    #[cfg(feature = "streams")]
+    pub fn new_stream() -> Self {
+        Self::Stream(Head::default(), Box::new(Stream::default()))
+    }
+
+    /// The stream, if it is one.
+    pub fn stream(&self) -> Option<&Stream> {
+        match self {
+            #[cfg(feature = "streams")]
+            Self::Stream(_, stream) => Some(stream),
+            _ => None,
+        }
+    }
+
+    /// The stream, to be changed.
+    pub fn stream_mut(&mut self) -> Option<&mut Stream> {
+        match self {
+            #[cfg(feature = "streams")]
+            Self::Stream(_, stream) => Some(stream),
+            _ => None,
+        }
+    }
+
     /// The header.
     #[inline(always)]
     pub fn head(&self) -> &Head {
@@ -124,6 +165,8 @@ impl Value {
             Self::HashPack(head, _) | Self::HashMap(head, _) => head,
             Self::IntSet(head, _) | Self::SetPack(head, _) | Self::SetMap(head, _) => head,
             Self::ZsetPack(head, _) | Self::Zset(head, _) => head,
+            #[cfg(feature = "streams")]
+            Self::Stream(head, _) => head,
         }
     }
 
@@ -135,6 +178,8 @@ impl Value {
             Self::HashPack(head, _) | Self::HashMap(head, _) => head,
             Self::IntSet(head, _) | Self::SetPack(head, _) | Self::SetMap(head, _) => head,
             Self::ZsetPack(head, _) | Self::Zset(head, _) => head,
+            #[cfg(feature = "streams")]
+            Self::Stream(head, _) => head,
         }
     }
 
@@ -147,6 +192,8 @@ impl Value {
             Self::HashPack(..) | Self::HashMap(..) => Kind::Hash,
             Self::IntSet(..) | Self::SetPack(..) | Self::SetMap(..) => Kind::Set,
             Self::ZsetPack(..) | Self::Zset(..) => Kind::Zset,
+            #[cfg(feature = "streams")]
+            Self::Stream(..) => Kind::Stream,
         }
     }
 
@@ -189,6 +236,7 @@ impl Value {
             Kind::Hash => "hash",
             Kind::Set => "set",
             Kind::Zset => "zset",
+            Kind::Stream => "stream",
         }
     }
 
@@ -207,6 +255,8 @@ impl Value {
             // Small sets of strings are tables in Redis up to 7.0.
             Self::HashMap(..) | Self::SetPack(..) | Self::SetMap(..) => "hashtable",
             Self::Zset(..) => "skiplist",
+            #[cfg(feature = "streams")]
+            Self::Stream(..) => "stream",
         }
     }
 
@@ -229,6 +279,8 @@ impl Value {
             Self::SetMap(head, set) => Self::SetMap(*head, Box::new(set.iter().cloned().collect())),
             Self::ZsetPack(head, pack) => Self::ZsetPack(*head, pack.clone()),
             Self::Zset(head, ranking) => Self::Zset(*head, Box::new(ranking.copy())),
+            #[cfg(feature = "streams")]
+            Self::Stream(head, stream) => Self::Stream(*head, Box::new(stream.copy())),
         };
         copy.head_mut().flags &= !HEAD_EXPIRES;
         copy

@@ -198,3 +198,34 @@ fn lists_are_sorted_by_other_keys() {
         ("sort l limit 0", "-ERR syntax error"),
     ]);
 }
+
+#[test]
+fn the_list_of_clients_names_the_last_command_of_each() {
+    let mut one = One::<V2>::new();
+    let other = one.server.connect();
+    let silent = one.ask("client list");
+    assert!(silent.contains(" cmd=client|list ") && silent.contains(" cmd=NULL "), "{silent}");
+    one.server.ask(other, &words("get k"));
+    let list = one.ask("client list");
+    assert!(list.contains(" cmd=get "), "{list}");
+}
+
+#[test]
+fn info_counts_commands_and_errors() {
+    let mut one = One::<V2>::new();
+    one.ask("get k");
+    one.ask("get");
+    one.ask("lpush l");
+    one.ask("config get hz");
+    let info = one.ask("info everything");
+    for line in [
+        "cmdstat_get:calls=1,usec=",
+        ",rejected_calls=1,failed_calls=0\r\n",
+        "cmdstat_config|get:calls=1,",
+        "errorstat_ERR:count=2\r\n",
+        "maxmemory_policy:noeviction\r\n",
+    ] {
+        assert!(info.contains(line), "{line} in {info}");
+    }
+    assert!(!one.ask("info").contains("cmdstat_"));
+}

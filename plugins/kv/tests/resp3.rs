@@ -67,11 +67,11 @@ fn a_message_reaches_each_subscriber_in_its_protocol() {
 fn the_protocol_of_a_client_outlives_a_swap_to_a_version_without_hello() {
     let mut server = TestServer::<V2>::new();
     let client = speaks_resp3(&mut server);
-    server.swap::<V1>().unwrap();
+    let mut server = server.swap_to::<V1>().unwrap();
     assert_eq!(server.ask(client, &words("get none")), b"_\r\n");
     let waiter = client;
     server.feed(waiter, &words("blpop l 1"));
-    server.swap::<V2>().unwrap();
+    let mut server = server.swap_to::<V2>().unwrap();
     server.advance(1000);
     assert_eq!(server.read(waiter), b"_\r\n");
     server.disconnect(client);

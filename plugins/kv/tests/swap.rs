@@ -21,14 +21,14 @@ fn clients_in_every_situation_survive_a_swap_there_and_back() {
     server.ask(watcher, &["watch b", "multi", "get b"].map(words).concat());
     server.ask(other, &words("select 5"));
 
-    server.swap::<V2>().unwrap();
+    let mut server = server.swap_to::<V2>().unwrap();
     assert_eq!(server.ask(other, &words("getex none")), b"$-1\r\n", "version 2 is there");
     server.ask(multi, &words("incr a"));
     server.ask(half, &request[20..30]);
     server.ask(other, &["select 0", "incr b"].map(words).concat());
     assert_eq!(server.ask(other, &words("publish news two")), b":1\r\n");
 
-    server.swap::<V1>().unwrap();
+    let mut server = server.swap_to::<V1>().unwrap();
     assert_eq!(server.ask(other, &words("getex none")), b"-ERR unknown command 'getex'\r\n");
     assert_eq!(server.ask(multi, &words("exec")), b"*2\r\n:2\r\n:3\r\n");
     assert_eq!(server.ask(half, &request[30..]), b"+OK\r\n");
@@ -47,7 +47,7 @@ fn a_command_queued_under_version_2_that_version_1_lacks_fails_alone() {
     let mut server = TestServer::<V2>::new();
     let client = server.connect();
     server.ask(client, &["set k v", "multi", "getdel k", "get k"].map(words).concat());
-    server.swap::<V1>().unwrap();
+    let mut server = server.swap_to::<V1>().unwrap();
     assert_eq!(
         server.ask(client, &words("exec")),
         b"*2\r\n-ERR unknown command 'getdel'\r\n$1\r\nv\r\n"
@@ -59,9 +59,9 @@ fn wake_ups_are_asked_for_anew_after_a_swap() {
     let mut server = TestServer::<V1>::new();
     let client = server.connect();
     server.feed(client, &words("blpop l 5"));
-    server.swap::<V2>().unwrap();
+    let server = server.swap_to::<V2>().unwrap();
     assert_eq!(server.next_wake(), Some(server.unix_ms() + 5000));
-    server.swap::<V1>().unwrap();
+    let mut server = server.swap_to::<V1>().unwrap();
     server.advance(5000);
     assert_eq!(server.read(client), b"*-1\r\n");
 }

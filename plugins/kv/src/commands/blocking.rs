@@ -89,6 +89,11 @@ pub(super) fn timeout_ms(cx: &Cx<'_>, text: &[u8]) -> Result<u64, &'static str> 
         let seconds = int(text).map_err(|_| "ERR timeout is not an integer or out of range")?;
         seconds.saturating_mul(1000)
     };
+    timeout_ms_of(cx, ms)
+}
+
+/// Checks a timeout in milliseconds.
+pub(super) fn timeout_ms_of(cx: &Cx<'_>, ms: i64) -> Result<u64, &'static str> {
     if ms < 0 {
         return Err("ERR timeout is negative");
     }

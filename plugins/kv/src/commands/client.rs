@@ -2,6 +2,7 @@
 
 use hotshell_plugin_api::abi::ClientInfo;
 
+use crate::command_stats::CommandStats;
 use crate::cx::{Cx, Outcome, int, is};
 use crate::dispatch;
 use crate::errors;
@@ -107,7 +108,9 @@ fn list(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             } else if let Some(info) = cx.shell.client_info(id) {
                 let now = cx.now;
                 let session = cx.shell.session_of(id);
-                text.extend(session.map(|session| line(&info, session, now, "NULL")));
+                let Some(session) = session else { continue };
+                let command = last_command(&cx.state.commands, session);
+                text.push_str(&line(&info, session, now, &command));
             }
         }
     }
@@ -117,7 +120,14 @@ fn list(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 fn own_line(cx: &Cx<'_>) -> String {
     let info = cx.shell.client_info(cx.client);
-    info.map_or(String::new(), |info| line(&info, cx.session, cx.now, "client|list"))
+    let command = last_command(&cx.state.commands, cx.session);
+    info.map_or(String::new(), |info| line(&info, cx.session, cx.now, &command))
+}
+
+/// The name of a client's last command; `NULL` before its first.
+fn last_command(commands: &CommandStats, session: &Session) -> String {
+    let name = String::from_utf8_lossy(commands.name(session.command as u16));
+    if name.is_empty() { "NULL".to_owned() } else { name.into_owned() }
 }
 
 /// A client as CLIENT LIST shows it.

@@ -2,6 +2,7 @@
 
 use core::fmt::Write;
 
+use crate::command_stats::Counters;
 use crate::cx::{Cx, Outcome, is};
 use crate::flags::Flags;
 use crate::reply::Reply;
@@ -15,7 +16,7 @@ rows! { Server:
 type Section = fn(&mut Cx<'_>, &mut String) -> core::fmt::Result;
 
 /// Sections in the order of the answer.
-const SECTIONS: [(&str, Section); 9] = [
+const SECTIONS: [(&str, Section); 11] = [
     ("Server", server),
     ("Hotshell", hotshell),
     ("Clients", clients),
@@ -23,6 +24,8 @@ const SECTIONS: [(&str, Section); 9] = [
     ("Persistence", persistence),
     ("Stats", stats),
     ("Replication", replication),
+    ("Commandstats", commandstats),
+    ("Errorstats", errorstats),
     ("Cluster", cluster),
     ("Keyspace", keyspace),
 ];
@@ -33,9 +36,11 @@ fn info(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     }
     let wanted = |name: &str| {
         let words = &args[1..];
-        words.is_empty()
+        let default = name != "Commandstats";
+        (words.is_empty() && default)
             || words.iter().any(|word| {
-                is(word, name) || is(word, "all") || is(word, "default") || is(word, "everything")
+                let all = is(word, "all") || is(word, "everything");
+                is(word, name) || all || (is(word, "default") && default)
             })
     };
     let mut text = String::new();
@@ -96,11 +101,13 @@ fn memory(cx: &mut Cx<'_>, text: &mut String) -> core::fmt::Result {
     let info = cx.shell.server_info();
     write!(
         text,
-        "used_memory:{}\r\nused_memory_human:{:.2}M\r\nused_memory_peak:{}\r\nmaxmemory:0\r\n\
-         maxmemory_policy:noeviction\r\nmem_fragmentation_ratio:1.00\r\nlazyfree_pending_objects:{}\r\n",
+        "used_memory:{}\r\nused_memory_human:{:.2}M\r\nused_memory_peak:{}\r\nmaxmemory:{}\r\n\
+         maxmemory_policy:{}\r\nmem_fragmentation_ratio:1.00\r\nlazyfree_pending_objects:{}\r\n",
         info.state_bytes,
         info.state_bytes as f64 / (1 << 20) as f64,
         info.state_bytes_peak,
+        cx.state.settings.maxmemory,
+        cx.state.settings.policy.name(),
         cx.state.graveyard.iter().map(|grave| grave.len()).sum::<usize>(),
     )
 }
@@ -114,7 +121,7 @@ fn stats(cx: &mut Cx<'_>, text: &mut String) -> core::fmt::Result {
     write!(
         text,
         "total_connections_received:{}\r\ntotal_commands_processed:{}\r\nrejected_connections:{}\r\n\
-         total_net_input_bytes:{}\r\ntotal_net_output_bytes:{}\r\nexpired_keys:{}\r\nevicted_keys:0\r\n\
+         total_net_input_bytes:{}\r\ntotal_net_output_bytes:{}\r\nexpired_keys:{}\r\nevicted_keys:{}\r\n\
          keyspace_hits:{}\r\nkeyspace_misses:{}\r\npubsub_channels:{}\r\npubsub_patterns:{}\r\n\
          total_error_replies:{}\r\n",
         info.connections,
@@ -123,6 +130,7 @@ fn stats(cx: &mut Cx<'_>, text: &mut String) -> core::fmt::Result {
         info.bytes_in,
         info.bytes_out,
         stats.expired,
+        stats.evicted,
         stats.hits,
         stats.misses,
         cx.state.channels.len(),
@@ -133,6 +141,30 @@ fn stats(cx: &mut Cx<'_>, text: &mut String) -> core::fmt::Result {
 
 fn replication(_: &mut Cx<'_>, text: &mut String) -> core::fmt::Result {
     text.write_str("role:master\r\nconnected_slaves:0\r\n")
+}
+
+fn commandstats(cx: &mut Cx<'_>, text: &mut String) -> core::fmt::Result {
+    let long = cx.has(v(6, 2));
+    let called = |counters: &&Counters| counters.calls + counters.rejected > 0;
+    for counters in cx.state.commands.iter().filter(called) {
+        let (name, us) = (String::from_utf8_lossy(&counters.name), counters.total_ns / 1000);
+        let per_call = us as f64 / counters.calls.max(1) as f64;
+        let calls = counters.calls;
+        write!(text, "cmdstat_{name}:calls={calls},usec={us},usec_per_call={per_call:.2}")?;
+        if long {
+            let (rejected, failed) = (counters.rejected, counters.failed);
+            write!(text, ",rejected_calls={rejected},failed_calls={failed}")?;
+        }
+        text.push_str("\r\n");
+    }
+    Ok(())
+}
+
+fn errorstats(cx: &mut Cx<'_>, text: &mut String) -> core::fmt::Result {
+    for (code, count) in cx.state.error_codes.iter() {
+        write!(text, "errorstat_{}:count={count}\r\n", String::from_utf8_lossy(code))?;
+    }
+    Ok(())
 }
 
 fn cluster(_: &mut Cx<'_>, text: &mut String) -> core::fmt::Result {

@@ -105,6 +105,7 @@ fn rename_key(
     }
     let at = cx.db().expiry(from);
     if let Some(mut value) = cx.db().remove(from) {
+        cx.replaced(cx.session.db, from, &value);
         value.head_mut().flags &= !crate::value::HEAD_EXPIRES;
         cx.put(to, value);
         if let Some(at) = at {

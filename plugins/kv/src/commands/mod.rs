@@ -35,6 +35,16 @@ mod set_algebra;
 mod sets;
 mod slowlog;
 mod sort;
+#[cfg(feature = "streams")]
+mod stream;
+#[cfg(feature = "streams")]
+mod stream_claim;
+#[cfg(feature = "streams")]
+mod stream_group;
+#[cfg(feature = "streams")]
+mod stream_info;
+#[cfg(feature = "streams")]
+pub(crate) mod stream_read;
 mod strings;
 mod transaction;
 mod zset;
@@ -82,6 +92,16 @@ pub const FAMILIES: &[&[Row]] = &[
     sets::ROWS,
     slowlog::ROWS,
     sort::ROWS,
+    #[cfg(feature = "streams")]
+    stream::ROWS,
+    #[cfg(feature = "streams")]
+    stream_claim::ROWS,
+    #[cfg(feature = "streams")]
+    stream_group::ROWS,
+    #[cfg(feature = "streams")]
+    stream_info::ROWS,
+    #[cfg(feature = "streams")]
+    stream_read::ROWS,
     strings::ROWS,
     transaction::ROWS,
     zset::ROWS,

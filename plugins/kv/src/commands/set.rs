@@ -150,7 +150,10 @@ fn put_string(cx: &mut Cx<'_>, key: &[u8], value: &[u8]) {
     let access = cx.fresh_access();
     match cx.db().put_string(key, value, access) {
         Put::String => {}
-        Put::Collection(old) => cx.bury(old),
+        Put::Collection(old) => {
+            cx.replaced(cx.session.db, key, &old);
+            cx.bury(old);
+        }
         Put::New => cx.notify(notify::NEW, "new", key),
     }
     cx.event(key, notify::STRING, "set");

@@ -18,11 +18,11 @@ pub struct Step {
 }
 
 /// SplitMix64.
-pub struct Random(u64);
+pub struct Random(u64, u64);
 
 impl Random {
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(seed, 0)
     }
 
     fn next(&mut self) -> u64 {
@@ -42,7 +42,8 @@ impl Random {
 }
 
 /// Requests; capital letters stand for random arguments, see `argument`.
-const REQUESTS: &str = "\
+#[allow(dead_code, reason = "kv-streams has its own")]
+pub const REQUESTS: &str = "\
 get K;get K;set K V;set K V;set K V ex T;set K V px M;set K V nx;set K V xx;set K V get;\
 set K V keepttl;set K V exat A;set K V pxat P;set K V O O;set K V O T O;getset K V;setnx K V;\
 setex K T V;psetex K M V;setex K J V;mget K K K;mset K V K V;msetnx K V K V;append K V;strlen K;\
@@ -150,9 +151,16 @@ pub fn in_no_order(args: &[Vec<u8>]) -> bool {
     IN_NO_ORDER.iter().any(|name| args[0].eq_ignore_ascii_case(name.as_bytes()))
 }
 
+/// Whether the reply holds milliseconds that have passed.
+pub fn tells_time(args: &[Vec<u8>]) -> bool {
+    let is =
+        |n: usize, word: &str| args.get(n).is_some_and(|a| a.eq_ignore_ascii_case(word.as_bytes()));
+    (is(0, "xpending") && args.len() > 3) || is(0, "xinfo") || is(0, "exec")
+}
+
 /// A stream of so many steps.
-pub fn stream(random: &mut Random, steps: usize, clients: usize) -> Vec<Step> {
-    let requests: Vec<&str> = REQUESTS.split(';').collect();
+pub fn stream(random: &mut Random, requests: &str, steps: usize, clients: usize) -> Vec<Step> {
+    let requests: Vec<&str> = requests.split(';').collect();
     let mut stream = Vec::new();
     for _ in 0..steps {
         let request = random.pick(&requests);
@@ -225,6 +233,25 @@ fn argument(random: &mut Random, word: &str) -> Vec<u8> {
             return random
                 .pick(&["-", "+", "[f1", "(f1", "[f3", "(f3", "[1", "(5", "x", "[", "("])
                 .into();
+        }
+        "ID" => {
+            let (ms, seq) = (random.below(6), random.below(4));
+            return match random.below(12) {
+                0 => {
+                    random.pick(&["-", "+", "x", "0", "0-0", "1-*", "(1-1", "(", "5-", "-5"]).into()
+                }
+                1 => format!("{ms}").into_bytes(),
+                2 => format!("({ms}-{seq}").into_bytes(),
+                _ => format!("{ms}-{seq}").into_bytes(),
+            };
+        }
+        // Ids that mostly grow.
+        "NEW" => {
+            random.1 += random.below(3) as u64;
+            return match random.below(12) {
+                0 => format!("{}-*", random.1).into_bytes(),
+                seq => format!("{}-{}", random.1, seq % 3).into_bytes(),
+            };
         }
         "L" => return random.pick(&["l0", "l1"]).into(),
         "C" => return random.pick(&["c0", "c1"]).into(),

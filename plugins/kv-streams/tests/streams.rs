@@ -1,0 +1,83 @@
+//! Goal: streams beyond what the differential test compares: a swap from the version without them and
+//! back, large ones, what waits. Method: a `TestServer`, swapped to and fro.
+
+#[path = "../../kv/tests/common/mod.rs"]
+mod common;
+mod version;
+
+use common::{One, V1, words};
+use hotshell_plugin_api::testing::TestServer;
+use version::Kv;
+
+#[test]
+fn streams_wait_aside_while_the_version_without_them_serves() {
+    let mut server = TestServer::<V1>::new();
+    let client = server.connect();
+    server.ask(client, &words("set old v"));
+    let mut server = server.swap_to::<Kv>().unwrap();
+    assert_eq!(server.ask(client, &words("xadd s 1-1 f v")), b"$3\r\n1-1\r\n");
+    assert_eq!(server.ask(client, &words("get old")), b"$1\r\nv\r\n");
+    let mut server = server.swap_to::<V1>().unwrap();
+    assert_eq!(server.ask(client, &words("exists s old")), b":1\r\n");
+    assert_eq!(server.ask(client, &words("set new w")), b"+OK\r\n");
+    let mut server = server.swap_to::<Kv>().unwrap();
+    assert_eq!(server.ask(client, &words("xlen s")), b":1\r\n");
+    assert_eq!(server.ask(client, &words("mget old new")), b"*2\r\n$1\r\nv\r\n$1\r\nw\r\n");
+    assert!(server.panics().is_empty());
+}
+
+#[test]
+fn a_large_stream_is_found_cut_and_freed() {
+    let mut one = One::<Kv>::new();
+    for n in 1..=20_000 {
+        one.send(&["xadd", "s", &format!("{n}-0"), "field", "value"]);
+    }
+    one.check(&[
+        ("xlen s", ":20000"),
+        ("xrange s 12345 12345", "*1|*2|$7|12345-0|*2|$5|field|$5|value"),
+        ("xrevrange s + - count 1", "*1|*2|$7|20000-0|*2|$5|field|$5|value"),
+        ("xdel s 12345", ":1"),
+        ("xrange s 12345 12345", "*0"),
+        ("xtrim s maxlen ~ 10050", ":9900"),
+        ("xtrim s maxlen 10", ":10089"),
+        ("xlen s", ":10"),
+        ("object encoding s", "$6|stream"),
+        ("scan 0 type stream", "*2|$1|0|*1|$1|s"),
+        ("type s", "+stream"),
+        ("del s", ":1"),
+    ]);
+    one.server.advance(1000);
+    assert!(one.server.panics().is_empty());
+}
+
+#[test]
+fn an_entry_costs_little_more_than_its_bytes() {
+    let mut one = One::<Kv>::new();
+    let empty = one.server.state_bytes();
+    for n in 1..=10_000 {
+        one.send(&["xadd", "s", &format!("1700000000000-{n}"), "temperature", "21.5"]);
+    }
+    let each = (one.server.state_bytes() - empty) / 10_000;
+    assert!(each < 16, "{each} bytes for an entry with a value of 4 bytes");
+}
+
+#[test]
+fn all_who_wait_for_a_stream_are_served_by_one_entry() {
+    let mut server = TestServer::<Kv>::new();
+    let clients: Vec<u64> = (0..3).map(|_| server.connect()).collect();
+    for &client in &clients[..2] {
+        server.feed(client, &words("xread block 5000 streams s $"));
+        assert!(server.is_blocked(client));
+    }
+    server.ask(clients[2], &words("xadd s 1-1 f v"));
+    for &client in &clients[..2] {
+        let reply = server.read(client);
+        assert_eq!(
+            reply,
+            b"*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n"
+        );
+    }
+    server.feed(clients[0], &words("xread block 100 streams s $"));
+    server.advance(100);
+    assert_eq!(server.read(clients[0]), b"*-1\r\n");
+}

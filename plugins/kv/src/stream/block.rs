@@ -1,0 +1,223 @@
+//! Entries of a stream in one piece of memory, as a node of Redis' streams.
+//!
+//! Layout: the names of the first entry's fields; then the entries one after the other: how far the id
+//! is from the block's (two numbers), the number of fields, and the fields. Where the names are those of
+//! the first entry, the number is 0, and only values follow. Numbers have seven bits a byte, lowest
+//! first, the top bit on all bytes but the last; a text has its length in front.
+
+use hotshell_plugin_api::collections::Bytes;
+use hotshell_plugin_api::state;
+
+use super::Id;
+
+/// Some entries of a stream.
+#[state]
+#[derive(Debug)]
+pub struct Block {
+    bytes: Bytes,
+    /// Where the entries begin, behind the names.
+    start: u32,
+    /// How many there are.
+    len: u32,
+    /// The newest one's id.
+    last: Id,
+}
+
+/// The fields of an entry.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// The names, when they are those of the block.
+    names: Option<&'a [u8]>,
+    len: usize,
+    texts: &'a [u8],
+}
+
+impl<'a> Entry<'a> {
+    /// How many fields it has.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it has none, which never is.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Names with their values, in the order they were given.
+    pub fn pairs(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        let (mut names, mut texts) = (self.names, self.texts);
+        (0..self.len).map(move |_| {
+            let name = match &mut names {
+                Some(names) => text(names),
+                None => text(&mut texts),
+            };
+            (name, text(&mut texts))
+        })
+    }
+}
+
+/// Takes a number off the front.
+fn number(bytes: &mut &[u8]) -> u64 {
+    let mut n = 0;
+    for shift in (0..64).step_by(7) {
+        let Some((&byte, rest)) = bytes.split_first() else { break };
+        *bytes = rest;
+        n |= u64::from(byte & 127) << shift;
+        if byte < 128 {
+            break;
+        }
+    }
+    n
+}
+
+/// Takes a text off the front.
+fn text<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
+    let len = number(bytes) as usize;
+    let (text, rest) = bytes.split_at_checked(len).unwrap_or((bytes, &[]));
+    *bytes = rest;
+    text
+}
+
+fn put_number(bytes: &mut Bytes, mut n: u64) {
+    while n >= 128 {
+        bytes.push(n as u8 | 128);
+        n >>= 7;
+    }
+    bytes.push(n as u8);
+}
+
+fn put_text(bytes: &mut Bytes, text: &[u8]) {
+    put_number(bytes, text.len() as u64);
+    bytes.extend_from_slice(text);
+}
+
+impl Block {
+    /// A block with its first entry.
+    pub fn of(id: Id, pairs: &[[&[u8]; 2]]) -> Self {
+        let mut block = Self::default();
+        put_number(&mut block.bytes, pairs.len() as u64);
+        pairs.iter().for_each(|[name, _]| put_text(&mut block.bytes, name));
+        block.start = block.bytes.len() as u32;
+        block.append(id, id, pairs);
+        block
+    }
+
+    /// How many entries it has.
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Whether all were removed.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes it takes.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The newest entry's id.
+    pub fn last(&self) -> Id {
+        self.last
+    }
+
+    /// The oldest entry's id.
+    pub fn first(&self, base: Id) -> Option<Id> {
+        self.entries(base).next().map(|(id, _)| id)
+    }
+
+    /// Gives back the room for more entries.
+    pub fn close(&mut self) {
+        self.bytes.shrink_to_fit();
+    }
+
+    /// Adds an entry. Amortised O(its size).
+    pub fn append(&mut self, base: Id, id: Id, pairs: &[[&[u8]; 2]]) {
+        let same = {
+            let mut names = &self.bytes[..self.start as usize];
+            let count = number(&mut names);
+            count == pairs.len() as u64 && pairs.iter().all(|[name, _]| text(&mut names) == *name)
+        };
+        put_number(&mut self.bytes, id.ms - base.ms);
+        put_number(&mut self.bytes, if id.ms == base.ms { id.seq - base.seq } else { id.seq });
+        put_number(&mut self.bytes, if same { 0 } else { pairs.len() as u64 });
+        for [name, value] in pairs {
+            if !same {
+                put_text(&mut self.bytes, name);
+            }
+            put_text(&mut self.bytes, value);
+        }
+        self.len += 1;
+        self.last = id;
+    }
+
+    /// The entries, oldest first.
+    pub fn entries(&self, base: Id) -> impl Iterator<Item = (Id, Entry<'_>)> {
+        self.places(base).map(|(id, entry, _)| (id, entry))
+    }
+
+    /// The entries, and where each ends.
+    fn places(&self, base: Id) -> impl Iterator<Item = (Id, Entry<'_>, usize)> {
+        let mut names = &self.bytes[..self.start as usize];
+        let name_count = number(&mut names) as usize;
+        let mut rest = &self.bytes[self.start as usize..];
+        core::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let ms = base.ms + number(&mut rest);
+            let seq = number(&mut rest) + if ms == base.ms { base.seq } else { 0 };
+            let (names, len) = match number(&mut rest) as usize {
+                0 => (Some(names), name_count),
+                len => (None, len),
+            };
+            let texts = rest;
+            for _ in 0..if names.is_some() { len } else { len * 2 } {
+                text(&mut rest);
+            }
+            let entry = Entry { names, len, texts };
+            Some((Id { ms, seq }, entry, self.bytes.len() - rest.len()))
+        })
+    }
+
+    /// Removes an entry; false when there is no such one. O(block).
+    pub fn remove(&mut self, base: Id, id: Id) -> bool {
+        let (mut start, mut before) = (self.start as usize, None);
+        let mut place = None;
+        for (other, _, end) in self.places(base) {
+            if other == id {
+                place = Some(start..end);
+                break;
+            }
+            (start, before) = (end, Some(other));
+        }
+        let Some(place) = place else { return false };
+        self.cut(place, 1);
+        if id == self.last {
+            self.last = before.unwrap_or(id);
+        }
+        true
+    }
+
+    /// Removes so many entries, oldest first, but not all. O(block).
+    pub fn remove_first(&mut self, base: Id, count: usize) {
+        let Some(last) = count.checked_sub(1) else { return };
+        let end = self.places(base).nth(last).map(|(_, _, end)| end);
+        if let Some(end) = end {
+            self.cut(self.start as usize..end, count as u32);
+        }
+    }
+
+    fn cut(&mut self, place: core::ops::Range<usize>, entries: u32) {
+        let len = self.bytes.len();
+        self.bytes.copy_within(place.end..len, place.start);
+        self.bytes.truncate(len - place.len());
+        self.len -= entries;
+    }
+
+    /// A copy.
+    pub fn copy(&self) -> Self {
+        Self { bytes: self.bytes.clone(), ..*self }
+    }
+}

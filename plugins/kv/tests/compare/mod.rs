@@ -1,0 +1,168 @@
+//! Random streams of requests to a `TestServer` and to a real redis-server, whose replies must be the
+//! same; a failing stream is shrunk and printed with its seed.
+
+use std::time::{Duration, Instant};
+
+use hotshell_plugin_api::plugin::Plugin;
+use hotshell_plugin_api::testing::TestServer;
+
+use crate::common::encode;
+use crate::peer::{self, Redis};
+use crate::stream::{self, Random, Step, stream};
+
+const CLIENTS: usize = 3;
+const STEPS: usize = 150;
+
+/// What is open in a reply.
+#[derive(Debug, Clone, Copy, Default)]
+struct Open {
+    /// The order of its elements.
+    order: bool,
+    /// How much time has passed.
+    time: bool,
+}
+
+/// Sends streams made of these requests for some seconds.
+pub fn run<P: Plugin>(requests: &str) {
+    let Some(mut redis) = Redis::start() else {
+        assert!(
+            std::env::var("HOTSHELL_REQUIRE_PEERS").as_deref() != Ok("1"),
+            "HOTSHELL_REQUIRE_PEERS=1, but there is no redis-server 7.0 in PATH"
+        );
+        println!("skipped: no redis-server");
+        return;
+    };
+    let setting = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let only = setting("HOTSHELL_DIFF_SEED");
+    let first = only.unwrap_or_else(peer::unix_ms);
+    let budget = Duration::from_secs(setting("HOTSHELL_DIFF_SECONDS").unwrap_or(3));
+    let start = Instant::now();
+    for seed in first.. {
+        let mut random = Random::new(seed);
+        let resp3 = [0; CLIENTS].map(|_| random.below(2) == 1);
+        let steps = stream(&mut random, requests, STEPS, CLIENTS);
+        if let Some(failure) = compare::<P>(&mut redis, resp3, &steps) {
+            // On a loaded machine a clock may jump a second between the two: what is wrong, is wrong
+            // again.
+            if compare::<P>(&mut redis, resp3, &steps).is_none() {
+                println!("seed {seed} differed once:\n{failure}");
+                continue;
+            }
+            let steps = shrink::<P>(&mut redis, resp3, steps, start + budget * 4);
+            let failure = compare::<P>(&mut redis, resp3, &steps).unwrap_or(failure);
+            panic!("seed {seed}, RESP3: {resp3:?}\n{}{failure}", print(&steps));
+        }
+        if only.is_some() || start.elapsed() > budget {
+            println!("{} streams from seed {first} on", seed - first + 1);
+            return;
+        }
+    }
+}
+
+/// Runs a stream on both, with clients that speak RESP3 or not; what differs first.
+fn compare<P: Plugin>(redis: &mut Redis, resp3: [bool; CLIENTS], steps: &[Step]) -> Option<String> {
+    redis.renew(CLIENTS);
+    let mut server = TestServer::<P>::new();
+    let clients: Vec<_> = (0..CLIENTS).map(|_| server.connect()).collect();
+    for (i, &client) in clients.iter().enumerate().filter(|(i, _)| resp3[*i]) {
+        // The replies hold ids, which differ.
+        server.ask(client, &encode(&["hello", "3"]));
+        redis.send(i, &encode(&["hello", "3"]));
+        redis.read_until(i, |reply| reply.ends_with(b"modules\r\n*0\r\n"));
+    }
+    // Of replies that are still to come, too: a client may wait meanwhile.
+    let mut open = [Open::default(); CLIENTS];
+    for (n, step) in steps.iter().enumerate() {
+        open[step.client].order |= stream::in_no_order(&step.args);
+        open[step.client].time |= stream::tells_time(&step.args);
+        server.advance(peer::unix_ms().saturating_sub(server.unix_ms()));
+        let request = encode(&step.args);
+        redis.send(step.client, &request);
+        if server.is_connected(clients[step.client]) {
+            server.feed(clients[step.client], &request);
+        }
+        redis.sync();
+        for (i, &client) in clients.iter().enumerate() {
+            let ours = server.read(client);
+            let theirs = redis.read_until(i, |theirs| same(&ours, theirs, open[i]));
+            if !same(&ours, &theirs, open[i]) {
+                let show = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                return Some(format!(
+                    "after step {n}, client {i}:\n  kv:    {:?}\n  redis: {:?}\n",
+                    show(&ours),
+                    show(&theirs)
+                ));
+            }
+            if !ours.is_empty() {
+                open[i] = Open::default();
+            }
+        }
+    }
+    if let Err(refusal) = server.self_test() {
+        return Some(format!("self-test: {refusal}\n"));
+    }
+    let panics = server.panics().to_vec();
+    (!panics.is_empty()).then(|| format!("panics: {panics:?}\n"))
+}
+
+/// Equal, but for times that moved on between the two servers, and for what is open.
+fn same(ours: &[u8], theirs: &[u8], open: Open) -> bool {
+    if ours == theirs {
+        return true;
+    }
+    let lines = |bytes: &[u8]| -> Vec<Vec<u8>> {
+        bytes.split(|&b| b == b'\n').map(|line| line.to_vec()).collect()
+    };
+    let (mut ours, mut theirs) = (lines(ours), lines(theirs));
+    if open.order {
+        ours.sort();
+        theirs.sort();
+    }
+    ours.len() == theirs.len()
+        && ours.iter().zip(&theirs).all(|(a, b)| a == b || near(a, b, open.time))
+}
+
+/// Whether both lines are integers of the size that `stream` uses for times only, and near.
+fn near(a: &[u8], b: &[u8], time: bool) -> bool {
+    let number = |line: &[u8]| -> Option<i64> {
+        std::str::from_utf8(line).ok()?.trim_end().strip_prefix(':')?.parse().ok()
+    };
+    let (Some(a), Some(b)) = (number(a), number(b)) else { return false };
+    let seconds = stream::is_ttl(a) || (1_700_000_000..2_100_000_000).contains(&a);
+    let tolerance = if seconds { 1 } else { 1000 };
+    let millis = stream::is_ttl(a / 1000) || (1_700_000_000_000..2_100_000_000_000).contains(&a);
+    (seconds || millis || time) && (a - b).abs() <= tolerance
+}
+
+/// Leaves out steps as long as the stream still fails.
+fn shrink<P: Plugin>(
+    redis: &mut Redis,
+    resp3: [bool; CLIENTS],
+    mut steps: Vec<Step>,
+    until: Instant,
+) -> Vec<Step> {
+    let mut size = steps.len() / 2;
+    while size > 0 {
+        let mut at = 0;
+        while at < steps.len() && Instant::now() < until {
+            let mut fewer = steps.clone();
+            fewer.drain(at..(at + size).min(steps.len()));
+            if compare::<P>(redis, resp3, &fewer).is_some() {
+                steps = fewer;
+            } else {
+                at += size;
+            }
+        }
+        size /= 2;
+    }
+    steps
+}
+
+fn print(steps: &[Step]) -> String {
+    let line = |step: &Step| {
+        let args: Vec<String> =
+            step.args.iter().map(|arg| format!("{:?}", String::from_utf8_lossy(arg))).collect();
+        format!("  client {}: {}\n", step.client, args.join(" "))
+    };
+    steps.iter().map(line).collect()
+}
