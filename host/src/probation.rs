@@ -50,7 +50,10 @@ pub struct Sample {
     pub calls: u64,
     pub panics: u64,
     pub failed: u64,
-    /// CPU time of the engine's thread: what other processes do to the machine is not in it.
+    /// Calls that came while entries of large maps changed their shape: not judged by their CPU time.
+    pub calls_unwatched: u64,
+    /// CPU time of the engine's thread in the other calls: what other processes do to the machine is
+    /// not in it.
     pub cpu_ns: u64,
     pub calls_before: u64,
     pub cpu_before_ns: u64,
@@ -77,6 +80,7 @@ impl Sample {
             calls: Counters::get(&now.calls),
             panics: Counters::get(&now.panics),
             failed: Counters::get(&now.failed),
+            calls_unwatched: Counters::get(&counters.calls_unwatched),
             cpu_ns: counters.cpu_now_ns(),
             calls_before: Counters::get(&before.calls),
             cpu_before_ns: Counters::get(&before.cpu_ns),
@@ -101,7 +105,7 @@ impl Rules {
     }
 
     fn broken(&self, sample: &Sample) -> Option<String> {
-        let Sample { calls, panics, failed, cpu_ns, calls_before, cpu_before_ns } = *sample;
+        let Sample { calls, panics, failed, cpu_ns, calls_before, cpu_before_ns, .. } = *sample;
         if panics > self.max_panics {
             let most = self.max_panics;
             return Some(format!(
@@ -118,10 +122,11 @@ impl Rules {
                 "{failed} of {calls} replies failed ({percent:.1} %), probation-max-failed is {most} %"
             ));
         }
-        if calls.min(calls_before) < self.min_calls * AVERAGE_CALLS {
+        let watched = calls.saturating_sub(sample.calls_unwatched);
+        if watched.min(calls_before) < self.min_calls * AVERAGE_CALLS {
             return None;
         }
-        let now = cpu_ns as f64 / calls as f64;
+        let now = cpu_ns as f64 / watched as f64;
         let before = cpu_before_ns as f64 / calls_before as f64;
         if now > SLOW_FROM_NS && now > before * self.max_slowdown {
             let (now, before, most) = (now / 1e3, before / 1e3, self.max_slowdown);
@@ -190,6 +195,8 @@ mod tests {
         assert_eq!(judged(0, Sample { cpu_before_ns: 120_000_000, ..slow }), Verdict::Pending);
         assert_eq!(judged(0, Sample { calls_before: 9_999, ..slow }), Verdict::Pending);
         assert_eq!(judged(0, Sample { calls: 9_999, ..slow }), Verdict::Pending);
+        let drained = Sample { calls_unwatched: 1, ..slow };
+        assert_eq!(judged(0, drained), Verdict::Pending, "calls beside a drain do not count");
         let fast = Sample { cpu_ns: 490_000_000, cpu_before_ns: 10_000_000, ..slow };
         assert_eq!(judged(0, fast), Verdict::Pending, "under 50 us nothing is slow");
     }

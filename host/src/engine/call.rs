@@ -546,6 +546,9 @@ impl Server {
             let counters = &core.counters;
             let cpu_ns = counters.cpu_now_ns();
             counters.before.take(&counters.now, cpu_ns);
+            let unwatched = counters.calls_unwatched.swap(0, std::sync::atomic::Ordering::Relaxed);
+            let watched = Counters::get(&counters.before.calls).saturating_sub(unwatched);
+            counters.before.calls.store(watched, std::sync::atomic::Ordering::Relaxed);
             Counters::add(&counters.cpu_at_switch_ns, cpu_ns);
             let max = Counters::get(&counters.swap_pause_ns_max).max(pause_ns);
             counters.swap_pause_ns_last.store(pause_ns, std::sync::atomic::Ordering::Relaxed);

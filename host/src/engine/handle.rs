@@ -80,6 +80,8 @@ pub struct Counters {
     pub before: Conduct,
     /// CPU time of the engine's thread when the active generation was switched to, nanoseconds.
     pub cpu_at_switch_ns: AtomicU64,
+    /// Calls of the active generation whose CPU time cannot be told from that of a drain.
+    pub calls_unwatched: AtomicU64,
     /// The engine thread's id in the kernel, for its CPU clock and for a look at its stack.
     pub thread: AtomicU64,
     /// Counters that the plugin named, in the order of their first use.
@@ -167,6 +169,13 @@ impl Counters {
     pub fn cpu_now_ns(&self) -> u64 {
         let thread = Self::get(&self.thread) as libc::pid_t;
         thread_cpu_ns(thread).saturating_sub(Self::get(&self.cpu_at_switch_ns))
+    }
+
+    /// Leaves the calls so far, and their CPU time, out of what probation compares: while entries are
+    /// converted, the thread's time is not that of the calls. Engine thread only.
+    pub(super) fn unwatch(&self) {
+        Self::add(&self.cpu_at_switch_ns, self.cpu_now_ns());
+        self.calls_unwatched.store(Self::get(&self.now.calls), Ordering::Relaxed);
     }
 
     /// Reads a counter.

@@ -163,6 +163,7 @@ impl Server {
         core.aside.put(change.from.schema.fingerprint, 0, lost);
         let left = if more { drains::progress(&change).entries.max(1) } else { 0 };
         core.counters.draining.store(left, Relaxed);
+        core.counters.unwatch();
         if !more {
             core.change = None;
         }

@@ -91,19 +91,20 @@ fn phase(
 ) -> Result<Phase> {
     host.process.forget_peak()?;
     let begun = Instant::now();
-    let switched = std::thread::scope(|scope| -> Result<Switched> {
+    let (switched, mut latency) = std::thread::scope(|scope| -> Result<_> {
         // The switch is asked for while requests go on.
         let switching = scope.spawn(|| switch(host));
-        probe.until(|_| Ok(!switching.is_finished()))?;
-        switching.join().map_err(|_| anyhow::anyhow!("the switch panicked"))?
+        let latency = probe.until(|_| Ok(!switching.is_finished()))?;
+        let switched = switching.join().map_err(|_| anyhow::anyhow!("the switch panicked"))??;
+        Ok((switched, latency))
     })?;
     let mut drained = None;
-    let latency = probe.until(|_| {
+    latency.add(probe.until(|_| {
         if number(&host.status()?, "draining")? == 0.0 {
             drained = Some(begun.elapsed());
         }
         Ok(drained.is_none())
-    })?;
+    })?)?;
     let drain_s = drained.context("it was waited for")?.as_secs_f64();
     let (peak_kib, after_kib) = (host.process.peak_kib()?, host.process.rss_kib()?);
     Ok(Phase { what, switched, drain_s, latency, peak_kib, after_kib })
