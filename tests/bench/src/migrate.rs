@@ -28,8 +28,8 @@ pub struct MigrateArgs {
     /// Connections
     #[arg(long, default_value_t = 1_000)]
     clients: usize,
-    /// Requests per second, by schedule, over all connections in turn
-    #[arg(long, default_value_t = 4_000.0)]
+    /// Requests per second, by schedule, over all connections in turn, one at a time
+    #[arg(long, default_value_t = 1_000.0)]
     rate: f64,
     /// Writes by the new version before it is undone
     #[arg(long, default_value_t = 100_000)]
