@@ -51,7 +51,7 @@ pub fn fields(fields: &[Field]) -> Vec<String> {
     let words = |text: &str| match text {
         "constant" => "O(1)".to_owned(),
         "lazy" => "lazy O(n)".to_owned(),
-        "session" => "lazy, per session".to_owned(),
+        "session" => "O(1) per session".to_owned(),
         "whole" => "O(n) whole".to_owned(),
         text => text.replace('-', " "),
     };

@@ -167,7 +167,7 @@ fn a_plugin_whose_state_has_another_field_takes_over_by_name() {
     let mut client = host.lines();
     assert_eq!(client.ask("ann"), "1");
     assert_eq!(host.json(&["swap", text(&file)])["migration"], "by-name");
-    assert_eq!(client.ask("ann"), "2");
+    assert_eq!(client.ask("ann"), "ann: 2 so far");
     assert_eq!(host.json(&["rollback"])["migration"], "by-name");
     assert_eq!(client.ask("ann"), "3");
 }

@@ -129,7 +129,7 @@ impl fmt::Display for Cost {
         f.pad(match self {
             Self::Constant => "O(1)",
             Self::Lazy => "lazy O(n)",
-            Self::Session => "lazy, per session",
+            Self::Session => "O(1) per session",
             Self::Whole => "O(n) whole",
         })
     }
