@@ -1,6 +1,7 @@
 //! What a switch would do to the state: the plan, in the words of admins and CI, and what it takes
 //! to be allowed.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hotshell_plugin_api::migrate::compare::{Back, Change, Comparison, Cost, Kept, Row};
@@ -129,6 +130,27 @@ impl Migration {
     pub fn sets_aside(&self) -> Vec<String> {
         let left = self.fields.iter().filter(|field| field.new.is_none());
         left.map(|field| field.path.clone()).collect()
+    }
+}
+
+/// The ways that were asked for last, so that a `use` between two warm generations compares nothing.
+#[derive(Debug, Default)]
+pub struct Ways(VecDeque<(Shape, Shape, Migration)>);
+
+impl Ways {
+    const MOST: usize = 16;
+
+    /// The way between these two, if it is known. Each load has shapes of its own.
+    pub fn find(&self, from: &Shape, to: &Shape) -> Option<Migration> {
+        let same = |a: &Shape, b: &Shape| Arc::ptr_eq(&a.schema, &b.schema);
+        let mut known = self.0.iter();
+        known.find(|(a, b, _)| same(a, from) && same(b, to)).map(|(.., way)| way.clone())
+    }
+
+    /// Keeps a way, and forgets the oldest one.
+    pub fn keep(&mut self, from: Shape, to: Shape, way: Migration) {
+        self.0.truncate(Self::MOST - 1);
+        self.0.push_front((from, to, way));
     }
 }
 

@@ -158,6 +158,7 @@ async fn start_one(
         rules: config.rules.clone(),
         probation: RefCell::new(None),
         judged: RefCell::new(None),
+        ways: RefCell::default(),
     })
 }
 

@@ -26,7 +26,7 @@ use crate::commands::{Answer, Request};
 use crate::engine::EngineHandle;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
-use crate::migration::Version;
+use crate::migration::{Version, Ways};
 use crate::probation::Rules;
 use crate::registry::Registry;
 pub use gate::{Gate, Work};
@@ -56,6 +56,8 @@ pub struct Server {
     pub probation: RefCell<Option<Running>>,
     /// The last verdict.
     pub judged: RefCell<Option<Judged>>,
+    /// The ways between its generations that were asked for last.
+    pub ways: RefCell<Ways>,
 }
 
 impl Server {

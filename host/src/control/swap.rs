@@ -332,9 +332,15 @@ fn allowed(migration: &Migration, options: &Options) -> Result<()> {
 /// # Errors
 /// `SCHEMA` when there is none.
 fn migration(server: &Server, to: &Callable) -> Result<Migration> {
+    let from = server.serving();
+    if let Some(known) = server.ways.borrow().find(&from.shape, &to.shape) {
+        return Ok(known);
+    }
     let title = format!("{} {}", to.plugin, to.version);
     let to = Version { title, plugin: to.plugin.to_string(), shape: to.shape.clone() };
-    Migration::between(&server.serving(), &to)
+    let migration = Migration::between(&from, &to)?;
+    server.ways.borrow_mut().keep(from.shape, to.shape, migration.clone());
+    Ok(migration)
 }
 
 async fn retire(server: &Server, number: u64) -> Result<Discarded> {
