@@ -266,8 +266,11 @@ impl<P: Plugin> TestServer<P> {
     /// version that can comes back.
     ///
     /// # Errors
-    /// The first place that cannot be taken over, or what the other's `self_test` said; the server
-    /// is as it was then, in [`NotSwapped::server`].
+    /// The first place that cannot be taken over, or a default that panicked; the server is as it was
+    /// then, in [`NotSwapped::server`].
+    ///
+    /// # Panics
+    /// When the other's `self_test` refuses the migrated state.
     pub fn swap_to<Other: Plugin>(mut self) -> Result<TestServer<Other>, Box<NotSwapped<P>>> {
         let next = version::<Other>();
         let change = match Change::between(&self.version, &next) {

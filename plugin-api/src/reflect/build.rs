@@ -5,7 +5,6 @@ use core::ptr::NonNull;
 use core::slice;
 
 use super::Reflect;
-use crate::collections::hash::KeyHasher;
 use crate::collections::{Bytes, btree_map, hash_map, vec, vec_deque};
 use crate::heap;
 use crate::schema::{Field, Kind, TypeDef, TypeIndex};
@@ -191,11 +190,7 @@ impl Reflect<'_> {
                 if let Some(value) = Self::value_type(def) {
                     self.build(value, slot.add(pair.value_at()), source)?;
                 }
-                map.put(|key| {
-                    let mut hasher = KeyHasher::new(seed);
-                    self.hash_key(def.args[0], key, &mut hasher);
-                    hasher.finish()
-                });
+                map.put(|key| self.hash_of(def.args[0], key, seed));
             }
             map.finish();
         }

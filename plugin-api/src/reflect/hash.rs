@@ -6,11 +6,22 @@ use crate::collections::hash::KeyHasher;
 use crate::schema::{Kind, TypeIndex};
 
 impl Reflect<'_> {
+    /// The hash of the key at `at` in a map with this seed.
+    ///
+    /// # Safety
+    /// As for [`Reflect::each_part`]; the type is a key's.
+    pub(crate) unsafe fn hash_of(&self, ty: TypeIndex, at: *mut u8, seed: [u64; 2]) -> u64 {
+        let mut hasher = KeyHasher::new(seed);
+        // SAFETY: the caller's promise.
+        unsafe { self.hash_key(ty, at, &mut hasher) };
+        hasher.finish()
+    }
+
     /// Feeds the canonical encoding of the key at `at` into `hasher`.
     ///
     /// # Safety
     /// As for [`Reflect::each_part`]; the type is a key's.
-    pub(crate) unsafe fn hash_key(&self, ty: TypeIndex, at: *mut u8, hasher: &mut KeyHasher) {
+    unsafe fn hash_key(&self, ty: TypeIndex, at: *mut u8, hasher: &mut KeyHasher) {
         let def = self.def(ty);
         // SAFETY: the caller's promise.
         unsafe {

@@ -4,7 +4,6 @@ use core::ptr;
 
 use super::journal::{Fresh, Journal, Spent};
 use super::{Converter, Lost, Step, Unfit, Work};
-use crate::collections::hash::KeyHasher;
 use crate::collections::{btree_map, hash_map};
 use crate::heap;
 use crate::migrate::drains;
@@ -48,7 +47,7 @@ impl Converter<'_> {
         to: *mut u8,
         work: &mut Work<'_>,
     ) -> bool {
-        let (mark, pair) = (work.journal.mark(), self.plan.pair(maps.value));
+        let pair = self.plan.pair(maps.value);
         let may_lose = !pair.fits || pair.leaves_rest;
         let mut name = Vec::new();
         if may_lose || matches!(pair.how, How::Function { .. }) {
@@ -56,19 +55,12 @@ impl Converter<'_> {
             unsafe { self.old.reflect.write(maps.key, key, &mut name) };
         }
         work.within(Step::Key(name), |work| {
-            let outer = core::mem::replace(&mut work.in_entry, true);
             let outside = core::mem::replace(&mut work.in_map, true);
             // SAFETY: the caller's promise.
-            let fits = unsafe { self.convert(maps.value, value, to, work) }.is_ok();
-            (work.in_entry, work.in_map) = (outer, outside);
+            let fits = unsafe { self.convert_or_lose(maps.value, value, to, work) };
+            work.in_map = outside;
             if !fits {
-                // SAFETY: what the attempt made is not used.
-                unsafe {
-                    work.journal.revert(&self.new.reflect, &mark);
-                    self.lose(pair.old, value, work);
-                }
                 work.journal.spent.push(Spent::Value(maps.key, key));
-                work.journal.spent.push(Spent::Value(pair.old, value));
             }
             fits
         })
@@ -97,11 +89,7 @@ impl Converter<'_> {
                 ptr::copy_nonoverlapping(key, spare, maps.old.key.size());
                 let place = spare.add(maps.new.value_at());
                 if self.entry(&maps, key, value, place, work) {
-                    let slot = map.put(|key| {
-                        let mut hasher = KeyHasher::new(seed);
-                        self.new.reflect.hash_key(maps.new_key, key, &mut hasher);
-                        hasher.finish()
-                    });
+                    let slot = map.put(|key| self.new.reflect.hash_of(maps.new_key, key, seed));
                     let size = maps.new.value.size();
                     work.journal.moved(mark, place, slot.add(maps.new.value_at()), size);
                 }
@@ -207,10 +195,8 @@ impl EntryMover {
     /// # Safety
     /// `slot` is a full slot of the map; `converter` is the one the mover was made for.
     pub unsafe fn hash(&self, converter: &Converter<'_>, slot: *mut u8, seed: [u64; 2]) -> u64 {
-        let mut hasher = KeyHasher::new(seed);
         // SAFETY: the caller's promise; both shapes have the same key.
-        unsafe { converter.new.reflect.hash_key(self.maps.new_key, slot, &mut hasher) };
-        hasher.finish()
+        unsafe { converter.new.reflect.hash_of(self.maps.new_key, slot, seed) }
     }
 
     /// Makes the new slot of an old one, which is given up. False when the entry has no place; it is

@@ -241,6 +241,34 @@ impl<'a> Converter<'a> {
         }
     }
 
+    /// Converts a part that may be absent, an element or an entry's value: sets it aside where it does
+    /// not fit. False then. Inside of it nothing may be absent.
+    ///
+    /// # Safety
+    /// As for [`Converter::convert`].
+    unsafe fn convert_or_lose(
+        &self,
+        pair: PairIndex,
+        from: *mut u8,
+        to: *mut u8,
+        work: &mut Work<'_>,
+    ) -> bool {
+        let (mark, old) = (work.journal.mark(), self.plan.pair(pair).old);
+        let outer = core::mem::replace(&mut work.in_entry, true);
+        // SAFETY: the caller's promise.
+        let fits = unsafe { self.convert(pair, from, to, work) }.is_ok();
+        work.in_entry = outer;
+        if !fits {
+            // SAFETY: what the attempt made is not used.
+            unsafe {
+                work.journal.revert(&self.new.reflect, &mark);
+                self.lose(old, from, work);
+            }
+            work.journal.spent.push(Spent::Value(old, from));
+        }
+        fits
+    }
+
     /// # Safety
     /// As for [`Converter::convert`].
     unsafe fn by_function(

@@ -4,7 +4,6 @@ use core::alloc::Layout;
 use core::ptr;
 
 use super::{Lost, Step};
-use crate::collections::hash::KeyHasher;
 use crate::collections::{btree_map, hash_map, vec, vec_deque};
 use crate::heap;
 use crate::reflect::{Reflect, variant_at};
@@ -51,11 +50,7 @@ unsafe fn put_back(reflect: &Reflect<'_>, ty: TypeIndex, at: *mut u8, lost: &Los
         match last {
             Step::Key(key) => {
                 let Some((map, place)) = walk_to(reflect, ty, at, way, last) else { return false };
-                let tree = reflect.def(map).kind == Kind::BTreeMap;
-                match tree {
-                    true => insert_into_tree(reflect, map, place, key, lost),
-                    false => insert_into_map(reflect, map, place, key, lost),
-                }
+                insert(reflect, map, place, key, lost)
             }
             Step::Item(_) => {
                 let Some((list, place)) = walk_to(reflect, ty, at, way, last) else { return false };
@@ -222,6 +217,8 @@ impl Drop for Block {
 
 /// The value behind a key in the map or tree at `at`.
 ///
+/// The value behind the key with this image, in the map or tree at `at`.
+///
 /// # Safety
 /// As for [`restore`].
 unsafe fn find(
@@ -230,41 +227,51 @@ unsafe fn find(
     at: *mut u8,
     image: &[u8],
 ) -> Option<*mut u8> {
-    let def = reflect.def(map);
-    let (ty, pair) = (def.args[0], reflect.pair(def));
+    let ty = reflect.def(map).args[0];
     // SAFETY: the caller's promise.
     unsafe {
         let key = Block::of(reflect, ty, image);
-        let mut found = None;
-        if def.kind == Kind::BTreeMap {
-            btree_map::erased::each(at, pair, &mut |k, v| {
-                if found.is_none() && reflect.compare_keys(ty, k, key.at).is_eq() {
-                    found = Some(v);
-                }
-            });
-        } else {
-            let mut eq = |slot: *mut u8| reflect.compare_keys(ty, slot, key.at).is_eq();
-            let hash = hash(reflect, ty, key.at, hash_map::erased::seed(at));
-            let slot = hash_map::erased::find(at, hash, &mut eq);
-            found = slot.map(|slot| slot.add(pair.value_at()));
-        }
+        let found = find_key(reflect, map, at, key.at);
         reflect.drop_value(ty, key.at);
         found
     }
 }
 
+/// The value behind a key in the map or tree at `at`.
+///
 /// # Safety
-/// `key` is a key of this type.
-unsafe fn hash(reflect: &Reflect<'_>, ty: TypeIndex, key: *mut u8, seed: [u64; 2]) -> u64 {
-    let mut hasher = KeyHasher::new(seed);
+/// As for [`restore`]; `key` is one of the map's.
+unsafe fn find_key(
+    reflect: &Reflect<'_>,
+    map: TypeIndex,
+    at: *mut u8,
+    key: *mut u8,
+) -> Option<*mut u8> {
+    let def = reflect.def(map);
+    let (ty, pair) = (def.args[0], reflect.pair(def));
     // SAFETY: the caller's promise.
-    unsafe { reflect.hash_key(ty, key, &mut hasher) };
-    hasher.finish()
+    unsafe {
+        if def.kind == Kind::BTreeMap {
+            let mut found = None;
+            btree_map::erased::each(at, pair, &mut |k, v| {
+                if found.is_none() && reflect.compare_keys(ty, k, key).is_eq() {
+                    found = Some(v);
+                }
+            });
+            return found;
+        }
+        let mut eq = |slot: *mut u8| reflect.compare_keys(ty, slot, key).is_eq();
+        let hash = reflect.hash_of(ty, key, hash_map::erased::seed(at));
+        let slot = hash_map::erased::find(at, hash, &mut eq);
+        slot.map(|slot| slot.add(pair.value_at()))
+    }
 }
 
+/// Puts an entry back whose key has this image. False when the key is there: the live one wins.
+///
 /// # Safety
-/// As for [`restore`], with a hash map at `at`.
-unsafe fn insert_into_map(
+/// As for [`restore`], with a map or tree at `at`.
+unsafe fn insert(
     reflect: &Reflect<'_>,
     map: TypeIndex,
     at: *mut u8,
@@ -272,46 +279,60 @@ unsafe fn insert_into_map(
     lost: &Lost,
 ) -> bool {
     let def = reflect.def(map);
-    let (ty, pair) = (def.args[0], reflect.pair(def));
-    // SAFETY: the caller's promise; the slot is written whole.
+    let ty = def.args[0];
+    // SAFETY: the caller's promise.
     unsafe {
-        if find(reflect, map, at, image).is_some() {
+        let key = Block::of(reflect, ty, image);
+        if find_key(reflect, map, at, key.at).is_some() {
+            reflect.drop_value(ty, key.at);
             return false;
         }
-        let key = Block::of(reflect, ty, image);
-        hash_map::erased::prepare(at);
-        let seed = hash_map::erased::seed(at);
-        let slot = hash_map::erased::insert(at, pair, hash(reflect, ty, key.at, seed), |key| {
-            hash(reflect, ty, key, seed)
-        });
-        ptr::copy_nonoverlapping(key.at, slot, pair.key.size());
-        build(reflect, lost.ty, slot.add(pair.value_at()), &lost.image);
+        match def.kind {
+            Kind::BTreeMap => insert_into_tree(reflect, def, at, key.at, lost),
+            _ => insert_into_map(reflect, def, at, key.at, lost),
+        }
     }
     true
 }
 
 /// # Safety
-/// As for [`restore`], with a tree at `at`.
+/// As for [`insert`]; the key moves in, and is not in the map yet.
+unsafe fn insert_into_map(
+    reflect: &Reflect<'_>,
+    def: &TypeDef,
+    at: *mut u8,
+    key: *mut u8,
+    lost: &Lost,
+) {
+    let (ty, pair) = (def.args[0], reflect.pair(def));
+    // SAFETY: the caller's promise; the slot is written whole.
+    unsafe {
+        hash_map::erased::prepare(at);
+        let seed = hash_map::erased::seed(at);
+        let hash_of = |key| reflect.hash_of(ty, key, seed);
+        let slot = hash_map::erased::insert(at, pair, hash_of(key), hash_of);
+        ptr::copy_nonoverlapping(key, slot, pair.key.size());
+        build(reflect, lost.ty, slot.add(pair.value_at()), &lost.image);
+    }
+}
+
+/// # Safety
+/// As for [`insert_into_map`], with a tree.
 unsafe fn insert_into_tree(
     reflect: &Reflect<'_>,
-    map: TypeIndex,
+    def: &TypeDef,
     at: *mut u8,
-    image: &[u8],
+    key: *mut u8,
     lost: &Lost,
-) -> bool {
-    let def = reflect.def(map);
+) {
     let (ty, pair) = (def.args[0], reflect.pair(def));
     // SAFETY: the caller's promise; entries move bit by bit, then the old nodes go.
     unsafe {
-        if find(reflect, map, at, image).is_some() {
-            return false;
-        }
-        let (key, value) =
-            (Block::of(reflect, ty, image), Block::of(reflect, lost.ty, &lost.image));
+        let value = Block::of(reflect, lost.ty, &lost.image);
         let mut entries = Vec::new();
         btree_map::erased::each(at, pair, &mut |k, v| entries.push((k, v)));
-        let place = entries.partition_point(|&(k, _)| reflect.compare_keys(ty, k, key.at).is_lt());
-        entries.insert(place, (key.at, value.at));
+        let place = entries.partition_point(|&(k, _)| reflect.compare_keys(ty, k, key).is_lt());
+        entries.insert(place, (key, value.at));
         let mut header = [0_u64; 4];
         let new = header.as_mut_ptr().cast::<u8>();
         let mut tree = btree_map::erased::Builder::new(new, pair, entries.len());
@@ -324,7 +345,6 @@ unsafe fn insert_into_tree(
         btree_map::erased::free(at, pair);
         ptr::copy_nonoverlapping(new, at, size_of_val(&header));
     }
-    true
 }
 
 /// Puts an element at the end of a list, or back to its place in an array.

@@ -41,22 +41,9 @@ impl Converter<'_> {
         to: *mut u8,
         work: &mut Work<'_>,
     ) -> bool {
-        let (mark, pair) = (work.journal.mark(), self.plan.pair(element));
         work.within(Step::Item(index as u64), |work| {
-            // Inside an element nothing may be absent either, but the element itself may.
-            let outer = core::mem::replace(&mut work.in_entry, true);
             // SAFETY: the caller's promise.
-            let fits = unsafe { self.convert(element, from, to, work) }.is_ok();
-            work.in_entry = outer;
-            if !fits {
-                // SAFETY: what the attempt made is not used.
-                unsafe {
-                    work.journal.revert(&self.new.reflect, &mark);
-                    self.lose(pair.old, from, work);
-                }
-                work.journal.spent.push(Spent::Value(pair.old, from));
-            }
-            fits
+            unsafe { self.convert_or_lose(element, from, to, work) }
         })
     }
 
