@@ -11,6 +11,7 @@ use hotshell_plugin_api::abi::Buffer;
 use hotshell_plugin_api::migrate::change::{Change, Version, Waiting};
 use hotshell_plugin_api::migrate::convert::{Converter, Unfit};
 use hotshell_plugin_api::migrate::drains;
+use hotshell_plugin_api::migrate::plan::PairIndex;
 
 use super::core::{Core, Server, monotonic_ns};
 use crate::error::{Code, Error, Result};
@@ -61,23 +62,32 @@ impl<'a> Prepared<'a> {
         if elements > STOP_ELEMENTS_MAX && !allow_stop {
             return Err(too_long(elements));
         }
-        let mut prepared = this.prepare(core, 0);
-        let mut after = 0;
-        while let (Ok(()), Some(client)) = (prepared, core.state.clients.after(after)) {
-            // SAFETY: found among the living; no plugin code runs.
-            let (id, connected) = unsafe { (client.as_ref().id, client.as_ref().connected) };
-            after = id;
-            if connected {
-                prepared = this.prepare(core, id);
-            }
-        }
-        match prepared {
+        match this.prepare_all(core) {
             Ok(()) => Ok(this),
             Err(Unfit) => {
                 this.give_up();
                 Err(no_default(core))
             }
         }
+    }
+
+    fn prepare_all(&mut self, core: &Core) -> std::result::Result<(), Unfit> {
+        let plan = &self.change.plan;
+        self.prepare(core, 0, plan.root, core.state.root)?;
+        if plan.keeps_sessions() && core.aside.is_empty() {
+            // Their bytes serve as they are, and nothing waits to come back to them.
+            return Ok(());
+        }
+        let mut after = 0;
+        while let Some(client) = core.state.clients.after(after) {
+            // SAFETY: found among the living; no plugin code runs.
+            let client = unsafe { client.as_ref() };
+            after = client.id;
+            if client.connected {
+                self.prepare(core, client.id, plan.session, client.session)?;
+            }
+        }
+        Ok(())
     }
 
     /// How many parts a switch would set aside; 0 when that cannot be told without a long stop.
@@ -91,12 +101,13 @@ impl<'a> Prepared<'a> {
         lost
     }
 
-    fn prepare(&mut self, core: &Core, owner: u64) -> std::result::Result<(), Unfit> {
-        let (pair, at) = match core.state.clients.find(owner) {
-            // SAFETY: found among the living.
-            Some(client) => (self.change.plan.session, unsafe { client.as_ref().session }),
-            None => (self.change.plan.root, core.state.root),
-        };
+    fn prepare(
+        &mut self,
+        core: &Core,
+        owner: u64,
+        pair: PairIndex,
+        at: *mut u8,
+    ) -> std::result::Result<(), Unfit> {
         // SAFETY: root and sessions are values of the active generation's schema; until the switch
         // no plugin code runs.
         let waiting =
@@ -121,7 +132,7 @@ impl<'a> Prepared<'a> {
         let mut migrated = Migrated::default();
         for (owner, waiting) in std::mem::take(&mut self.waiting) {
             migrated.set_aside += waiting.lost().len() as u64;
-            let converter = if owner == 0 { &self.lazy } else { &self.whole };
+            let converter = self.converter(owner);
             // SAFETY: nothing touched the old value since it was prepared; its place gets the address
             // of the new one now.
             let switched =
