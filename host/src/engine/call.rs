@@ -1,18 +1,20 @@
-//! Every call into plugin code that touches state. The only such file.
+//! Every call into plugin code that touches state: here those for a client, and the switch; in `server`
+//! the others. Nothing else makes such calls.
 //!
 //! Invariant: all of it runs on the engine's thread, one call at a time, and no call is made from
 //! inside another one: what a service asks for is queued and done here, after the call.
+
+mod server;
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::sync::Arc;
 
 use hotshell_plugin_api::abi::{
-    Buffer, Call, NO_WAKE, NOT_BEGUN, OUTCOME_BLOCKED, OUTCOME_CLOSE, OUTCOME_DONE,
-    OUTCOME_NEED_MORE, OUTCOME_PANICKED, OUTCOME_REFUSED, Outcome,
+    Buffer, Call, NOT_BEGUN, OUTCOME_BLOCKED, OUTCOME_CLOSE, OUTCOME_DONE, OUTCOME_NEED_MORE,
+    OUTCOME_PANICKED, Outcome,
 };
 use hotshell_plugin_api::heap;
-use hotshell_plugin_api::journal::{self, JournalTable};
 use hotshell_plugin_api::migrate::change::Change;
 
 use super::clients::Client;
@@ -20,13 +22,10 @@ use super::core::{Server, monotonic_ns, unix_ms};
 use super::handle::{CallKind, Counters, Switch, Switched};
 use super::journal::Journal;
 use super::migrate::{Migrated, Prepared, version};
-use crate::data::{Store, Writer};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 
 /// Most requests of one client before the others get their turn.
 const CALLS_PER_TURN: usize = 512;
-/// When a tick panicked, the next one comes after this time, milliseconds.
-const TICK_RETRY_MS: u64 = 1000;
 
 /// For how long the wall clock is told from the monotonic one, which is read for every turn anyway.
 /// A wall clock that is set is noticed after this time. Nanoseconds.
@@ -293,61 +292,6 @@ impl Server {
         self.core.borrow_mut().journal.as_mut().into_iter().for_each(Journal::seal);
     }
 
-    /// Reads the journal back and goes on with it. Before the first client.
-    pub(super) fn recover(&self, store: &Store) -> Result<()> {
-        let extension = self.core.borrow().active.table.extension;
-        // SAFETY: the name is valid for the call.
-        let table = unsafe { extension(journal::JOURNAL.as_ptr(), journal::JOURNAL.len()) };
-        // SAFETY: null, or a table that lives as long as the image; its size comes first.
-        let replay = unsafe { table.cast::<JournalTable>().as_ref() }.map(|table| table.replay);
-        let began = monotonic_ns();
-        let found = store.recover(|record| match replay {
-            Some(replay) => self.replay(replay, record),
-            None => Err(Error::new(
-                Code::Data,
-                "the data cannot be read back",
-                "there is a journal, and this plugin keeps none",
-                "start with the plugin that wrote it",
-            )),
-        })?;
-        let took_ms = (monotonic_ns() - began) / 1_000_000;
-        let (records, bytes) = (found.records, found.position);
-        tracing::info!(verb = "recover", records, bytes, took_ms, "the journal was read back");
-        if replay.is_some() {
-            let writer = Writer::start(store, found.position)?;
-            self.core.borrow_mut().journal = Some(Journal::new(writer, found.position));
-        } else {
-            tracing::warn!("this plugin keeps no journal: its state is in memory only");
-        }
-        Ok(())
-    }
-
-    fn replay(
-        &self,
-        replay: unsafe extern "C" fn(*mut Call) -> Outcome,
-        record: &[u8],
-    ) -> Result<()> {
-        self.enter(CallKind::Replay);
-        self.aim_at_none(std::ptr::null_mut());
-        // SAFETY: as in `tick_plugin`; the record outlives the call.
-        let outcome = unsafe {
-            (*self.call).input = record.as_ptr();
-            (*self.call).input_len = record.len();
-            replay(self.call)
-        };
-        if outcome.code == OUTCOME_PANICKED {
-            self.undo_effects();
-        }
-        if outcome.code == OUTCOME_DONE {
-            self.leave(0);
-            return Ok(());
-        }
-        let message = self.message();
-        self.finish_call(None);
-        let hint = "start with the version of the plugin that wrote it";
-        Err(Error::new(Code::Data, "the plugin cannot read a record back", message, hint))
-    }
-
     /// Tells the plugin about a new client. A panic there closes it.
     pub(super) fn connect(&self, client: NonNull<Client>) {
         let connect = self.enter(CallKind::Connect).connect;
@@ -386,130 +330,6 @@ impl Server {
             self.core.borrow_mut().aside.forget((*client.as_ptr()).id);
         }
         self.finish_call(None);
-    }
-
-    /// Calls `tick`.
-    pub(super) fn tick_plugin(&self) {
-        // The wall clock itself says that the time has come, so the plugin must see it as it is.
-        self.clocks.set((0, 0));
-        self.refresh_clocks();
-        let tick = self.enter(CallKind::Tick).tick;
-        self.aim_at_none(std::ptr::null_mut());
-        // SAFETY: no client is served, the state root is set; `call` is ours between calls.
-        let outcome = unsafe {
-            (*self.call).wake_at_ms = NO_WAKE;
-            self.core.borrow_mut().state.wake_at_ms = NO_WAKE;
-            tick(self.call)
-        };
-        if outcome.code == OUTCOME_PANICKED {
-            self.undo_effects();
-            // SAFETY: as above.
-            unsafe { (*self.call).wake_at_ms = unix_ms() + TICK_RETRY_MS };
-        }
-        self.finish_call(None);
-    }
-
-    /// Runs an admin verb of the plugin and answers its text.
-    pub(super) fn plugin_command(&self, args: &[Vec<u8>]) -> Result<Vec<u8>> {
-        self.refresh_clocks();
-        let command = self.enter(CallKind::Command).command;
-        let mut input = Vec::new();
-        for arg in args {
-            input.extend_from_slice(&(arg.len() as u32).to_le_bytes());
-            input.extend_from_slice(arg);
-        }
-        let mut answer = Buffer::new();
-        self.aim_at_none(&mut answer);
-        // SAFETY: as in `tick_plugin`; input and answer outlive the call.
-        let outcome = unsafe {
-            (*self.call).input = input.as_ptr();
-            (*self.call).input_len = input.len();
-            command(self.call)
-        };
-        if outcome.code == OUTCOME_PANICKED {
-            self.undo_effects();
-        }
-        let message = self.message();
-        self.finish_call(None);
-        let verb = String::from_utf8_lossy(args.first().map_or(b"", |a| a)).into_owned();
-        match outcome.code {
-            OUTCOME_DONE => Ok(answer.as_slice().to_vec()),
-            OUTCOME_REFUSED => Err(Error::new(
-                Code::Refused,
-                format!("the plugin refused '{verb}'"),
-                message,
-                "see the plugin's documentation for its commands",
-            )),
-            _ => Err(Error::new(
-                Code::Panicked,
-                format!("the plugin panicked in '{verb}'"),
-                message,
-                "the server goes on; the place is in the host's log",
-            )),
-        }
-    }
-
-    /// Lets the plugin look at the live state.
-    pub(super) fn self_test(&self) -> Result<()> {
-        self.refresh_clocks();
-        let self_test = self.enter(CallKind::SelfTest).self_test;
-        self.aim_at_none(std::ptr::null_mut());
-        // SAFETY: as in `tick_plugin`.
-        let outcome = unsafe { self_test(self.call) };
-        if outcome.code == OUTCOME_PANICKED {
-            self.undo_effects();
-        }
-        let message = self.message();
-        self.finish_call(None);
-        let hint = "look at the state with the plugin's own commands, or roll back";
-        match outcome.code {
-            OUTCOME_DONE => Ok(()),
-            OUTCOME_REFUSED => {
-                let what = "the self-test refused the live state";
-                Err(Error::new(Code::Refused, what, message, hint))
-            }
-            _ => Err(Error::new(Code::Panicked, "the self-test panicked", message, hint)),
-        }
-    }
-
-    /// Tells the plugin that the server stops.
-    pub(super) fn shutdown(&self) {
-        self.refresh_clocks();
-        let shutdown = self.enter(CallKind::Shutdown).shutdown;
-        self.aim_at_none(std::ptr::null_mut());
-        // SAFETY: as in `tick_plugin`.
-        if unsafe { shutdown(self.call) }.code == OUTCOME_PANICKED {
-            self.undo_effects();
-        }
-        self.finish_call(None);
-    }
-
-    /// Makes the state root of a server that starts empty.
-    pub(super) fn init(&self) -> Result<()> {
-        let init = self.enter(CallKind::Init).init;
-        let mut root = std::ptr::null_mut();
-        self.aim_at_none(std::ptr::null_mut());
-        // SAFETY: `init` wants no state; the root's place outlives the call.
-        let outcome = unsafe { init(self.call, &mut root) };
-        let message = self.message();
-        let name = {
-            let core = &mut *self.core.borrow_mut();
-            core.state.root = root;
-            format!("{} {}", core.active.plugin, core.active.version)
-        };
-        self.finish_call(None);
-        let next = "correct the plugin or its configuration, then start again";
-        match outcome.code {
-            OUTCOME_DONE => Ok(()),
-            OUTCOME_REFUSED => {
-                let what = format!("plugin {name} refused to start");
-                Err(Error::new(Code::Refused, what, message, next))
-            }
-            _ => {
-                let what = format!("plugin {name} panicked in init");
-                Err(Error::new(Code::Panicked, what, message, next))
-            }
-        }
     }
 
     /// Makes another generation the active one.
