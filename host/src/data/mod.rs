@@ -3,6 +3,7 @@
 //! `docs/DATA.md` has the formats and what each promises. The engine hands whole frames to a thread of
 //! its own ([`Writer`]), which writes and syncs; it never waits for a disk inside a call.
 
+mod disk;
 mod folder;
 pub mod frame;
 mod recovery;
