@@ -129,6 +129,9 @@ impl Server {
         out.state_bytes.store(bytes, Relaxed);
         out.set_aside.store(core.aside.len() as u64, Relaxed);
         out.state_bytes_peak.store(tally.state_bytes_peak, Relaxed);
+        if let Some(journal) = &core.journal {
+            journal.publish(out);
+        }
         if std::mem::take(&mut core.plugin_counters_changed) {
             let named = core.state.plugin_counters.iter();
             let named = named.map(|counter| (counter.name.as_str().to_owned(), counter.value));
