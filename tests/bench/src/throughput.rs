@@ -53,18 +53,45 @@ pub struct ThroughputArgs {
 
 /// One measurement.
 #[derive(Debug, Clone, Copy)]
-struct Measured {
-    requests_per_s: f64,
-    cpu_us: f64,
+pub struct Measured {
+    /// Requests per second.
+    pub requests_per_s: f64,
+    /// CPU time of the server per request, microseconds.
+    pub cpu_us: f64,
 }
 
 /// What is measured.
 #[derive(Debug, Clone, Copy)]
-struct Case<'a> {
-    test: &'a str,
-    pipeline: u64,
-    requests: u64,
+pub struct Case<'a> {
+    /// A test of redis-benchmark.
+    pub test: &'a str,
+    /// Requests in one write.
+    pub pipeline: u64,
+    /// Requests of one measurement.
+    pub requests: u64,
 }
+
+/// How redis-benchmark asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Connections.
+    pub clients: u64,
+    /// Keys that are drawn from.
+    pub keyspace: u64,
+    /// Bytes of a value.
+    pub size: u64,
+    /// Its threads.
+    pub threads: u64,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self { clients: 50, keyspace: 100_000, size: 3, threads: 1 }
+    }
+}
+
+/// A server that is measured.
+pub type Side<'a> = (SocketAddr, &'a Process);
 
 /// Runs the benchmark.
 pub fn run(args: &ThroughputArgs) -> Result<Report> {
@@ -92,11 +119,14 @@ pub fn run(args: &ThroughputArgs) -> Result<Report> {
             "ratio",
         ],
     );
+    let ThroughputArgs { clients, keyspace, size, threads, .. } = *args;
+    let load = Load { clients, keyspace, size, threads };
     for &pipeline in &args.pipeline {
         for test in &args.tests {
             let requests = args.requests * if pipeline > 1 { 8 } else { 1 };
             let case = Case { test, pipeline, requests };
-            let (ours, theirs) = compare(args, case, &host, &peer)?;
+            let sides = ((host.address, &host.process), (peer.address, &peer.process));
+            let (ours, theirs) = compare(&load, case, args.rounds, sides)?;
             let speed = ours.requests_per_s / theirs.requests_per_s;
             let cpu = ours.cpu_us / theirs.cpu_us;
             table.row([
@@ -119,16 +149,16 @@ pub fn run(args: &ThroughputArgs) -> Result<Report> {
 }
 
 /// Medians of both sides.
-fn compare(
-    args: &ThroughputArgs,
+pub fn compare(
+    load: &Load,
     case: Case<'_>,
-    host: &Host,
-    peer: &Peer,
+    rounds: usize,
+    (ours, peer): (Side<'_>, Side<'_>),
 ) -> Result<(Measured, Measured)> {
-    let ours = || measure(args, case, host.address, &host.process);
-    let theirs = || measure(args, case, peer.address, &peer.process);
+    let ours = || measure(load, case, ours);
+    let theirs = || measure(load, case, peer);
     let (mut a, mut b) = (Vec::new(), Vec::new());
-    for round in 0..args.rounds {
+    for round in 0..rounds {
         if round % 2 == 0 {
             b.push(theirs()?);
             a.push(ours()?);
@@ -147,26 +177,21 @@ fn middle(all: &[Measured]) -> Measured {
     }
 }
 
-fn measure(
-    args: &ThroughputArgs,
-    case: Case<'_>,
-    address: SocketAddr,
-    server: &Process,
-) -> Result<Measured> {
+fn measure(load: &Load, case: Case<'_>, (address, server): Side<'_>) -> Result<Measured> {
     let mut command = Command::new("redis-benchmark");
     command.args(["-h", "127.0.0.1", "--csv", "-t", case.test]);
     for (option, value) in [
         ("-p", u64::from(address.port())),
-        ("-c", args.clients),
+        ("-c", load.clients),
         ("-n", case.requests),
         ("-P", case.pipeline),
-        ("-r", args.keyspace),
-        ("-d", args.size),
+        ("-r", load.keyspace),
+        ("-d", load.size),
     ] {
         command.args([option, &value.to_string()]);
     }
-    if args.threads > 1 {
-        command.args(["--threads", &args.threads.to_string()]);
+    if load.threads > 1 {
+        command.args(["--threads", &load.threads.to_string()]);
     }
     let before_s = server.cpu_s()?;
     let output = command
