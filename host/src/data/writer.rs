@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::folder::{Store, cannot};
+use super::origin::Origin;
 use super::{Fsync, segment};
 use crate::error::{Code, Error, Result};
 
@@ -56,6 +57,8 @@ impl Progress {
 enum Order {
     /// Frames, and the position behind them.
     Append(Vec<u8>, u64),
+    /// A new segment, with frames of this generation.
+    Begin(Origin),
     /// Everything on disk, then the end.
     Close(SyncSender<()>),
 }
@@ -69,19 +72,13 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Begins a new segment at `position` and starts the thread.
+    /// Begins a new segment at `position`, with frames of `origin`, and starts the thread. An empty
+    /// segment at that position is replaced.
     ///
     /// # Errors
     /// `DATA` when the segment cannot be made, `START` when there is no thread.
-    pub fn start(store: &Store, position: u64) -> Result<Self> {
-        let file = match segment::list(&store.folder) {
-            // A start without a change since the last one goes on in the same, empty segment.
-            Ok(all) if all.last().is_some_and(|last| last.first == position) => {
-                let last = &all[all.len() - 1].path;
-                File::options().write(true).open(last)
-            }
-            _ => segment::create(&store.folder, position),
-        };
+    pub fn start(store: &Store, position: u64, origin: Origin) -> Result<Self> {
+        let file = segment::create(&store.folder, position, origin);
         let file = file.map_err(|error| cannot(&store.folder, &error))?;
         let progress = Arc::new(Progress::default());
         progress.reach(position);
@@ -89,6 +86,7 @@ impl Writer {
         let log = Log {
             folder: store.folder.clone(),
             file,
+            origin,
             len: segment::HEAD as u64,
             position,
             synced: position,
@@ -107,6 +105,11 @@ impl Writer {
     pub fn append(&self, frames: Vec<u8>, position: u64) {
         // The thread lives as long as the sender, or has ended the process.
         let _ = self.orders.send(Order::Append(frames, position));
+    }
+
+    /// What is handed over from here on was written by another generation, or begins a file of its own.
+    pub fn begin(&self, origin: Origin) {
+        let _ = self.orders.send(Order::Begin(origin));
     }
 
     /// How far the journal is on disk.
@@ -132,6 +135,8 @@ impl Writer {
 struct Log {
     folder: PathBuf,
     file: File,
+    /// Whose frames the file holds.
+    origin: Origin,
     /// Bytes of the file, all of whole frames.
     len: u64,
     /// Position behind them.
@@ -155,6 +160,10 @@ impl Log {
             while let Some(some) = order {
                 match some {
                     Order::Append(frames, position) => self.write(&frames, position),
+                    Order::Begin(origin) => {
+                        self.origin = origin;
+                        self.next_segment();
+                    }
                     Order::Close(done) => closing = Some(done),
                 }
                 order = inbox.try_recv().ok();
@@ -178,14 +187,7 @@ impl Log {
 
     fn write(&mut self, frames: &[u8], position: u64) {
         while let Err(error) = self.file.write_all_at(frames, self.len) {
-            if error.kind() != io::ErrorKind::StorageFull {
-                fatal(&self.folder, &error);
-            }
-            tracing::warn!(
-                folder = %self.folder.display(),
-                "journal: the disk is full; waiting for room"
-            );
-            std::thread::sleep(FULL_RETRY);
+            self.wait_for_room(&error);
         }
         self.len += frames.len() as u64;
         self.position = position;
@@ -202,14 +204,41 @@ impl Log {
         self.progress.reach(self.position);
     }
 
+    /// Begins another file. The present one is whole on disk first.
     fn rotate(&mut self) {
         self.sync();
-        match segment::create(&self.folder, self.position) {
+        match segment::create(&self.folder, self.position, self.origin) {
             Ok(file) => (self.file, self.len) = (file, segment::HEAD as u64),
             // The present one grows on, and the next batch tries again.
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
             Err(error) => fatal(&self.folder, &error),
         }
+    }
+
+    /// [`Log::rotate`] where what follows must not be in the present file: waits for room.
+    fn next_segment(&mut self) {
+        self.sync();
+        loop {
+            match segment::create(&self.folder, self.position, self.origin) {
+                Ok(file) => {
+                    (self.file, self.len) = (file, segment::HEAD as u64);
+                    return;
+                }
+                Err(error) => self.wait_for_room(&error),
+            }
+        }
+    }
+
+    /// A full disk is waited out. Any other error is the end.
+    fn wait_for_room(&self, error: &io::Error) {
+        if error.kind() != io::ErrorKind::StorageFull {
+            fatal(&self.folder, error);
+        }
+        tracing::warn!(
+            folder = %self.folder.display(),
+            "journal: the disk is full; waiting for room"
+        );
+        std::thread::sleep(FULL_RETRY);
     }
 }
 
