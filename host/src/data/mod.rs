@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod digest;
+mod disk;
 mod file;
 mod folder;
 pub mod frame;

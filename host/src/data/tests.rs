@@ -13,7 +13,14 @@ const SECOND: Origin = Origin { generation: 2, fingerprint: 8, digest: Digest([2
 
 /// What was read back, and before what: `<1>` where a file of generation 1 begins.
 #[derive(Default)]
-struct Read(Vec<String>);
+pub(super) struct Read(Vec<String>);
+
+impl Read {
+    /// What was read back, without where it came from.
+    pub(super) fn records(self) -> Vec<String> {
+        self.0.into_iter().filter(|text| !text.starts_with('<')).collect()
+    }
+}
 
 impl Replay for Read {
     fn origin(&mut self, origin: &Origin) -> Result<()> {
@@ -57,8 +64,7 @@ impl Place {
     fn read(&self) -> Result<(Recovered, Vec<String>)> {
         let mut read = Read::default();
         let found = self.store.recover(0, &mut read)?;
-        read.0.retain(|text| text != "<1>");
-        Ok((found, read.0))
+        Ok((found, read.records()))
     }
 
     fn files(&self) -> Vec<PathBuf> {
