@@ -68,7 +68,7 @@ pub struct Counters {
     pub state_bytes: AtomicU64,
     pub state_bytes_peak: AtomicU64,
     pub set_aside: AtomicU64,
-    /// Entries of large maps that the last switch left to be converted.
+    /// Entries of large maps, and sessions, that are still to be converted.
     pub draining: AtomicU64,
     pub bytes_in: AtomicU64,
     pub bytes_out: AtomicU64,
@@ -101,6 +101,8 @@ pub struct Conduct {
     pub panics: AtomicU64,
     /// Replies that the plugin marked as failed.
     pub failed: AtomicU64,
+    /// Defaults and conversions that panicked since it was switched to.
+    pub conversions_panicked: AtomicU64,
     /// CPU time that the engine's thread has used in this generation's time, nanoseconds. Known only
     /// once that time is over.
     pub cpu_ns: AtomicU64,
@@ -113,6 +115,7 @@ impl Conduct {
             (&self.calls, &other.calls),
             (&self.panics, &other.panics),
             (&self.failed, &other.failed),
+            (&self.conversions_panicked, &other.conversions_panicked),
         ];
         for (mine, theirs) in pairs {
             mine.store(theirs.swap(0, Ordering::Relaxed), Ordering::Relaxed);
