@@ -134,6 +134,9 @@ impl Server {
         let set_aside = core.state.aside.len() as u64 + core.sessions.set_aside();
         out.set_aside.store(set_aside, Relaxed);
         out.state_bytes_peak.store(tally.state_bytes_peak, Relaxed);
+        if let Some(journal) = &core.journal {
+            journal.publish(out);
+        }
         if std::mem::take(&mut core.plugin_counters_changed) {
             let named = core.state.plugin_counters.iter();
             let named = named.map(|counter| (counter.name.as_str().to_owned(), counter.value));

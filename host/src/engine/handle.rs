@@ -1,11 +1,12 @@
 //! How the rest of the host talks to an engine: commands through a channel, counters through memory.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hotshell_plugin_api::migrate::plan::Plan;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::data::Progress;
 use crate::error::{Code, Error, Result};
 use crate::generation::Callable;
 
@@ -72,6 +73,10 @@ pub struct Counters {
     pub draining: AtomicU64,
     pub bytes_in: AtomicU64,
     pub bytes_out: AtomicU64,
+    /// Position behind the last frame that the journal was given.
+    pub journal_position: AtomicU64,
+    /// How far the journal is on disk; none without a journal.
+    pub journal: OnceLock<Arc<Progress>>,
     pub closed_slow: AtomicU64,
     pub closed_unread: AtomicU64,
     /// What the active generation did since it was switched to.
