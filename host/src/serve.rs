@@ -6,6 +6,7 @@
 
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -16,6 +17,7 @@ use crate::control::{Control, Loads, Server};
 use crate::data::Folder;
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
+use crate::observe::{self, Events, Phase, Window, systemd};
 use crate::{logging, signals, stage, start, watch};
 
 /// Runs the configured servers until they are asked to stop.
@@ -55,9 +57,13 @@ async fn host(config: Config) -> Result<ExitCode> {
     let early = early_claim(&config, gid)?;
     let folder = config.host.data.as_deref().map(Folder::open).transpose()?;
     let mut signals = signals::Signals::new()?;
+    let window = Arc::new(Window::default());
+    let http =
+        config.host.http.map(|http| observe::start(http, Arc::clone(&window))).transpose()?;
+    systemd::starting("loading");
     let loads = Loads::from_loader(stage::loader(config.host.stage_dir.as_deref())?);
     let (ring, mut rung) = mpsc::unbounded_channel();
-    let starting = start_all(&config.servers, folder.as_ref(), &loads, &ring);
+    let starting = start_all(&config.servers, folder.as_ref(), &loads, &ring, &window.events);
     let servers = tokio::select! {
         servers = starting => servers?,
         () = signals.stop() => return Ok(ExitCode::SUCCESS),
@@ -80,6 +86,13 @@ async fn host(config: Config) -> Result<ExitCode> {
             watch::start(control.clone(), &server.name, &server.plugin)?;
         }
     }
+    window.open(Rc::clone(&control));
+    window.enter(Phase::Serving);
+    if let Some(http) = http {
+        tracing::info!(verb = "http", "http://{http}/healthz /readyz /metrics");
+    }
+    systemd::ready();
+    tokio::task::spawn_local(systemd::run(Rc::clone(&control)));
     if folder.is_none() {
         tracing::info!("the data are in memory only: --data DIR keeps them");
     }
@@ -92,6 +105,8 @@ async fn host(config: Config) -> Result<ExitCode> {
             _ = rung.recv() => break,
         }
     }
+    window.enter(Phase::Stopping);
+    systemd::stopping();
     stop(&control, &mut signals).await;
     Ok(ExitCode::SUCCESS)
 }
@@ -113,10 +128,11 @@ async fn start_all(
     folder: Option<&Folder>,
     loads: &Loads,
     ring: &mpsc::UnboundedSender<()>,
+    events: &Events,
 ) -> Result<Vec<Server>> {
     let mut servers = Vec::new();
     for config in configs {
-        servers.push(start::server(config, folder, loads, ring.clone()).await?);
+        servers.push(start::server(config, folder, loads, ring.clone(), events.clone()).await?);
     }
     Ok(servers)
 }

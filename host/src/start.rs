@@ -16,6 +16,7 @@ use crate::control::{Job, Keeping, Loads, Server, Texts, unmap};
 use crate::data::{Digest, Folder, Kept, Permanent, STARTS, Store};
 use crate::engine::{self, Durable, EngineConfig};
 use crate::error::{Code, Error, Result};
+use crate::observe::Events;
 use crate::registry::{Fresh, Registry};
 
 /// Brings a server up.
@@ -27,8 +28,10 @@ pub async fn server(
     folder: Option<&Folder>,
     loads: &Loads,
     stop: mpsc::UnboundedSender<()>,
+    events: Events,
 ) -> Result<Server> {
-    let start = Start { config, loads, texts: Arc::new(config.config.clone()), stop };
+    let texts = Arc::new(config.config.clone());
+    let start = Start { config, loads, texts, stop, events };
     match folder {
         None => start.without_data().await,
         Some(folder) => start.with_data(folder.store(&config.name, config.fsync)?).await,
@@ -40,6 +43,7 @@ struct Start<'a> {
     loads: &'a Loads,
     texts: Texts,
     stop: mpsc::UnboundedSender<()>,
+    events: Events,
 }
 
 /// The count of failed starts, while one is under way. A start that is given up for a reason that is not
@@ -257,6 +261,7 @@ impl Start<'_> {
             probation: RefCell::new(None),
             judged: RefCell::new(None),
             ways: RefCell::default(),
+            events: self.events.clone(),
         })
     }
 }

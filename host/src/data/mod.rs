@@ -29,12 +29,13 @@ pub use writer::{Progress, Writer};
 
 /// When the journal reaches the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(u8)]
 pub enum Fsync {
-    /// Before any output that could show the change is sent.
-    Always,
     /// Every second.
     #[default]
     EverySec,
+    /// Before any output that could show the change is sent.
+    Always,
     /// When the system likes.
     No,
 }

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,8 @@ pub struct Progress {
     busy_since_ns: AtomicU64,
     /// Monotonic nanoseconds at which the disk was found full; 0 while it is not.
     full_since_ns: AtomicU64,
+    /// An [`Fsync`].
+    fsync: AtomicU8,
     syncs: AtomicU64,
     sync_ns: AtomicU64,
     sync_ns_max: AtomicU64,
@@ -52,6 +54,22 @@ pub struct Progress {
 }
 
 impl Progress {
+    fn new(fsync: Fsync) -> Self {
+        Self { fsync: AtomicU8::new(fsync as u8), ..Self::default() }
+    }
+
+    /// When the journal reaches the disk.
+    pub fn fsync(&self) -> Fsync {
+        let number = self.fsync.load(Ordering::Relaxed);
+        let all = [Fsync::EverySec, Fsync::Always, Fsync::No];
+        all.into_iter().find(|fsync| *fsync as u8 == number).unwrap_or_default()
+    }
+
+    /// Changes that, from the next batch on.
+    pub fn set_fsync(&self, fsync: Fsync) {
+        self.fsync.store(fsync as u8, Ordering::Relaxed);
+    }
+
     /// Frames before this position are on disk; under `no`, with the system.
     pub fn durable(&self) -> u64 {
         self.durable.load(Ordering::Acquire)
@@ -117,7 +135,6 @@ enum Order {
 pub struct Writer {
     orders: Sender<Order>,
     progress: Arc<Progress>,
-    fsync: Fsync,
 }
 
 impl Writer {
@@ -129,7 +146,7 @@ impl Writer {
     pub fn start(store: &Store, position: u64, origin: Origin) -> Result<Self> {
         let file = segment::create(&store.folder, position, origin);
         let file = file.map_err(|error| cannot(&store.folder, &error))?;
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(Progress::new(store.fsync));
         progress.reach(position);
         let (orders, inbox) = channel();
         let log = Log::new(System, store, file, (position, origin), Arc::clone(&progress));
@@ -140,7 +157,7 @@ impl Writer {
             let hint = "raise the limit of threads (ulimit -u)";
             Error::new(Code::Start, "cannot start the journal", error.to_string(), hint)
         })?;
-        Ok(Self { orders, progress, fsync: store.fsync })
+        Ok(Self { orders, progress })
     }
 
     /// Hands over whole frames that end at `position`.
@@ -157,11 +174,6 @@ impl Writer {
     /// How far the journal is on disk.
     pub const fn progress(&self) -> &Arc<Progress> {
         &self.progress
-    }
-
-    /// When it reaches the disk.
-    pub const fn fsync(&self) -> Fsync {
-        self.fsync
     }
 
     /// Writes and syncs everything, and returns then.
@@ -185,7 +197,6 @@ struct Log<D> {
     /// Position behind them.
     position: u64,
     synced: u64,
-    fsync: Fsync,
     /// [`SEGMENT_BYTES`]; less in tests.
     segment_bytes: u64,
     progress: Arc<Progress>,
@@ -207,7 +218,6 @@ impl<D: Disk> Log<D> {
             len: segment::HEAD as u64,
             position,
             synced: position,
-            fsync: store.fsync,
             segment_bytes: SEGMENT_BYTES,
             progress,
         }
@@ -236,9 +246,10 @@ impl<D: Disk> Log<D> {
                 }
                 order = inbox.try_recv().ok();
             }
-            let due = self.fsync == Fsync::EverySec && Instant::now() >= next_sync;
+            let fsync = self.progress.fsync();
+            let due = fsync == Fsync::EverySec && Instant::now() >= next_sync;
             let awaited = self.progress.wanted.load(Ordering::Relaxed) > self.progress.durable();
-            if due || awaited || closing.is_some() || self.fsync == Fsync::Always {
+            if due || awaited || closing.is_some() || fsync == Fsync::Always {
                 self.sync()?;
             }
             if Instant::now() >= next_sync {
@@ -278,7 +289,7 @@ impl<D: Disk> Log<D> {
         if was_full {
             self.note_room();
         }
-        if self.fsync == Fsync::No {
+        if self.progress.fsync() == Fsync::No {
             self.progress.reach(position);
         }
         Ok(())

@@ -78,7 +78,7 @@ impl Rig {
         let folder = Folder::open(dir.path()).expect("the folder is free");
         let store = folder.store("main", fsync).expect("a place for the server");
         let file = segment::create(&store.folder, 0, Origin::default()).expect("a segment");
-        let (disk, progress) = (Faulty::default(), Arc::new(Progress::default()));
+        let (disk, progress) = (Faulty::default(), Arc::new(Progress::new(fsync)));
         script(&mut disk.script());
         let mut log =
             Log::new(disk.clone(), &store, file, (0, Origin::default()), Arc::clone(&progress));

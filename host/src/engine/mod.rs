@@ -13,6 +13,7 @@ mod journal;
 mod migrate;
 mod recover;
 mod services;
+mod sessions;
 pub mod stack;
 mod state;
 mod tasks;
