@@ -1,5 +1,5 @@
 //! A file system of a few megabytes, in a mount namespace of its own, that a test can fill and make
-//! read-only. Reached through `/proc/PID/root` of the process that holds it, so a host needs no wrapper.
+//! read-only. Programs enter the namespace; the test reaches it through `/proc/PID/root`.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write as _};
@@ -19,8 +19,7 @@ pub struct SmallDisk {
     holder: Child,
     orders: Option<ChildStdin>,
     said: BufReader<std::process::ChildStdout>,
-    path: PathBuf,
-    _at: Folder,
+    at: Folder,
 }
 
 impl SmallDisk {
@@ -39,8 +38,7 @@ impl SmallDisk {
             return None;
         };
         let (orders, said) = (holder.stdin.take(), holder.stdout.take().expect("piped"));
-        let path = PathBuf::from(format!("/proc/{}/root{}", holder.id(), at.path().display()));
-        let mut disk = Self { holder, orders, said: BufReader::new(said), path, _at: at };
+        let mut disk = Self { holder, orders, said: BufReader::new(said), at };
         if disk.heard() == "mounted" {
             return Some(disk);
         }
@@ -48,9 +46,29 @@ impl SmallDisk {
         None
     }
 
-    /// Its root.
+    /// Its root, for programs that are inside.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.at.path()
+    }
+
+    /// Where the test finds what a program inside calls `path`.
+    pub fn outside(&self, path: &Path) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{}", self.holder.id(), path.display()))
+    }
+
+    /// A program that runs inside.
+    pub fn inside(&self, program: &Command) -> Command {
+        let mut enter = Command::new("nsenter");
+        enter.args(["--user", "--mount", "--preserve-credentials", "--target"]);
+        enter.arg(self.holder.id().to_string()).arg(program.get_program());
+        enter.args(program.get_args());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => enter.env(name, value),
+                None => enter.env_remove(name),
+            };
+        }
+        enter
     }
 
     /// Leaves no byte free.
@@ -100,7 +118,7 @@ impl SmallDisk {
     }
 
     fn ballast(&self) -> PathBuf {
-        self.path.join("ballast")
+        self.outside(&self.path().join("ballast"))
     }
 }
 

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use hotshell_tests::cli;
+use hotshell_tests::eventually;
 use hotshell_tests::files::{Folder, kv_v1};
 use hotshell_tests::host::{Host, text};
 use hotshell_tests::resp::request;
 use hotshell_tests::small_disk::SmallDisk;
-use hotshell_tests::{eventually, hotshell};
 
 /// More than the copies of a plugin that the folder keeps.
 const MIB: u64 = 512;
@@ -29,7 +29,8 @@ fn copy(from: &Path, to: &Path) {
 fn a_full_disk_under(fsync: &str) {
     let Some(disk) = SmallDisk::new(MIB) else { return };
     let data = disk.path().join("data");
-    let host = Host::with(kv_v1()).flags(&["--data", text(&data), "--fsync", fsync]).start();
+    let host = Host::with(kv_v1()).flags(&["--data", text(&data), "--fsync", fsync]);
+    let host = host.inside(&disk).start();
     let (mut client, mut other) = (host.resp(), host.resp());
     client.call(&["SET", "before", "1"]);
     disk.fill();
@@ -56,11 +57,11 @@ fn a_full_disk_under(fsync: &str) {
     eventually("all is on disk", || host.json(&["status"])["journal"]["lag_bytes"] == 0);
     host.signal(libc::SIGKILL);
     let outside = Folder::new();
-    copy(&data, &outside.at("data"));
+    copy(&disk.outside(&data), &outside.at("data"));
     let again = Host::with(kv_v1()).flags(&["--data", text(&outside.at("data"))]).start();
     let mut client = again.resp();
     assert_eq!(client.call(&["GET", "before"]).text(), "1");
-    assert_eq!(client.call(&["STRLEN", "large"]).text(), large.len().to_string());
+    assert_eq!(client.call(&["STRLEN", "large"]).int(), large.len() as i64);
     assert_eq!(client.call(&["GET", "meanwhile"]).text(), "1");
 }
 
@@ -82,9 +83,8 @@ fn a_read_only_folder_is_refused_with_the_way_on() {
     let mut serve = cli::command();
     serve.args(["serve", "--listen", "127.0.0.1:0", "--plugin", text(&kv_v1())]);
     serve.arg("--admin").arg(folder.at("admin.sock")).args(["--data", text(&data)]);
-    let refused = cli::run(&mut serve).expect(1).stderr;
+    let refused = cli::run(&mut disk.inside(&serve)).expect(1).stderr;
     assert!(refused.contains(&format!("cannot keep data in '{}' [DATA]", data.display())));
     assert!(refused.contains("why: Read-only file system"), "{refused}");
     assert!(refused.contains("next: let this user write there, or choose another"), "{refused}");
-    hotshell(["data", "inspect", text(disk.path())]).expect(1);
 }
