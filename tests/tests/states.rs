@@ -90,7 +90,11 @@ fn a_default_that_panics_stops_the_use_before_the_point_of_no_return() {
     let mut scene = Scene::of("roster-v2", &["--probation", "0"]);
     scene.ask("note kept");
     let broken = plugin("roster-broken");
-    scene.refused(&["swap", text(&broken)], (1, "PANICKED"), "a default of the new version panicked");
+    scene.refused(
+        &["swap", text(&broken)],
+        (1, "PANICKED"),
+        "a default of the new version panicked",
+    );
     assert!(scene.ask("me").ends_with(" kept"));
     let again = plugin("roster-v3");
     scene.host.swap(again);
