@@ -23,7 +23,8 @@ pub(super) fn use_small_pages() {
         block.addr()
     };
     let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    if let Some((start, end)) = maps.lines().filter_map(range).find(|r| (r.0..r.1).contains(&address))
+    if let Some((start, end)) =
+        maps.lines().filter_map(range).find(|r| (r.0..r.1).contains(&address))
     {
         let start = std::ptr::with_exposed_provenance_mut(start);
         // SAFETY: advice about a mapping of ours; its content stays. Without huge pages it is refused.

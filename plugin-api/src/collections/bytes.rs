@@ -116,11 +116,7 @@ impl Bytes {
     /// Bytes it can hold before it takes more memory; at least 15.
     #[inline]
     pub fn capacity(&self) -> usize {
-        if self.on_heap() {
-            self.heap_capacity().bytes()
-        } else {
-            INLINE
-        }
+        if self.on_heap() { self.heap_capacity().bytes() } else { INLINE }
     }
 
     /// The capacity of a string on the heap.
