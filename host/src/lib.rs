@@ -21,6 +21,7 @@ pub mod limits;
 pub mod loader;
 pub mod logging;
 pub mod migration;
+pub mod observe;
 pub mod paths;
 pub mod probation;
 pub mod registry;

@@ -120,6 +120,9 @@ pub fn status(status: &Status) -> Vec<String> {
         }
         state
     });
+    if let Some(journal) = &status.journal {
+        row("journal", journal.line());
+    }
     row("traffic", format!("{} in, {} out", bytes(status.bytes_in), bytes(status.bytes_out)));
     row("closed", {
         let (slow, unread) = (status.closed_slow, status.closed_unread);

@@ -19,6 +19,7 @@ use crate::data::Folder;
 use crate::engine::{self, EngineConfig};
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
+use crate::observe::{self, Events, Phase, Window, systemd};
 use crate::registry::Registry;
 use crate::{logging, signals, stage, watch};
 
@@ -59,9 +60,13 @@ async fn host(config: Config) -> Result<ExitCode> {
     let early = early_claim(&config, gid)?;
     let folder = config.host.data.as_deref().map(Folder::open).transpose()?;
     let mut signals = signals::Signals::new()?;
+    let window = Arc::new(Window::default());
+    let http =
+        config.host.http.map(|http| observe::start(http, Arc::clone(&window))).transpose()?;
+    systemd::starting("loading");
     let loads = Loads::from_loader(stage::loader(config.host.stage_dir.as_deref())?);
     let (ring, mut rung) = mpsc::unbounded_channel();
-    let starting = start_all(&config.servers, folder.as_ref(), &loads, &ring);
+    let starting = start_all(&config.servers, folder.as_ref(), &loads, &ring, &window.events);
     let servers = tokio::select! {
         servers = starting => servers?,
         () = signals.stop() => return Ok(ExitCode::SUCCESS),
@@ -84,6 +89,13 @@ async fn host(config: Config) -> Result<ExitCode> {
             watch::start(control.clone(), &server.name, &server.plugin)?;
         }
     }
+    window.open(Rc::clone(&control));
+    window.enter(Phase::Serving);
+    if let Some(http) = http {
+        tracing::info!(verb = "http", "http://{http}/healthz /readyz /metrics");
+    }
+    systemd::ready();
+    tokio::task::spawn_local(systemd::run(Rc::clone(&control)));
     if folder.is_none() {
         tracing::info!("the data are in memory only: --data DIR keeps them");
     }
@@ -96,6 +108,8 @@ async fn host(config: Config) -> Result<ExitCode> {
             _ = rung.recv() => break,
         }
     }
+    window.enter(Phase::Stopping);
+    systemd::stopping();
     stop(&control, &mut signals).await;
     Ok(ExitCode::SUCCESS)
 }
@@ -117,10 +131,11 @@ async fn start_all(
     folder: Option<&Folder>,
     loads: &Loads,
     ring: &mpsc::UnboundedSender<()>,
+    events: &Events,
 ) -> Result<Vec<Server>> {
     let mut servers = Vec::new();
     for config in configs {
-        servers.push(start_one(config, folder, loads, ring.clone()).await?);
+        servers.push(start_one(config, folder, loads, ring.clone(), events.clone()).await?);
     }
     Ok(servers)
 }
@@ -130,6 +145,7 @@ async fn start_one(
     folder: Option<&Folder>,
     loads: &Loads,
     stop: mpsc::UnboundedSender<()>,
+    events: Events,
 ) -> Result<Server> {
     let texts = Arc::new(config.config.clone());
     let job = Job {
@@ -159,6 +175,7 @@ async fn start_one(
         probation: RefCell::new(None),
         judged: RefCell::new(None),
         ways: RefCell::default(),
+        events,
     })
 }
 

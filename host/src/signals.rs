@@ -7,6 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::commands::{Options, Request, find};
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
+use crate::observe::systemd;
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,7 @@ impl Signals {
 /// outcome of each is in the log, as with every verb.
 pub fn reload(control: &Rc<Control>) {
     let control = control.clone();
+    systemd::reloading();
     tokio::task::spawn_local(async move {
         let names: Vec<String> = control.servers().iter().map(|s| s.name.clone()).collect();
         for name in names {
@@ -71,5 +73,6 @@ pub fn reload(control: &Rc<Control>) {
             // The control thread has logged the outcome; nobody else waits for it.
             let _ = control.execute(request).await;
         }
+        systemd::ready();
     });
 }

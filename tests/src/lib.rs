@@ -5,6 +5,7 @@ pub mod artifacts;
 pub mod cli;
 pub mod files;
 pub mod host;
+pub mod http;
 pub mod lines;
 pub mod patch;
 pub mod poll;

@@ -227,6 +227,16 @@ pub const KEYS: &[Key] = &[
         ),
     },
     Key {
+        name: "http",
+        value: Some("ADDR"),
+        help: "Answer /healthz, /readyz and /metrics over HTTP; a port alone is one of 127.0.0.1 \
+               [default: off]",
+        of: Of::Host(
+            |host, text, _| parse_listen(text).map(|http| host.http = Some(http)),
+            |host| host.http.map(|http| quote(&http.to_string())),
+        ),
+    },
+    Key {
         name: "stage-dir",
         value: Some("DIR"),
         help: "Folder for private copies of plugins; must allow mapping code \

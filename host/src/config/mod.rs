@@ -47,6 +47,8 @@ pub struct HostConfig {
     pub stage_dir: Option<PathBuf>,
     /// The folder that keeps the data.
     pub data: Option<PathBuf>,
+    /// Where supervisors and scrapers ask over HTTP.
+    pub http: Option<SocketAddr>,
     /// Ends the process when a call of a plugin takes longer than this.
     pub stuck_abort: Option<Duration>,
     /// How log lines look.
@@ -130,6 +132,7 @@ impl Default for HostConfig {
         Self {
             admin: None,
             admin_group: None,
+            http: None,
             stage_dir: None,
             data: None,
             stuck_abort: None,

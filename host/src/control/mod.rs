@@ -27,12 +27,13 @@ use crate::engine::EngineHandle;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::migration::{Version, Ways};
+use crate::observe::Events;
 use crate::probation::Rules;
 use crate::registry::Registry;
 pub use gate::{Gate, Work};
 pub use loads::{Job, Loads, Texts};
 pub use probation::{Judged, Running, Watched};
-pub use report::{Checked, Discarded, Listed, Loaded, Status, Swapped};
+pub use report::{Checked, Discarded, JournalStatus, Listed, Loaded, Status, Swapped};
 pub use swap::Asked;
 
 /// One server, as the control thread knows it.
@@ -58,6 +59,8 @@ pub struct Server {
     pub judged: RefCell<Option<Judged>>,
     /// The ways between its generations that were asked for last.
     pub ways: RefCell<Ways>,
+    /// Where what happens to it is counted.
+    pub events: Events,
 }
 
 impl Server {

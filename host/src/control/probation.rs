@@ -74,6 +74,7 @@ impl Server {
     }
 
     fn conclude(&self, running: &Running, judged: Judged) {
+        self.events.judged(&self.name, judged.verdict);
         *self.judged.borrow_mut() = Some(judged.clone());
         // Nobody waits unless somebody asked with --wait.
         running.verdict.send_replace(Some(judged));

@@ -165,6 +165,8 @@ pub struct Status {
     pub set_aside: u64,
     /// Entries that the last switch left to be converted, between calls.
     pub draining: u64,
+    /// Null without a journal.
+    pub journal: Option<JournalStatus>,
     pub bytes_in: u64,
     pub bytes_out: u64,
     pub closed_slow: u64,
@@ -185,6 +187,65 @@ pub struct Status {
     pub last_probation: Option<Judged>,
     /// The generation that is loaded at the next start.
     pub permanent_generation: u64,
+}
+
+/// How the journal of a server does.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the names are the outside contract")]
+pub struct JournalStatus {
+    pub fsync: &'static str,
+    /// `ok`, `full` (answers wait until there is room on the disk), or `slow` (they wait until it has
+    /// written what it was given).
+    pub state: &'static str,
+    /// Bytes of frames since the journal began.
+    pub position: u64,
+    /// Those of them that are not on disk yet.
+    pub lag_bytes: u64,
+    pub syncs: u64,
+    pub sync_us_total: f64,
+    pub sync_us_max: f64,
+    /// For how long the disk has been full; null while it is not.
+    pub full_s: Option<f64>,
+}
+
+impl JournalStatus {
+    fn of(counters: &Counters) -> Option<Self> {
+        let progress = counters.journal.get()?;
+        let position = Counters::get(&counters.journal_position);
+        let (syncs, sync_ns, sync_ns_max) = progress.syncs();
+        let full = progress.full_for();
+        Some(Self {
+            fsync: progress.fsync().text(),
+            state: match full {
+                Some(_) => "full",
+                None if progress.is_late() => "slow",
+                None => "ok",
+            },
+            position,
+            lag_bytes: position.saturating_sub(progress.durable()),
+            syncs,
+            sync_us_total: micros(sync_ns),
+            sync_us_max: micros(sync_ns_max),
+            full_s: full.map(|time| time.as_secs_f64()),
+        })
+    }
+
+    /// `fsync everysec, 1.2 MiB written, 3.0 KiB not on disk yet, longest sync 4.1 ms`.
+    pub fn line(&self) -> String {
+        let (written, lag) = (render::bytes(self.position), render::bytes(self.lag_bytes));
+        let longest = time::short_duration((self.sync_us_max * 1e3) as u64);
+        let facts = format!(
+            "fsync {}, {written} written, {lag} not on disk yet, longest sync {longest}",
+            self.fsync
+        );
+        match (self.state, self.full_s) {
+            ("full", Some(s)) => {
+                format!("the disk has been full for {s:.0} s and answers wait; {facts}")
+            }
+            ("slow", _) => format!("the disk is slow and answers wait; {facts}"),
+            _ => facts,
+        }
+    }
 }
 
 /// Nanoseconds in the microseconds of the outside contract.
@@ -361,6 +422,14 @@ impl Discarded {
     }
 }
 
+impl Status {
+    /// `kv 1.0.0 (generation 1), 12 clients`.
+    pub fn title(&self) -> String {
+        let Self { plugin, version, generation, clients, .. } = self;
+        format!("{plugin} {version} (generation {generation}), {clients} clients")
+    }
+}
+
 impl Control {
     /// Every generation of every server, or of one.
     pub fn list(&self, only: Option<&str>) -> crate::error::Result<Vec<Listed>> {
@@ -379,7 +448,8 @@ impl Control {
         Ok(self.status_of(server))
     }
 
-    fn status_of(&self, server: &Server) -> Status {
+    /// How this server does.
+    pub fn status_of(&self, server: &Server) -> Status {
         let registry = server.registry.borrow();
         let (active, counters) = (registry.active(), &*server.handle.counters);
         let swaps = Counters::get(&counters.swaps);
@@ -410,6 +480,7 @@ impl Control {
             state_bytes_peak: Counters::get(&counters.state_bytes_peak),
             set_aside: Counters::get(&counters.set_aside),
             draining: Counters::get(&counters.draining),
+            journal: JournalStatus::of(counters),
             bytes_in: Counters::get(&counters.bytes_in),
             bytes_out: Counters::get(&counters.bytes_out),
             closed_slow: Counters::get(&counters.closed_slow),

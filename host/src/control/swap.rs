@@ -223,9 +223,12 @@ impl Control {
     ) -> Result<(Fresh, Migration)> {
         let number = server.registry.borrow().next_number();
         let (config, cancel) = (server.config.clone(), pass.cancel.clone());
+        let begun = Instant::now();
         let fresh = self.loads.load(Job { file, generation: number, config, cancel }).await;
         // A load that was cancelled says so, whatever it came to by itself.
-        let fresh = pass.go_on().and(fresh)?;
+        let fresh = pass.go_on().and(fresh);
+        server.events.loaded(&server.name, &fresh, begun.elapsed());
+        let fresh = fresh?;
         let fit = same_plugin(&server.registry.borrow(), &fresh.artifact, asked.options)
             .and_then(|()| migration(server, &fresh.callable))
             .and_then(|way| way.keeps_most(asked.options.replace_plugin).map(|()| way));
@@ -319,7 +322,11 @@ async fn switch(
     // Whoever wants back wants it now, whatever it takes.
     let allow_stop = options.allow_stop || asked.verb == "rollback";
     let switch = Switch { to, plan, allow_stop, dry_run: options.dry_run };
-    server.handle.switch(switch).await
+    let done = server.handle.switch(switch).await;
+    if !options.dry_run {
+        server.events.switched(&server.name, asked.verb, migration.word(), &done);
+    }
+    done
 }
 
 /// Whether the options allow the plan; a dry run shows also what they do not allow.

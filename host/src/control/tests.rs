@@ -60,6 +60,7 @@ pub(crate) fn host(names: &[&str]) -> (Rc<Control>, Vec<UnboundedReceiver<Comman
             rules: Rules { time: Duration::ZERO, ..Rules::default() },
             probation: RefCell::new(None),
             judged: RefCell::new(None),
+            events: crate::observe::Events::default(),
             ways: RefCell::default(),
         }
     };

@@ -3,6 +3,7 @@
 //! `docs/DATA.md` has the formats and what each promises. The engine hands whole frames to a thread of
 //! its own ([`Writer`]), which writes and syncs; it never waits for a disk inside a call.
 
+mod disk;
 mod folder;
 pub mod frame;
 mod recovery;
@@ -18,12 +19,13 @@ pub use writer::{Progress, Writer};
 
 /// When the journal reaches the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(u8)]
 pub enum Fsync {
-    /// Before any output that could show the change is sent.
-    Always,
     /// Every second.
     #[default]
     EverySec,
+    /// Before any output that could show the change is sent.
+    Always,
     /// When the system likes.
     No,
 }

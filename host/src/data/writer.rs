@@ -1,23 +1,25 @@
 //! The thread that writes and syncs the journal.
 //!
 //! Everything that arrived while the last sync ran is written and synced together: a group commit.
-//! A full disk is waited out, with output held back under `always`. Any other error of the disk ends
-//! the process: what is durable is known then, and a restart finds it. A sync that failed once may not
-//! be asked again, since the system may have dropped the pages and say "done" the next time.
+//! A full disk is waited out: output is held back meanwhile, under `always` at once, otherwise as soon
+//! as frames have waited for longer than [`LATE_AFTER`]. Any other error of the disk ends the process:
+//! what is durable is known then, and a restart finds it. A sync that failed once may not be asked
+//! again, since the system may have dropped the pages and say "done" the next time.
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::disk::{Disk, System};
 use super::folder::{Store, cannot};
 use super::{Fsync, segment};
+use crate::engine::monotonic_ns;
 use crate::error::{Code, Error, Result};
 
 /// A segment that has grown to this many bytes is followed by a new one.
@@ -27,29 +29,95 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Between two tries to write to a disk that is full.
 const FULL_RETRY: Duration = Duration::from_millis(200);
 
-/// How far the journal is on disk.
+/// Frames that have waited for the disk for so long hold output back, whatever the policy: what is
+/// shown to clients is never further ahead of the disk than this.
+const LATE_AFTER: Duration = Duration::from_secs(2);
+
+/// How far the journal is on disk, and how the disk does. Written by the journal's thread only.
 #[derive(Debug, Default)]
 pub struct Progress {
     durable: AtomicU64,
+    /// Somebody waits for this position.
+    wanted: AtomicU64,
     moved: Notify,
+    /// Monotonic nanoseconds at which the batch that is being written and synced was begun; 0 between
+    /// batches.
+    busy_since_ns: AtomicU64,
+    /// Monotonic nanoseconds at which the disk was found full; 0 while it is not.
+    full_since_ns: AtomicU64,
+    /// An [`Fsync`].
+    fsync: AtomicU8,
+    syncs: AtomicU64,
+    sync_ns: AtomicU64,
+    sync_ns_max: AtomicU64,
+    segments: AtomicU64,
 }
 
 impl Progress {
-    /// Frames before this position are on disk.
+    fn new(fsync: Fsync) -> Self {
+        Self { fsync: AtomicU8::new(fsync as u8), ..Self::default() }
+    }
+
+    /// When the journal reaches the disk.
+    pub fn fsync(&self) -> Fsync {
+        let number = self.fsync.load(Ordering::Relaxed);
+        let all = [Fsync::EverySec, Fsync::Always, Fsync::No];
+        all.into_iter().find(|fsync| *fsync as u8 == number).unwrap_or_default()
+    }
+
+    /// Changes that, from the next batch on.
+    pub fn set_fsync(&self, fsync: Fsync) {
+        self.fsync.store(fsync as u8, Ordering::Relaxed);
+    }
+
+    /// Frames before this position are on disk; under `no`, with the system.
     pub fn durable(&self) -> u64 {
         self.durable.load(Ordering::Acquire)
     }
 
     /// Returns when frames before `position` are on disk. For one waiter at a time.
     pub async fn reached(&self, position: u64) {
+        self.wanted.store(position, Ordering::Relaxed);
         while self.durable() < position {
             self.moved.notified().await;
         }
     }
 
+    /// Whether frames wait for a disk that is full or slow, for so long that output must wait, too.
+    pub fn is_late(&self) -> bool {
+        let since = self.busy_since_ns.load(Ordering::Relaxed);
+        since > 0 && monotonic_ns().saturating_sub(since) > LATE_AFTER.as_nanos() as u64
+    }
+
+    /// For how long the disk has been full; `None` while it is not.
+    pub fn full_for(&self) -> Option<Duration> {
+        let since = self.full_since_ns.load(Ordering::Relaxed);
+        (since > 0).then(|| Duration::from_nanos(monotonic_ns().saturating_sub(since)))
+    }
+
+    /// Syncs so far, the time that all of them took, and the longest, nanoseconds.
+    pub fn syncs(&self) -> (u64, u64, u64) {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (get(&self.syncs), get(&self.sync_ns), get(&self.sync_ns_max))
+    }
+
+    /// Segments that were begun because one had grown large.
+    pub fn rotations(&self) -> u64 {
+        self.segments.load(Ordering::Relaxed)
+    }
+
     fn reach(&self, position: u64) {
         self.durable.store(position, Ordering::Release);
         self.moved.notify_one();
+    }
+
+    fn synced(&self, took_ns: u64) {
+        let add = |counter: &AtomicU64, by| {
+            counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
+        };
+        add(&self.syncs, 1);
+        add(&self.sync_ns, took_ns);
+        self.sync_ns_max.fetch_max(took_ns, Ordering::Relaxed);
     }
 }
 
@@ -65,7 +133,6 @@ enum Order {
 pub struct Writer {
     orders: Sender<Order>,
     progress: Arc<Progress>,
-    fsync: Fsync,
 }
 
 impl Writer {
@@ -83,24 +150,18 @@ impl Writer {
             _ => segment::create(&store.folder, position),
         };
         let file = file.map_err(|error| cannot(&store.folder, &error))?;
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(Progress::new(store.fsync));
         progress.reach(position);
         let (orders, inbox) = channel();
-        let log = Log {
-            folder: store.folder.clone(),
-            file,
-            len: segment::HEAD as u64,
-            position,
-            synced: position,
-            fsync: store.fsync,
-            progress: Arc::clone(&progress),
-        };
+        let log = Log::new(System, store, file, position, Arc::clone(&progress));
+        let folder = store.folder.clone();
         let thread = std::thread::Builder::new().name("journal".to_owned());
-        thread.spawn(move || log.run(&inbox)).map_err(|error| {
+        let run = move || log.run(&inbox).unwrap_or_else(|error| fatal(&folder, &error));
+        thread.spawn(run).map_err(|error| {
             let hint = "raise the limit of threads (ulimit -u)";
             Error::new(Code::Start, "cannot start the journal", error.to_string(), hint)
         })?;
-        Ok(Self { orders, progress, fsync: store.fsync })
+        Ok(Self { orders, progress })
     }
 
     /// Hands over whole frames that end at `position`.
@@ -114,11 +175,6 @@ impl Writer {
         &self.progress
     }
 
-    /// When it reaches the disk.
-    pub const fn fsync(&self) -> Fsync {
-        self.fsync
-    }
-
     /// Writes and syncs everything, and returns then.
     pub fn close(self) {
         let (done, wait) = sync_channel(1);
@@ -129,7 +185,8 @@ impl Writer {
 }
 
 /// The thread's own.
-struct Log {
+struct Log<D> {
+    disk: D,
     folder: PathBuf,
     file: File,
     /// Bytes of the file, all of whole frames.
@@ -137,12 +194,30 @@ struct Log {
     /// Position behind them.
     position: u64,
     synced: u64,
-    fsync: Fsync,
+    /// [`SEGMENT_BYTES`]; less in tests.
+    segment_bytes: u64,
     progress: Arc<Progress>,
 }
 
-impl Log {
-    fn run(mut self, inbox: &Receiver<Order>) {
+impl<D: Disk> Log<D> {
+    fn new(disk: D, store: &Store, file: File, position: u64, progress: Arc<Progress>) -> Self {
+        Self {
+            disk,
+            folder: store.folder.clone(),
+            file,
+            len: segment::HEAD as u64,
+            position,
+            synced: position,
+            segment_bytes: SEGMENT_BYTES,
+            progress,
+        }
+    }
+
+    /// Obeys until it is closed.
+    ///
+    /// # Errors
+    /// What the disk says, unless it is only full. What is durable is known, and nothing else is.
+    fn run(mut self, inbox: &Receiver<Order>) -> io::Result<()> {
         let mut next_sync = Instant::now() + SECOND;
         loop {
             let first = inbox.recv_timeout(next_sync.saturating_duration_since(Instant::now()));
@@ -152,65 +227,108 @@ impl Log {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return self.sync(),
             };
+            self.progress.busy_since_ns.store(monotonic_ns(), Ordering::Relaxed);
             while let Some(some) = order {
                 match some {
-                    Order::Append(frames, position) => self.write(&frames, position),
+                    Order::Append(frames, position) => self.write(&frames, position)?,
                     Order::Close(done) => closing = Some(done),
                 }
                 order = inbox.try_recv().ok();
             }
-            let due = self.fsync == Fsync::EverySec && Instant::now() >= next_sync;
-            if due || closing.is_some() || self.fsync == Fsync::Always {
-                self.sync();
+            let fsync = self.progress.fsync();
+            let due = fsync == Fsync::EverySec && Instant::now() >= next_sync;
+            let awaited = self.progress.wanted.load(Ordering::Relaxed) > self.progress.durable();
+            if due || awaited || closing.is_some() || fsync == Fsync::Always {
+                self.sync()?;
             }
             if Instant::now() >= next_sync {
                 next_sync = Instant::now() + SECOND;
             }
             if let Some(done) = closing {
                 let _ = done.send(());
-                return;
+                return Ok(());
             }
-            if self.len >= SEGMENT_BYTES {
-                self.rotate();
+            if self.len >= self.segment_bytes {
+                self.rotate()?;
             }
+            self.progress.busy_since_ns.store(0, Ordering::Relaxed);
         }
     }
 
-    fn write(&mut self, frames: &[u8], position: u64) {
-        while let Err(error) = self.file.write_all_at(frames, self.len) {
-            if error.kind() != io::ErrorKind::StorageFull {
-                fatal(&self.folder, &error);
+    /// Writes all of it, and waits for room where there is none.
+    fn write(&mut self, frames: &[u8], position: u64) -> io::Result<()> {
+        let (mut done, mut was_full) = (0, false);
+        while done < frames.len() {
+            match self.disk.write_at(&self.file, &frames[done..], self.len + done as u64) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => done += written,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_full(&error) => {
+                    if !was_full {
+                        self.note_full();
+                    }
+                    was_full = true;
+                    std::thread::sleep(FULL_RETRY);
+                }
+                Err(error) => return Err(error),
             }
-            tracing::warn!(
-                folder = %self.folder.display(),
-                "journal: the disk is full; waiting for room"
-            );
-            std::thread::sleep(FULL_RETRY);
         }
         self.len += frames.len() as u64;
         self.position = position;
+        if was_full {
+            self.note_room();
+        }
+        if self.progress.fsync() == Fsync::No {
+            self.progress.reach(position);
+        }
+        Ok(())
     }
 
-    fn sync(&mut self) {
+    #[cold]
+    fn note_full(&self) {
+        self.progress.full_since_ns.store(monotonic_ns(), Ordering::Relaxed);
+        tracing::warn!(
+            verb = "journal",
+            folder = %self.folder.display(),
+            "the disk is full; answers wait until there is room, nothing is lost"
+        );
+    }
+
+    #[cold]
+    fn note_room(&self) {
+        let waited_ms = self.progress.full_for().unwrap_or_default().as_millis() as u64;
+        self.progress.full_since_ns.store(0, Ordering::Relaxed);
+        tracing::warn!(verb = "journal", waited_ms, "there is room on the disk again");
+    }
+
+    /// Returns when all that was written is on disk. Never called again after it failed.
+    fn sync(&mut self) -> io::Result<()> {
         if self.synced == self.position {
-            return;
+            return Ok(());
         }
-        if let Err(error) = self.file.sync_data() {
-            fatal(&self.folder, &error);
-        }
+        let began = monotonic_ns();
+        self.disk.sync(&self.file)?;
+        self.progress.synced(monotonic_ns() - began);
         self.synced = self.position;
         self.progress.reach(self.position);
+        Ok(())
     }
 
-    fn rotate(&mut self) {
-        self.sync();
-        match segment::create(&self.folder, self.position) {
+    fn rotate(&mut self) -> io::Result<()> {
+        self.sync()?;
+        match self.disk.create_segment(&self.folder, self.position) {
             Ok(file) => (self.file, self.len) = (file, segment::HEAD as u64),
             // The present one grows on, and the next batch tries again.
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
-            Err(error) => fatal(&self.folder, &error),
+            Err(error) if is_full(&error) => return Ok(()),
+            Err(error) => return Err(error),
         }
+        self.progress.segments.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn fatal(folder: &Path, error: &io::Error) -> ! {
@@ -219,3 +337,7 @@ fn fatal(folder: &Path, error: &io::Error) -> ! {
     let _ = io::stderr().flush();
     std::process::exit(1)
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

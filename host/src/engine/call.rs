@@ -296,18 +296,24 @@ impl Server {
     pub(super) fn connect(&self, client: NonNull<Client>) {
         let connect = self.enter(CallKind::Connect).connect;
         let layout = self.session_layout();
+        let session = heap::alloc(layout);
         // SAFETY: the client was just made and belongs to us; its session is raw memory of the layout
         // that the plugin's schema names.
         let outcome = unsafe {
-            (*client.as_ptr()).session = heap::alloc(layout).as_ptr();
+            (*client.as_ptr()).session = session.as_ptr();
+            (*client.as_ptr()).layout = self.layout.get();
             self.aim(client);
             connect(self.call)
         };
+        self.core.borrow_mut().sessions.joined(self.layout.get());
         // SAFETY: as above; the call has returned.
         let client_ref = unsafe { &mut *client.as_ptr() };
         client_ref.connected = outcome.code == OUTCOME_DONE;
         if !client_ref.connected {
             self.undo_effects();
+            client_ref.session = std::ptr::null_mut();
+            // SAFETY: taken above; nothing says that there is a session in it.
+            unsafe { heap::free(session, layout) };
             client_ref.output.truncate(0);
             client_ref.closing = true;
         }
@@ -325,9 +331,10 @@ impl Server {
                     self.undo_effects();
                 }
             }
-            let session = NonNull::new((*client.as_ptr()).session).expect("connect made it");
-            heap::free(session, self.session_layout());
-            self.core.borrow_mut().aside.forget((*client.as_ptr()).id);
+            if let Some(session) = NonNull::new((*client.as_ptr()).session) {
+                heap::free(session, self.session_layout());
+            }
+            self.core.borrow_mut().sessions.left(client.as_ref());
         }
         self.finish_call(None);
     }
@@ -347,7 +354,7 @@ impl Server {
             let from = core.state.generation;
             let Switch { to, plan, allow_stop, dry_run } = switch;
             let (from_version, to_version) = (version(&core.active), version(&to));
-            let change = Arc::new(Change { plan, from: from_version, to: to_version });
+            let change = Arc::new(Change::new(plan, from_version, to_version));
             if dry_run {
                 let set_aside = Prepared::look(core, &change);
                 return Ok(Switched { from, set_aside, ..Switched::default() });
@@ -359,6 +366,7 @@ impl Server {
             // ---- point of no return: nothing below can fail ----
             let migrated = prepared.map(|prepared| prepared.switch(core)).unwrap_or_default();
             core.state.generation = to.generation;
+            self.layout.set(core.state.root_layout);
             old = std::mem::replace(&mut core.active, to);
             let pause_ns = monotonic_ns() - begun;
 
@@ -373,6 +381,7 @@ impl Server {
             let max = Counters::get(&counters.swap_pause_ns_max).max(pause_ns);
             counters.swap_pause_ns_last.store(pause_ns, std::sync::atomic::Ordering::Relaxed);
             counters.swap_pause_ns_max.store(max, std::sync::atomic::Ordering::Relaxed);
+            core.count_panicked(change.take_panicked());
             let Migrated { set_aside, returned } = migrated;
             Switched { pause_ns, from, set_aside, returned }
         };
@@ -399,6 +408,7 @@ impl Server {
     /// Points the call at a client.
     #[inline]
     fn aim(&self, client: NonNull<Client>) {
+        self.bring(client);
         // SAFETY: `call` is ours between calls; the client lives. Only addresses are taken.
         unsafe {
             let client = client.as_ptr();

@@ -1,11 +1,12 @@
 //! How the rest of the host talks to an engine: commands through a channel, counters through memory.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hotshell_plugin_api::migrate::plan::Plan;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::data::Progress;
 use crate::error::{Code, Error, Result};
 use crate::generation::Callable;
 
@@ -68,10 +69,14 @@ pub struct Counters {
     pub state_bytes: AtomicU64,
     pub state_bytes_peak: AtomicU64,
     pub set_aside: AtomicU64,
-    /// Entries of large maps that the last switch left to be converted.
+    /// Entries of large maps, and sessions, that are still to be converted.
     pub draining: AtomicU64,
     pub bytes_in: AtomicU64,
     pub bytes_out: AtomicU64,
+    /// Position behind the last frame that the journal was given.
+    pub journal_position: AtomicU64,
+    /// How far the journal is on disk; none without a journal.
+    pub journal: OnceLock<Arc<Progress>>,
     pub closed_slow: AtomicU64,
     pub closed_unread: AtomicU64,
     /// What the active generation did since it was switched to.
@@ -101,6 +106,8 @@ pub struct Conduct {
     pub panics: AtomicU64,
     /// Replies that the plugin marked as failed.
     pub failed: AtomicU64,
+    /// Defaults and conversions that panicked since it was switched to.
+    pub conversions_panicked: AtomicU64,
     /// CPU time that the engine's thread has used in this generation's time, nanoseconds. Known only
     /// once that time is over.
     pub cpu_ns: AtomicU64,
@@ -113,6 +120,7 @@ impl Conduct {
             (&self.calls, &other.calls),
             (&self.panics, &other.panics),
             (&self.failed, &other.failed),
+            (&self.conversions_panicked, &other.conversions_panicked),
         ];
         for (mine, theirs) in pairs {
             mine.store(theirs.swap(0, Ordering::Relaxed), Ordering::Relaxed);

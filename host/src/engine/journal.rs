@@ -1,7 +1,9 @@
 //! The engine's side of the journal: the records of a call become a frame, frames wait to be written.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use super::handle::Counters;
 use crate::data::{Fsync, Progress, Writer, frame};
 
 /// What the engine knows of its journal.
@@ -44,8 +46,16 @@ impl Journal {
             self.writer.append(std::mem::take(&mut self.frames), self.position);
         }
         let progress = self.writer.progress();
-        let waits = self.writer.fsync() == Fsync::Always && progress.durable() < self.position;
+        let behind = progress.durable() < self.position;
+        // A policy that lets output go ahead of the disk does so as long as the disk keeps up.
+        let waits = behind && (progress.fsync() == Fsync::Always || progress.is_late());
         waits.then(|| (self.position, Arc::clone(progress)))
+    }
+
+    /// Copies how far it is to where other threads read it.
+    pub(super) fn publish(&self, out: &Counters) {
+        out.journal_position.store(self.position, Ordering::Relaxed);
+        out.journal.get_or_init(|| Arc::clone(self.writer.progress()));
     }
 
     /// Writes everything and returns when it is on disk.

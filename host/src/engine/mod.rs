@@ -12,6 +12,7 @@ mod handle;
 mod journal;
 mod migrate;
 mod services;
+mod sessions;
 pub mod stack;
 mod state;
 mod tasks;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hotshell_plugin_api::abi::{Buffer, NO_WAKE};
 use hotshell_plugin_api::collections::String as StateString;
-use hotshell_plugin_api::migrate::change::Aside;
+use hotshell_plugin_api::migrate::aside::Aside;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
@@ -21,6 +21,7 @@ use super::connection::{Connection, Socket};
 use super::core::{Core, Server, unix_ms};
 use super::handle::{Command, Counters};
 use super::journal::Journal;
+use super::sessions::Sessions;
 use super::state::{ServerState, Setting};
 use crate::data::Progress;
 use crate::error::Result;
@@ -90,7 +91,7 @@ fn core(
         state,
         active: first,
         change: None,
-        aside: Aside::default(),
+        sessions: Sessions::default(),
         limits: config.limits,
         listen,
         counters,
@@ -122,8 +123,7 @@ async fn serve(
         match command {
             // Whoever asked may be gone; the switch stands all the same.
             Command::Use(switch, answer) => {
-                // A drain that an earlier switch began is over before the next one.
-                server.drained().await;
+                server.ready_to_switch().await;
                 _ = answer.send(server.switch(switch));
             }
             Command::Settle(answer) => {
@@ -219,6 +219,8 @@ impl Client {
             sendable: 0,
             output_before: 0,
             session: std::ptr::null_mut(),
+            layout: 0,
+            aside: Aside::new(),
             need: 0,
             peer_ip: ip.octets(),
             peer_port: u32::from(peer.port()),

@@ -1,0 +1,47 @@
+//! What the journal asks of the system. Tests put something in its place that fails.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use super::segment;
+
+/// The calls whose failures decide what is kept.
+pub trait Disk: Send + 'static {
+    /// Writes the front of `bytes` at an offset; answers how many bytes of it.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn write_at(&mut self, file: &File, bytes: &[u8], at: u64) -> io::Result<usize>;
+
+    /// Returns when all that was written is on disk.
+    ///
+    /// # Errors
+    /// What the system says. It may have dropped the pages, so asking again proves nothing.
+    fn sync(&mut self, file: &File) -> io::Result<()>;
+
+    /// Makes the segment that begins at a position.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn create_segment(&mut self, folder: &Path, first: u64) -> io::Result<File>;
+}
+
+/// The system itself.
+#[derive(Debug, Clone, Copy)]
+pub struct System;
+
+impl Disk for System {
+    fn write_at(&mut self, file: &File, bytes: &[u8], at: u64) -> io::Result<usize> {
+        file.write_at(bytes, at)
+    }
+
+    fn sync(&mut self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    fn create_segment(&mut self, folder: &Path, first: u64) -> io::Result<File> {
+        segment::create(folder, first)
+    }
+}

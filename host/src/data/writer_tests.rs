@@ -1,0 +1,224 @@
+//! Goal: a disk that fails costs nothing that was called durable, and nothing that failed is called
+//! durable. Method: the journal's thread on real files, with a disk that fails as it is told.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::thread::JoinHandle;
+
+use super::*;
+use crate::data::{Folder, Recovered, frame};
+
+/// What becomes of a call, one after the other; then all go well.
+#[derive(Debug, Default)]
+struct Script {
+    writes: VecDeque<Result<usize, i32>>,
+    syncs: VecDeque<Result<(), i32>>,
+    creates: VecDeque<Result<(), i32>>,
+    /// Calls so far, in order.
+    seen: Vec<&'static str>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Faulty(Arc<Mutex<Script>>);
+
+impl Faulty {
+    fn script(&self) -> std::sync::MutexGuard<'_, Script> {
+        self.0.lock().expect("no panics")
+    }
+
+    fn seen(&self, call: &str) -> usize {
+        self.script().seen.iter().filter(|seen| **seen == call).count()
+    }
+}
+
+fn error(number: i32) -> io::Error {
+    io::Error::from_raw_os_error(number)
+}
+
+impl Disk for Faulty {
+    fn write_at(&mut self, file: &File, bytes: &[u8], at: u64) -> io::Result<usize> {
+        let mut script = self.script();
+        script.seen.push("write");
+        let most = script.writes.pop_front().unwrap_or(Ok(usize::MAX)).map_err(error)?;
+        System.write_at(file, &bytes[..most.min(bytes.len())], at)
+    }
+
+    fn sync(&mut self, file: &File) -> io::Result<()> {
+        let mut script = self.script();
+        script.seen.push("sync");
+        script.syncs.pop_front().unwrap_or(Ok(())).map_err(error)?;
+        System.sync(file)
+    }
+
+    fn create_segment(&mut self, folder: &Path, first: u64) -> io::Result<File> {
+        let mut script = self.script();
+        script.seen.push("create");
+        script.creates.pop_front().unwrap_or(Ok(())).map_err(error)?;
+        System.create_segment(folder, first)
+    }
+}
+
+/// A journal on a disk that fails.
+struct Rig {
+    _dir: tempfile::TempDir,
+    _folder: Folder,
+    store: Store,
+    disk: Faulty,
+    progress: Arc<Progress>,
+    orders: Sender<Order>,
+    thread: JoinHandle<io::Result<()>>,
+    position: u64,
+}
+
+impl Rig {
+    fn new(fsync: Fsync, segment_bytes: u64, script: impl FnOnce(&mut Script)) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let folder = Folder::open(dir.path()).expect("the folder is free");
+        let store = folder.store("main", fsync).expect("a place for the server");
+        let file = segment::create(&store.folder, 0).expect("a segment");
+        let (disk, progress) = (Faulty::default(), Arc::new(Progress::new(fsync)));
+        script(&mut disk.script());
+        let mut log = Log::new(disk.clone(), &store, file, 0, Arc::clone(&progress));
+        log.segment_bytes = segment_bytes;
+        let (orders, inbox) = channel();
+        let thread = std::thread::spawn(move || log.run(&inbox));
+        Self { _dir: dir, _folder: folder, store, disk, progress, orders, thread, position: 0 }
+    }
+
+    /// Hands a frame with one record over.
+    fn append(&mut self, text: &str) {
+        let (mut records, mut frames) = (Vec::new(), Vec::new());
+        frame::put_record(&mut records, text.as_bytes());
+        self.position += frame::seal(&mut frames, &records) as u64;
+        self.orders.send(Order::Append(frames, self.position)).expect("the thread lives");
+    }
+
+    fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !holds(self) {
+            assert!(Instant::now() < deadline, "never: {what}; {:?}", self.disk.script());
+            std::thread::yield_now();
+        }
+    }
+
+    /// Ends the thread; answers its outcome and what a restart finds.
+    fn end(self) -> (io::Result<()>, Recovered, Vec<String>) {
+        drop(self.orders);
+        let outcome = self.thread.join().expect("no panics");
+        let mut all = Vec::new();
+        let found = self.store.recover(|record| {
+            all.push(String::from_utf8_lossy(record).into_owned());
+            Ok(())
+        });
+        (outcome, found.expect("what is there is whole or torn"), all)
+    }
+}
+
+#[test]
+fn a_full_disk_is_waited_out_and_nothing_is_lost() {
+    let full = Err(libc::ENOSPC);
+    let mut rig = Rig::new(Fsync::Always, SEGMENT_BYTES, |script| {
+        script.writes = [Ok(usize::MAX), Ok(5), full, full].into();
+    });
+    rig.append("before");
+    rig.until("the first frame is durable", |rig| rig.progress.durable() == rig.position);
+    let before = rig.position;
+    rig.append("meanwhile");
+    rig.until("the disk is found full", |rig| rig.progress.full_for().is_some());
+    assert_eq!(rig.progress.durable(), before, "nothing is durable that is not written");
+    rig.until("there is room", |rig| rig.progress.durable() == rig.position);
+    assert_eq!(rig.progress.full_for(), None);
+    let (outcome, _, all) = rig.end();
+    outcome.expect("a full disk ends nothing");
+    assert_eq!(all, ["before", "meanwhile"]);
+}
+
+#[test]
+fn short_and_interrupted_writes_are_gone_on_with() {
+    let mut rig = Rig::new(Fsync::Always, SEGMENT_BYTES, |script| {
+        script.writes = [Ok(1), Err(libc::EINTR), Ok(7), Ok(2), Err(libc::EINTR)].into();
+    });
+    rig.append("one");
+    rig.append("two");
+    rig.until("both are durable", |rig| rig.progress.durable() == rig.position);
+    let (outcome, _, all) = rig.end();
+    outcome.expect("no error");
+    assert_eq!(all, ["one", "two"]);
+}
+
+#[test]
+fn a_write_that_fails_ends_the_journal_with_what_was_durable() {
+    for (number, kind) in
+        [(libc::EIO, "Input/output error"), (libc::EROFS, "Read-only file system")]
+    {
+        let mut rig = Rig::new(Fsync::Always, SEGMENT_BYTES, |script| {
+            script.writes = [Ok(usize::MAX), Ok(3), Err(number)].into();
+        });
+        rig.append("before");
+        rig.until("the first frame is durable", |rig| rig.progress.durable() == rig.position);
+        let before = rig.position;
+        rig.append("lost");
+        rig.until("the thread ends", |rig| rig.thread.is_finished());
+        assert_eq!(rig.progress.durable(), before);
+        let (outcome, found, all) = rig.end();
+        let error = cannot(Path::new("/data/main"), &outcome.expect_err("it failed"));
+        assert_eq!(error.message, "cannot keep data in '/data/main'");
+        assert!(error.detail.starts_with(kind), "{error}");
+        assert_eq!(all, ["before"]);
+        assert_eq!((found.position, found.cut), (before, 3), "half a frame is cut off");
+    }
+}
+
+#[test]
+fn a_sync_that_fails_is_never_asked_again() {
+    let mut rig = Rig::new(Fsync::Always, SEGMENT_BYTES, |script| {
+        script.syncs = [Ok(()), Err(libc::EIO)].into();
+    });
+    rig.append("before");
+    rig.until("the first frame is durable", |rig| rig.progress.durable() == rig.position);
+    let before = rig.position;
+    rig.append("unknown");
+    rig.until("the thread ends", |rig| rig.thread.is_finished());
+    assert_eq!(rig.progress.durable(), before, "what the failed sync was about is not durable");
+    assert_eq!(rig.disk.seen("sync"), 2);
+    let (outcome, _, _) = rig.end();
+    assert_eq!(outcome.expect_err("it failed").raw_os_error(), Some(libc::EIO));
+}
+
+#[test]
+fn a_disk_too_full_for_another_segment_leaves_the_present_one_growing() {
+    let mut rig = Rig::new(Fsync::Always, segment::HEAD as u64 + 1, |script| {
+        script.creates = [Err(libc::ENOSPC), Ok(()), Err(libc::EIO)].into();
+    });
+    for (text, creates) in [("one", 1), ("two", 2), ("three", 3)] {
+        rig.append(text);
+        rig.until("it was tried", |rig| rig.disk.seen("create") == creates);
+    }
+    rig.until("the thread ends", |rig| rig.thread.is_finished());
+    assert_eq!(rig.progress.rotations(), 1);
+    let firsts: Vec<u64> = segment::list(&rig.store.folder)
+        .expect("readable")
+        .into_iter()
+        .map(|segment| segment.first)
+        .collect();
+    let (outcome, found, all) = rig.end();
+    assert_eq!(outcome.expect_err("another error").raw_os_error(), Some(libc::EIO));
+    assert_eq!(all, ["one", "two", "three"]);
+    let three = (frame::HEAD + 4 + "three".len()) as u64;
+    assert_eq!(firsts, [0, found.position - three]);
+}
+
+#[test]
+fn a_policy_that_lets_output_go_ahead_does_not_do_so_for_longer_than_its_limit() {
+    let mut rig = Rig::new(Fsync::No, SEGMENT_BYTES, |script| {
+        script.writes = [Err(libc::ENOSPC); 16].into();
+    });
+    rig.append("waits");
+    assert!(!rig.progress.is_late());
+    rig.until("it is late", |rig| rig.progress.is_late());
+    assert!(rig.progress.full_for().is_some_and(|time| time >= LATE_AFTER - FULL_RETRY));
+    assert_eq!(rig.progress.durable(), 0);
+    rig.until("it is written", |rig| rig.progress.durable() == rig.position);
+    rig.until("it is late no more", |rig| !rig.progress.is_late());
+    assert_eq!(rig.disk.seen("sync"), 0, "the policy asks for none");
+}
