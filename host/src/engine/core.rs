@@ -77,6 +77,8 @@ pub(super) struct Core {
     pub free_slots: Vec<u32>,
     /// What is kept on disk, unless everything is in memory only.
     pub journal: Option<Journal>,
+    /// The active generation reads its journal back, so it keeps one.
+    pub replays: bool,
     /// The plugin's own counters changed since they were published.
     pub plugin_counters_changed: bool,
 }

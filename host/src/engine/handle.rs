@@ -14,7 +14,7 @@ use crate::generation::Callable;
 #[derive(Debug)]
 pub enum Command {
     /// Make another generation the active one.
-    Use(Switch, oneshot::Sender<Result<Switched>>),
+    Use(Box<Switch>, oneshot::Sender<Result<Switched>>),
     /// Convert all that the last switch left for later.
     Settle(oneshot::Sender<()>),
     /// Let the active plugin look at the live state; the answer is its refusal, if any.
@@ -239,7 +239,7 @@ impl EngineHandle {
     /// # Errors
     /// What the engine or the plugin refused; nothing changed then.
     pub async fn switch(&self, switch: Switch) -> Result<Switched> {
-        self.ask(|answer| Command::Use(switch, answer)).await?
+        self.ask(|answer| Command::Use(Box::new(switch), answer)).await?
     }
 
     /// Runs an admin verb of the active plugin.

@@ -11,6 +11,7 @@ mod core;
 mod handle;
 mod journal;
 mod migrate;
+mod recover;
 mod services;
 mod sessions;
 pub mod stack;
@@ -27,6 +28,7 @@ use crate::generation::Callable;
 use crate::limits::Limits;
 pub use core::monotonic_ns;
 pub use handle::{CALL_KINDS, Command, Conduct, Counters, EngineHandle, Switch, Switched};
+pub use recover::Durable;
 pub use services::host_table;
 
 /// What a server is started with.
@@ -40,8 +42,8 @@ pub struct EngineConfig {
     pub limits: Limits,
     /// Texts under the server's `config`, for the plugin.
     pub plugin: BTreeMap<String, String>,
-    /// Where its data are kept, if they are.
-    pub data: Option<crate::data::Store>,
+    /// How its data are kept, if they are.
+    pub data: Option<Durable>,
     /// Rings when the plugin asks the host to stop.
     pub stop: mpsc::UnboundedSender<()>,
 }

@@ -314,14 +314,15 @@ unsafe extern "C" fn stop(at: *mut c_void) {
 unsafe extern "C" fn journal(at: *mut c_void, record: *const u8, len: usize) -> bool {
     // SAFETY: called from inside a call of this server, with a record that is valid for the call.
     let (server, record) = unsafe { (server(at), slice(record, len)) };
-    match &mut server.core.borrow_mut().journal {
-        None => false,
-        Some(journal) => {
+    let core = &mut *server.core.borrow_mut();
+    match &mut core.journal {
+        Some(journal) if core.replays => {
             if !record.is_empty() {
                 journal.record(record);
                 server.journaled.set(true);
             }
             true
         }
+        _ => false,
     }
 }

@@ -36,7 +36,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// The engine's thread.
 #[expect(clippy::too_many_arguments, reason = "the parts of one start, taken apart at once")]
 pub(super) fn run(
-    config: EngineConfig,
+    mut config: EngineConfig,
     first: Callable,
     listener: std::net::TcpListener,
     listen: SocketAddr,
@@ -53,12 +53,17 @@ pub(super) fn run(
         .event_interval(1024)
         .build()
         .expect("a current-thread runtime needs an epoll and an eventfd");
-    let data = config.data.clone();
-    let server = Rc::new(Server::new(core(config, first, listen, started_ms, counters)));
-    let started = server.init().and_then(|()| match &data {
-        Some(store) => server.recover(store),
-        None => Ok(()),
-    });
+    let data = config.data.take();
+    let initial = data.as_ref().map_or(Ok(first.clone()), |data| data.first(&first));
+    let initial = match initial {
+        Ok(initial) => initial,
+        Err(refused) => return drop(ready.send(Err(refused))),
+    };
+    let server = Rc::new(Server::new(core(config, initial, listen, started_ms, counters)));
+    let started = match &data {
+        Some(data) => super::recover::recover(&server, data, &first),
+        None => server.init(),
+    };
     server.publish();
     let go = started.is_ok();
     // The starter waits for this answer; if it is gone, so is the host.
@@ -104,6 +109,7 @@ fn core(
         sockets: Vec::new(),
         free_slots: Vec::new(),
         journal: None,
+        replays: false,
         plugin_counters_changed: false,
     }
 }
@@ -124,7 +130,7 @@ async fn serve(
             // Whoever asked may be gone; the switch stands all the same.
             Command::Use(switch, answer) => {
                 server.ready_to_switch().await;
-                _ = answer.send(server.switch(switch));
+                _ = answer.send(server.switch(*switch));
             }
             Command::Settle(answer) => {
                 server.drained().await;
