@@ -27,7 +27,7 @@ use crate::{logging, signals, stage, start, watch};
 /// # Errors
 /// `START` and the loader's refusals: then nothing serves.
 pub fn serve(config: Config) -> Result<ExitCode> {
-    crate::heap::return_large_blocks();
+    crate::heap::stay_small();
     logging::start(&config.host);
     let failed = |why: String| {
         Error::new(

@@ -1,19 +1,15 @@
 //! Requests per second and CPU time per request, against a peer in the same run, with
 //! redis-benchmark: peer and hotshell by turns, A B B A.
 
-use std::net::SocketAddr;
-use std::process::{Command, Stdio};
-
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
 use crate::artifacts;
 use crate::bars;
 use crate::host::Host;
-use crate::median::median;
 use crate::peer::Peer;
-use crate::process::Process;
+use crate::redis_benchmark::{Load, Measured, Work, measure, middle};
 use crate::report::{Report, Table};
 
 /// Options of `throughput`.
@@ -51,48 +47,6 @@ pub struct ThroughputArgs {
     threads: u64,
 }
 
-/// One measurement.
-#[derive(Debug, Clone, Copy)]
-pub struct Measured {
-    /// Requests per second.
-    pub requests_per_s: f64,
-    /// CPU time of the server per request, microseconds.
-    pub cpu_us: f64,
-}
-
-/// What is measured.
-#[derive(Debug, Clone, Copy)]
-pub struct Case<'a> {
-    /// A test of redis-benchmark.
-    pub test: &'a str,
-    /// Requests in one write.
-    pub pipeline: u64,
-    /// Requests of one measurement.
-    pub requests: u64,
-}
-
-/// How redis-benchmark asks.
-#[derive(Debug, Clone, Copy)]
-pub struct Load {
-    /// Connections.
-    pub clients: u64,
-    /// Keys that are drawn from.
-    pub keyspace: u64,
-    /// Bytes of a value.
-    pub size: u64,
-    /// Its threads.
-    pub threads: u64,
-}
-
-impl Default for Load {
-    fn default() -> Self {
-        Self { clients: 50, keyspace: 100_000, size: 3, threads: 1 }
-    }
-}
-
-/// A server that is measured.
-pub type Side<'a> = (SocketAddr, &'a Process);
-
 /// Runs the benchmark.
 pub fn run(args: &ThroughputArgs) -> Result<Report> {
     let peer = match &args.peer_cmd {
@@ -119,14 +73,12 @@ pub fn run(args: &ThroughputArgs) -> Result<Report> {
             "ratio",
         ],
     );
-    let ThroughputArgs { clients, keyspace, size, threads, .. } = *args;
-    let load = Load { clients, keyspace, size, threads };
     for &pipeline in &args.pipeline {
         for test in &args.tests {
             let requests = args.requests * if pipeline > 1 { 8 } else { 1 };
-            let case = Case { test, pipeline, requests };
-            let sides = ((host.address, &host.process), (peer.address, &peer.process));
-            let (ours, theirs) = compare(&load, case, args.rounds, sides)?;
+            let ThroughputArgs { clients, keyspace, size, threads, .. } = *args;
+            let load = Load { clients, requests, pipeline, keyspace, size, threads };
+            let (ours, theirs) = compare(load, Work::Test(test), args.rounds, (&host, &peer))?;
             let speed = ours.requests_per_s / theirs.requests_per_s;
             let cpu = ours.cpu_us / theirs.cpu_us;
             table.row([
@@ -150,13 +102,13 @@ pub fn run(args: &ThroughputArgs) -> Result<Report> {
 
 /// Medians of both sides.
 pub fn compare(
-    load: &Load,
-    case: Case<'_>,
+    load: Load,
+    work: Work<'_>,
     rounds: usize,
-    (ours, peer): (Side<'_>, Side<'_>),
+    (host, peer): (&Host, &Peer),
 ) -> Result<(Measured, Measured)> {
-    let ours = || measure(load, case, ours);
-    let theirs = || measure(load, case, peer);
+    let ours = || measure(load, work, host.address, &host.process);
+    let theirs = || measure(load, work, peer.address, &peer.process);
     let (mut a, mut b) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         if round % 2 == 0 {
@@ -168,62 +120,4 @@ pub fn compare(
         }
     }
     Ok((middle(&a), middle(&b)))
-}
-
-fn middle(all: &[Measured]) -> Measured {
-    Measured {
-        requests_per_s: median(all.iter().map(|one| one.requests_per_s)),
-        cpu_us: median(all.iter().map(|one| one.cpu_us)),
-    }
-}
-
-fn measure(load: &Load, case: Case<'_>, (address, server): Side<'_>) -> Result<Measured> {
-    let mut command = Command::new("redis-benchmark");
-    command.args(["-h", "127.0.0.1", "--csv", "-t", case.test]);
-    for (option, value) in [
-        ("-p", u64::from(address.port())),
-        ("-c", load.clients),
-        ("-n", case.requests),
-        ("-P", case.pipeline),
-        ("-r", load.keyspace),
-        ("-d", load.size),
-    ] {
-        command.args([option, &value.to_string()]);
-    }
-    if load.threads > 1 {
-        command.args(["--threads", &load.threads.to_string()]);
-    }
-    let before_s = server.cpu_s()?;
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot run redis-benchmark; it is in Debian's package redis-tools")?;
-    let cpu_s = server.cpu_s()? - before_s;
-    ensure!(output.status.success(), "redis-benchmark: {}", output.status);
-    let cpu_us = cpu_s * 1e6 / case.requests as f64;
-    Ok(Measured { requests_per_s: rate_in(&String::from_utf8_lossy(&output.stdout))?, cpu_us })
-}
-
-/// Requests per second in redis-benchmark's CSV: `"SET","143266.47","0.208",...`.
-fn rate_in(csv: &str) -> Result<f64> {
-    let found = csv.lines().filter_map(|line| line.split(',').nth(1));
-    let mut rates = found.filter_map(|cell| cell.trim_matches('"').parse().ok());
-    match rates.next() {
-        Some(rate) => Ok(rate),
-        None => bail!("redis-benchmark printed no rate: {csv}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rate_is_found_with_and_without_a_header() {
-        let new = "\"test\",\"rps\",\"avg_latency_ms\"\n\"GET\",\"143266.47\",\"0.208\"\n";
-        assert_eq!(rate_in(new).unwrap(), 143266.47);
-        assert_eq!(rate_in("\"GET\",\"99.00\"\n").unwrap(), 99.0);
-        assert!(rate_in("").is_err());
-    }
 }

@@ -8,8 +8,9 @@ use crate::artifacts;
 use crate::bars;
 use crate::host::Host;
 use crate::peer::Peer;
+use crate::redis_benchmark::{Load, Work};
 use crate::report::{Report, Table};
-use crate::throughput::{Case, Load, compare};
+use crate::throughput::compare;
 
 /// Connections.
 const CLIENTS: u64 = 50;
@@ -43,10 +44,10 @@ pub fn run(args: &DurabilityArgs, report: &mut Report) -> Result<()> {
             serve.arg("--data").arg(&data).args(["--fsync", fsync]);
         })?;
         let peer = Peer::redis_on(folder.path(), &["--appendonly", "yes", "--appendfsync", fsync])?;
-        let load = Load { clients: CLIENTS, ..Load::default() };
-        let case = Case { test: "set", pipeline, requests };
-        let sides = ((host.address, &host.process), (peer.address, &peer.process));
-        let (ours, theirs) = compare(&load, case, args.measurements, sides)?;
+        let (keyspace, size, threads) = (100_000, 3, 1);
+        let load = Load { clients: CLIENTS, requests, pipeline, keyspace, size, threads };
+        let sides = (&host, &peer);
+        let (ours, theirs) = compare(load, Work::Test("set"), args.measurements, sides)?;
         let ratio = ours.requests_per_s / theirs.requests_per_s;
         table.row([
             json!(fsync),
