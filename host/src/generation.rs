@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hotshell_plugin_api::abi::{Call, Outcome, PluginTable};
 use hotshell_plugin_api::journal::{JOURNAL, JournalTable};
+use hotshell_plugin_api::loading::{LOADING, LoadingFn, LoadingTable};
 use hotshell_plugin_api::migrate::lineage::{Functions, Lineage};
 use hotshell_plugin_api::migrate::plan::Side;
 use hotshell_plugin_api::schema::Schema;
@@ -97,6 +98,14 @@ impl Callable {
     pub fn origin(&self) -> Origin {
         let (generation, fingerprint) = (self.generation, self.shape.schema.fingerprint);
         Origin { generation, fingerprint, digest: self.digest }
+    }
+
+    /// How it answers clients while data are read back; `None` when it lets them wait.
+    pub fn loading(&self) -> Option<LoadingFn> {
+        // SAFETY: the name is valid for the call, and the image is mapped.
+        let table = unsafe { (self.table.extension)(LOADING.as_ptr(), LOADING.len()) };
+        // SAFETY: null, or a table that lives as long as the image; its size comes first.
+        unsafe { table.cast::<LoadingTable>().as_ref() }.map(|table| table.loading)
     }
 
     /// How it reads its journal back; `None` when it keeps none.

@@ -17,7 +17,7 @@ use crate::control::{Control, Loads, Server};
 use crate::data::Folder;
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
-use crate::observe::{self, Events, Phase, Window, systemd};
+use crate::observe::{self, Phase, Window, systemd};
 use crate::{logging, signals, stage, start, watch};
 
 /// Runs the configured servers until they are asked to stop.
@@ -60,22 +60,35 @@ async fn host(config: Config) -> Result<ExitCode> {
     let window = Arc::new(Window::default());
     let http =
         config.host.http.map(|http| observe::start(http, Arc::clone(&window))).transpose()?;
-    systemd::starting("loading");
     let loads = Loads::from_loader(stage::loader(config.host.stage_dir.as_deref())?);
     let (ring, mut rung) = mpsc::unbounded_channel();
-    let starting = start_all(&config.servers, folder.as_ref(), &loads, &ring, &window.events);
+    let control = Control::new(Arc::clone(&window), loads.clone(), ring.clone());
+    let access = Access { uid: rustix::process::geteuid().as_raw(), gid };
+    let let_admins_in = |claim: &mut Claim| {
+        let accepting = admin::accept(claim.listener()?, access, control.clone());
+        tokio::task::spawn_local(accepting);
+        Ok(())
+    };
+    let mut claim = early;
+    claim.as_mut().map(let_admins_in).transpose()?;
+    let starting = start_all(&config.servers, folder.as_ref(), &loads, &ring, &window);
+    let on_terminal = config.host.log_format == LogFormat::Human;
     let servers = tokio::select! {
         servers = starting => servers?,
+        never = observe::show(&window, on_terminal) => match never {},
         () = signals.stop() => return Ok(ExitCode::SUCCESS),
+        _ = rung.recv() => return Ok(ExitCode::SUCCESS),
     };
-    let mut claim = match early {
+    let claim = match claim {
         Some(claim) => claim,
-        None => Claim::new(&admin::path::default_path(servers[0].handle.listen.port()), gid)?,
+        None => {
+            let path = admin::path::default_path(servers[0].handle.listen.port());
+            let mut claim = Claim::new(&path, gid)?;
+            let_admins_in(&mut claim)?;
+            claim
+        }
     };
-    let control = Control::new(servers, loads, ring);
-    let access = Access { uid: rustix::process::geteuid().as_raw(), gid };
-    let accepting = admin::accept(claim.listener()?, access, control.clone());
-    tokio::task::spawn_local(accepting);
+    control.serve(servers);
     tokio::task::spawn_local(crate::control::watchdog::run(
         control.clone(),
         config.host.stuck_abort,
@@ -87,7 +100,6 @@ async fn host(config: Config) -> Result<ExitCode> {
         }
     }
     window.open(Rc::clone(&control));
-    window.enter(Phase::Serving);
     if let Some(http) = http {
         tracing::info!(verb = "http", "http://{http}/healthz /readyz /metrics");
     }
@@ -128,11 +140,11 @@ async fn start_all(
     folder: Option<&Folder>,
     loads: &Loads,
     ring: &mpsc::UnboundedSender<()>,
-    events: &Events,
+    window: &Window,
 ) -> Result<Vec<Server>> {
     let mut servers = Vec::new();
     for config in configs {
-        servers.push(start::server(config, folder, loads, ring.clone(), events.clone()).await?);
+        servers.push(start::server(config, folder, loads, ring.clone(), window).await?);
     }
     Ok(servers)
 }

@@ -16,7 +16,7 @@ use crate::control::{Job, Keeping, Loads, Server, Texts, unmap};
 use crate::data::{Digest, Folder, Kept, Permanent, STARTS, Store};
 use crate::engine::{self, Durable, EngineConfig};
 use crate::error::{Code, Error, Result};
-use crate::observe::Events;
+use crate::observe::Window;
 use crate::registry::{Fresh, Registry};
 
 /// Brings a server up.
@@ -28,10 +28,10 @@ pub async fn server(
     folder: Option<&Folder>,
     loads: &Loads,
     stop: mpsc::UnboundedSender<()>,
-    events: Events,
+    window: &Window,
 ) -> Result<Server> {
     let texts = Arc::new(config.config.clone());
-    let start = Start { config, loads, texts, stop, events };
+    let start = Start { config, loads, texts, stop, window };
     match folder {
         None => start.without_data().await,
         Some(folder) => start.with_data(folder.store(&config.name, config.fsync)?).await,
@@ -43,7 +43,7 @@ struct Start<'a> {
     loads: &'a Loads,
     texts: Texts,
     stop: mpsc::UnboundedSender<()>,
-    events: Events,
+    window: &'a Window,
 }
 
 /// The count of failed starts, while one is under way. A start that is given up for a reason that is not
@@ -67,7 +67,7 @@ impl Drop for Attempt<'_> {
 impl Start<'_> {
     async fn without_data(self) -> Result<Server> {
         let fresh = self.load(self.config.plugin.clone(), 1).await?;
-        self.run(Vec::new(), fresh, None, self.config.plugin.clone())
+        self.run(Vec::new(), fresh, None, self.config.plugin.clone()).await
     }
 
     async fn with_data(self, store: Store) -> Result<Server> {
@@ -124,7 +124,7 @@ impl Start<'_> {
         let all = readers.iter().chain(&before).map(|one| one.callable.clone()).collect();
         let durable = Durable { store: store.clone(), readers: all };
         let keeping = Keeping { store: store.clone(), permanent: RefCell::new(permanent.clone()) };
-        let started = self.run(before, fresh, Some((durable, keeping)), from);
+        let started = self.run(before, fresh, Some((durable, keeping)), from).await;
         for reader in readers {
             unmap(reader.image).await;
         }
@@ -231,7 +231,7 @@ impl Start<'_> {
         readers
     }
 
-    fn run(
+    async fn run(
         &self,
         before: Vec<Fresh>,
         fresh: Fresh,
@@ -248,7 +248,9 @@ impl Start<'_> {
             data,
             stop: self.stop.clone(),
         };
-        let handle = engine::start(engine_config, fresh.callable.clone())?;
+        let (handle, starting) = engine::begin(engine_config, fresh.callable.clone())?;
+        self.window.begins(&config.name, &handle.counters);
+        starting.done().await?;
         Ok(Server {
             name: config.name.clone(),
             handle,
@@ -261,7 +263,7 @@ impl Start<'_> {
             probation: RefCell::new(None),
             judged: RefCell::new(None),
             ways: RefCell::default(),
-            events: self.events.clone(),
+            events: self.window.events.clone(),
         })
     }
 }

@@ -17,6 +17,7 @@ use crate::buffer::Out;
 use crate::ctx::{self, CommandCtx, Ctx, InitCtx, ServerCtx, Shell};
 use crate::heap;
 use crate::journal::{self, JournalTable};
+use crate::loading::{self, LoadingTable};
 use crate::migrate::table::{self, MigrateTable};
 use crate::plugin::{Flow, Plugin, Refusal};
 use crate::schema::Schema;
@@ -296,6 +297,11 @@ impl<P: Plugin> Extensions<P> {
     const MIGRATE: &'static MigrateTable = &MigrateTable::of::<P>();
     const JOURNAL: &'static JournalTable =
         &JournalTable { size: size_of::<JournalTable>() as u32, reserved: 0, replay: replay::<P> };
+    const LOADING: &'static LoadingTable = &LoadingTable {
+        size: size_of::<LoadingTable>() as u32,
+        reserved: 0,
+        loading: loading::<P>,
+    };
 }
 
 unsafe extern "C" fn extension<P: Plugin>(name: *const u8, len: usize) -> *const c_void {
@@ -307,8 +313,37 @@ unsafe extern "C" fn extension<P: Plugin>(name: *const u8, len: usize) -> *const
         name if P::REPLAYS && name == journal::JOURNAL.as_bytes() => {
             core::ptr::from_ref(Extensions::<P>::JOURNAL).cast()
         }
+        name if P::ANSWERS_LOADING && name == loading::LOADING.as_bytes() => {
+            core::ptr::from_ref(Extensions::<P>::LOADING).cast()
+        }
         _ => core::ptr::null(),
     }
+}
+
+unsafe extern "C" fn loading<P: Plugin>(
+    input: *const u8,
+    input_len: usize,
+    reply: *mut u8,
+    room: usize,
+    len: *mut usize,
+) -> Outcome {
+    let answered = catch_unwind(|| {
+        // SAFETY: the shell owns the bytes and leaves them alone until the call returns.
+        let unread = unsafe { core::slice::from_raw_parts(input, input_len) };
+        let mut text = Vec::new();
+        let flow = P::loading(unread, &mut text);
+        text.truncate(room);
+        // SAFETY: the shell passes room for so many bytes, and a place for their number.
+        unsafe {
+            core::ptr::copy_nonoverlapping(text.as_ptr(), reply, text.len());
+            len.write(text.len());
+        }
+        flow.outcome()
+    });
+    answered.unwrap_or_else(|payload| {
+        core::mem::forget(payload);
+        Outcome::of(OUTCOME_CLOSE)
+    })
 }
 
 unsafe extern "C" fn replay<P: Plugin>(call: *mut Call) -> Outcome {

@@ -14,6 +14,7 @@ pub mod export;
 pub mod framing;
 pub mod heap;
 pub mod journal;
+pub mod loading;
 pub mod migrate;
 pub mod note;
 pub mod plugin;

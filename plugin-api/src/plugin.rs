@@ -27,6 +27,19 @@ pub trait Plugin: Sized + 'static {
     /// [`Shell::journal`]: crate::ctx::Shell::journal
     const REPLAYS: bool = false;
 
+    /// Whether [`Plugin::loading`] is implemented. Otherwise clients that come while the data are read
+    /// back wait until the server is ready.
+    const ANSWERS_LOADING: bool = false;
+
+    /// Answers at most one request from the front of `unread` while the data are read back. There is no
+    /// state and no session yet, and no function of the shell may be called; the client stays, and its
+    /// next request may be the first that [`Plugin::data`] sees. At most
+    /// [`MOST_REPLY_BYTES`](crate::loading::MOST_REPLY_BYTES) of the reply are sent.
+    fn loading(unread: &[u8], reply: &mut std::vec::Vec<u8>) -> Flow {
+        let _ = (unread, reply);
+        Flow::NeedMore
+    }
+
     /// Makes the state of a server that starts empty. Not called by a swap: the state is there.
     ///
     /// # Errors

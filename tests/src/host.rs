@@ -83,6 +83,13 @@ impl HostBuilder {
         self
     }
 
+    /// [`HostBuilder::start`] answers at once, while it starts. It must be told where to listen.
+    #[must_use]
+    pub fn without_waiting(mut self) -> Self {
+        self.servers = 0;
+        self
+    }
+
     /// It runs on a small disk. After all flags and its environment.
     #[must_use]
     pub fn inside(mut self, disk: &SmallDisk) -> Self {

@@ -283,7 +283,8 @@ pub const TABLE: &[Verb] = &[
         options: &[SERVER, JSON],
         summary: "Show how a server does",
         help: "Clients, calls, panics, swaps and their longest stop, bytes of state. Answers at \
-               once, also while an engine is stuck or a load runs, and then says so.",
+               once, also while an engine is stuck or a load runs, and then says so. While the host \
+               starts it tells how much of the data has been read back.",
         examples: &["status", "status --json"],
         changes: false,
         run: verbs::status,
@@ -372,8 +373,8 @@ pub const TABLE: &[Verb] = &[
         name: "ping",
         args: &[],
         options: &[JSON],
-        summary: "Ask whether the host answers",
-        help: "Answers PONG.",
+        summary: "Ask whether the host serves",
+        help: "Answers PONG; BUSY while the host starts.",
         examples: &["ping"],
         changes: false,
         run: verbs::ping,

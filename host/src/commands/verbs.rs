@@ -74,6 +74,9 @@ verb! {
 
     #[doc = "`status`"]
     fn status(control, request) {
+        if let Some(starting) = control.starting() {
+            return Ok(Answer::new(Text::Lines(starting.lines()), &starting));
+        }
         let status = control.status(request.options.server.as_deref())?;
         Ok(Answer::new(Text::Lines(render::status(&status)), &status))
     }
@@ -116,7 +119,8 @@ verb! {
     }
 
     #[doc = "`ping`"]
-    fn ping(_control, _request) {
+    fn ping(control, _request) {
+        control.has_started()?;
         Ok(Answer::new(Text::Line("PONG".to_owned()), &json!({ "pong": true })))
     }
 

@@ -15,7 +15,7 @@ mod swap;
 pub(crate) mod tests;
 pub mod watchdog;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::engine::EngineHandle;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::migration::{Version, Ways};
-use crate::observe::Events;
+use crate::observe::{Events, Phase, Starting, Window};
 use crate::probation::Rules;
 use crate::registry::Registry;
 pub use gate::{Gate, Work};
@@ -84,7 +84,10 @@ impl Server {
 /// The host: its servers and what may be done to them. Control thread only.
 #[derive(Debug)]
 pub struct Control {
-    servers: Vec<Server>,
+    /// Empty while the host starts.
+    servers: OnceCell<Vec<Server>>,
+    /// How far the start is.
+    window: Arc<Window>,
     gate: Gate,
     loads: Loads,
     started: Timestamp,
@@ -92,10 +95,34 @@ pub struct Control {
 }
 
 impl Control {
-    /// A host with these servers; `stop` rings when an admin asks for `shutdown`.
-    pub fn new(servers: Vec<Server>, loads: Loads, stop: mpsc::UnboundedSender<()>) -> Rc<Self> {
-        let gate = Gate::default();
-        Rc::new(Self { servers, gate, loads, started: Timestamp::now(), stop })
+    /// A host that starts; `stop` rings when an admin asks for `shutdown`.
+    pub fn new(window: Arc<Window>, loads: Loads, stop: mpsc::UnboundedSender<()>) -> Rc<Self> {
+        let (servers, gate) = (OnceCell::new(), Gate::default());
+        Rc::new(Self { servers, window, gate, loads, started: Timestamp::now(), stop })
+    }
+
+    /// The start has come to its end: these are the servers.
+    ///
+    /// # Panics
+    /// When it had come to its end before.
+    pub fn serve(&self, servers: Vec<Server>) {
+        assert!(self.servers.set(servers).is_ok(), "a host starts once");
+        self.window.enter(Phase::Serving);
+    }
+
+    /// How far the start is; `None` when it has come to its end.
+    pub fn starting(&self) -> Option<Starting> {
+        self.window.starting()
+    }
+
+    /// Refuses what a host that starts cannot do yet.
+    ///
+    /// # Errors
+    /// `BUSY`, with how far it is.
+    pub fn has_started(&self) -> Result<()> {
+        let Some(starting) = self.starting() else { return Ok(()) };
+        let hint = "`status` shows how far it is; ask again when it serves";
+        Err(Error::new(Code::Busy, "the host is starting", starting.lines().join(", "), hint))
     }
 
     /// Does what was asked and answers. The one way in: for the admin socket, the watcher and
@@ -138,7 +165,7 @@ impl Control {
 
     /// All servers, in the order of the configuration.
     pub fn servers(&self) -> &[Server] {
-        &self.servers
+        self.servers.get().map_or(&[], Vec::as_slice)
     }
 
     /// Work that is under way may end, new clients of the control thread hear of the end.
@@ -157,14 +184,16 @@ impl Control {
     /// # Errors
     /// `SERVER`, with the names there are.
     pub fn server(&self, name: Option<&str>) -> Result<&Server> {
-        let names: Vec<&str> = self.servers.iter().map(|s| s.name.as_str()).collect();
+        self.has_started()?;
+        let servers = self.servers();
+        let names: Vec<&str> = servers.iter().map(|s| s.name.as_str()).collect();
         let there = format!("this host runs {}", names.join(", "));
         match name {
-            Some(name) => self.servers.iter().find(|s| s.name == name).ok_or_else(|| {
+            Some(name) => servers.iter().find(|s| s.name == name).ok_or_else(|| {
                 let message = format!("there is no server '{name}'");
                 Error::new(Code::Server, message, there, "pass one of these names to --server")
             }),
-            None if self.servers.len() == 1 => Ok(&self.servers[0]),
+            None if servers.len() == 1 => Ok(&servers[0]),
             None => Err(Error::new(
                 Code::Server,
                 "the server must be named",

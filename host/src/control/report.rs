@@ -438,7 +438,7 @@ impl Control {
         if only.is_some() {
             return Ok(listed(self.server(only)?));
         }
-        Ok(self.servers.iter().flat_map(listed).collect())
+        Ok(self.servers().iter().flat_map(listed).collect())
     }
 
     /// How a server does.

@@ -75,7 +75,9 @@ pub(crate) fn host(names: &[&str]) -> (Rc<Control>, Vec<UnboundedReceiver<Comman
         Ok(Checked { artifact, shape, warnings: Vec::new() })
     };
     let (stop, _) = mpsc::unbounded_channel();
-    (Control::new(servers, Loads::new(load, check), stop), heard, door)
+    let control = Control::new(Arc::default(), Loads::new(load, check), stop);
+    control.serve(servers);
+    (control, heard, door)
 }
 
 async fn ask(control: &Rc<Control>, line: &str) -> Result<Answer> {

@@ -77,6 +77,13 @@ impl Store {
         Ok(origins)
     }
 
+    /// Bytes of everything that a start reads back.
+    pub fn bytes(&self) -> u64 {
+        let segments = segment::list(&self.folder).unwrap_or_default();
+        let sizes = segments.iter().filter_map(|segment| fs::metadata(&segment.path).ok());
+        sizes.map(|meta| meta.len()).sum()
+    }
+
     /// Hands over every record from `from` on, in the order in which they were written. A torn frame is
     /// cut off.
     ///

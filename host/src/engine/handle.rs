@@ -74,6 +74,10 @@ pub struct Counters {
     pub draining: AtomicU64,
     pub bytes_in: AtomicU64,
     pub bytes_out: AtomicU64,
+    /// Bytes that a start has read back so far, of so many.
+    pub loading_bytes: AtomicU64,
+    /// See `loading_bytes`; 0 when there is nothing to read back.
+    pub loading_of_bytes: AtomicU64,
     /// Position behind the last frame that the journal was given.
     pub journal_position: AtomicU64,
     /// How far the journal is on disk; none without a journal.

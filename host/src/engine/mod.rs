@@ -17,11 +17,12 @@ mod sessions;
 pub mod stack;
 mod state;
 mod tasks;
+mod waiting_room;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{Code, Error, Result};
 use crate::generation::Callable;
@@ -48,11 +49,51 @@ pub struct EngineConfig {
     pub stop: mpsc::UnboundedSender<()>,
 }
 
-/// Binds the listener, makes the state with `first`, and starts the engine's thread.
+/// Binds the listener, makes the state with `first`, and starts the engine's thread. Returns when it
+/// serves.
 ///
 /// # Errors
-/// The address cannot be bound, or the plugin's `init` refused or panicked.
+/// The address cannot be bound, the data cannot be read back, or the plugin's `init` refused or
+/// panicked.
 pub fn start(config: EngineConfig, first: Callable) -> Result<EngineHandle> {
+    let (handle, starting) = begin(config, first)?;
+    let outcome = starting.outcome.blocking_recv();
+    outcome.unwrap_or_else(|_| Err(gone(&handle.name))).map(|()| handle)
+}
+
+/// An engine that makes or reads back its state.
+#[derive(Debug)]
+pub struct Starting {
+    outcome: oneshot::Receiver<Result<()>>,
+    name: String,
+}
+
+impl Starting {
+    /// Returns when it serves.
+    ///
+    /// # Errors
+    /// Those of [`start`].
+    pub async fn done(self) -> Result<()> {
+        self.outcome.await.unwrap_or_else(|_| Err(gone(&self.name)))
+    }
+}
+
+#[cold]
+fn gone(name: &str) -> Error {
+    Error::new(
+        Code::Internal,
+        format!("the engine of server '{name}' ended while it started"),
+        "its thread is gone without an answer",
+        "look at the host's log above",
+    )
+}
+
+/// Binds the listener and starts the engine's thread; what it does then can be waited for. Clients that
+/// come meanwhile are answered by the plugin's `loading`, or wait.
+///
+/// # Errors
+/// The address cannot be bound, or there is no thread.
+pub fn begin(config: EngineConfig, first: Callable) -> Result<(EngineHandle, Starting)> {
     crate::heap::install();
     let listener = bind(config.listen)?;
     let listen = listener.local_addr().map_err(|error| bind_error(config.listen, &error))?;
@@ -66,7 +107,7 @@ pub fn start(config: EngineConfig, first: Callable) -> Result<EngineHandle> {
         commands,
     };
     let started_ms = handle.started_ms;
-    let (ready, outcome) = std::sync::mpsc::sync_channel(1);
+    let (ready, outcome) = oneshot::channel();
     let name = format!("engine-{}", config.name);
     let run = move || {
         let _guard = AbortOnPanic;
@@ -80,15 +121,8 @@ pub fn start(config: EngineConfig, first: Callable) -> Result<EngineHandle> {
             "raise the limit of threads (ulimit -u)",
         )
     })?;
-    let outcome = outcome.recv().unwrap_or_else(|_| {
-        Err(Error::new(
-            Code::Internal,
-            format!("the engine of server '{}' ended while it started", handle.name),
-            "its thread is gone without an answer",
-            "look at the host's log above",
-        ))
-    });
-    outcome.map(|()| handle)
+    let starting = Starting { outcome, name: handle.name.clone() };
+    Ok((handle, starting))
 }
 
 /// A panic of the host itself on an engine's thread ends the process: clients that hang on a server

@@ -5,11 +5,12 @@
 //! for, or not at all. What that one cannot hold is set aside, as in any switch.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use hotshell_plugin_api::migrate::change::Change;
 
 use super::core::{Server, monotonic_ns};
-use super::handle::Switch;
+use super::handle::{Counters, Switch};
 use super::journal::Journal;
 use super::migrate::version;
 use crate::data::{Origin, Replay, Store, Writer};
@@ -60,6 +61,8 @@ struct Recovering<'a> {
     durable: &'a Durable,
     serves: &'a Callable,
     replay: Option<ReplayFn>,
+    /// Where others see how far it is.
+    counters: Arc<Counters>,
     /// Why what follows cannot be read; no matter while nothing follows.
     gone: Option<Error>,
 }
@@ -70,7 +73,9 @@ pub(super) fn recover(server: &Server, durable: &Durable, serves: &Callable) -> 
     server.init()?;
     let replay = server.core.borrow().active.replay();
     let began = monotonic_ns();
-    let mut recovering = Recovering { server, durable, serves, replay, gone: None };
+    let counters = Arc::clone(&server.core.borrow().counters);
+    counters.loading_of_bytes.store(durable.store.bytes(), Ordering::Relaxed);
+    let mut recovering = Recovering { server, durable, serves, replay, counters, gone: None };
     let found = durable.store.recover(0, &mut recovering)?;
     let last = server.core.borrow().active.origin();
     recovering.go_to(serves)?;
@@ -137,7 +142,11 @@ impl Replay for Recovering<'_> {
             return Err(gone);
         }
         match self.replay {
-            Some(replay) => self.server.replay(replay, record),
+            Some(replay) => {
+                let counters = &self.counters;
+                Counters::add(&counters.loading_bytes, record.len() as u64);
+                self.server.replay(replay, record)
+            }
             None => Err(Error::new(
                 Code::Data,
                 "the data cannot be read back",

@@ -5,14 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use hotshell_plugin_api::abi::{Buffer, NO_WAKE};
 use hotshell_plugin_api::collections::String as StateString;
 use hotshell_plugin_api::migrate::aside::Aside;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 
 use super::EngineConfig;
@@ -23,6 +22,7 @@ use super::handle::{Command, Counters};
 use super::journal::Journal;
 use super::sessions::Sessions;
 use super::state::{ServerState, Setting};
+use super::waiting_room::{Waiting, WaitingRoom};
 use crate::data::Progress;
 use crate::error::Result;
 use crate::generation::Callable;
@@ -43,7 +43,7 @@ pub(super) fn run(
     started_ms: u64,
     counters: Arc<Counters>,
     inbox: mpsc::UnboundedReceiver<Command>,
-    ready: SyncSender<Result<()>>,
+    ready: oneshot::Sender<Result<()>>,
 ) {
     super::stack::arm();
     let thread = rustix::thread::gettid().as_raw_nonzero().get();
@@ -60,16 +60,20 @@ pub(super) fn run(
         Err(refused) => return drop(ready.send(Err(refused))),
     };
     let server = Rc::new(Server::new(core(config, initial, listen, started_ms, counters)));
+    // Without data there is nothing to wait for.
+    let loading = data.as_ref().and_then(|_| first.loading());
+    let room = loading.and_then(|loading| WaitingRoom::open(&listener, loading));
     let started = match &data {
         Some(data) => super::recover::recover(&server, data, &first),
         None => server.init(),
     };
     server.publish();
     let go = started.is_ok();
+    let waited = room.map_or(Vec::new(), WaitingRoom::close);
     // The starter waits for this answer; if it is gone, so is the host.
     let _ = ready.send(started);
     if go {
-        LocalSet::new().block_on(&runtime, serve(server, listener, inbox));
+        LocalSet::new().block_on(&runtime, serve(server, listener, waited, inbox));
     }
 }
 
@@ -117,10 +121,11 @@ fn core(
 async fn serve(
     server: Rc<Server>,
     listener: std::net::TcpListener,
+    waited: Vec<Waiting>,
     mut inbox: mpsc::UnboundedReceiver<Command>,
 ) {
     let listener = TcpListener::from_std(listener).expect("the listener is a non-blocking socket");
-    let accept = spawn_local(accept(Rc::clone(&server), listener));
+    let accept = spawn_local(accept(Rc::clone(&server), listener, waited));
     spawn_local(flush(Rc::clone(&server)));
     spawn_local(tick(Rc::clone(&server)));
     spawn_local(super::migrate::drain(Rc::clone(&server)));
@@ -151,11 +156,16 @@ async fn serve(
 }
 
 /// Takes new clients in.
-async fn accept(server: Rc<Server>, listener: TcpListener) {
+async fn accept(server: Rc<Server>, listener: TcpListener, waited: Vec<Waiting>) {
     let scratch = Rc::new(RefCell::new(Buffer::new()));
+    for Waiting { stream, peer, unread } in waited {
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            welcome(&server, stream, peer, &unread, &scratch);
+        }
+    }
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => welcome(&server, stream, peer, &scratch),
+            Ok((stream, peer)) => welcome(&server, stream, peer, &[], &scratch),
             Err(error) if out_of_descriptors(&error) => {
                 tracing::warn!(%error, "accept: no file descriptor left; raise ulimit -n");
                 tokio::time::sleep(ACCEPT_RETRY).await;
@@ -174,6 +184,7 @@ fn welcome(
     server: &Rc<Server>,
     stream: TcpStream,
     peer: SocketAddr,
+    unread: &[u8],
     scratch: &Rc<RefCell<Buffer>>,
 ) {
     // Replies are written whole, so waiting for more to send would only delay them.
@@ -199,7 +210,9 @@ fn welcome(
         });
         let id = core.state.next_client;
         core.state.next_client += 1;
-        let client = core.state.clients.insert(Client::accepted(id, slot, peer, now));
+        let mut client = Client::accepted(id, slot, peer, now);
+        client.input.extend_from_slice(unread);
+        let client = core.state.clients.insert(client);
         let (read, write) = stream.into_split();
         let socket = Rc::new(Socket::new(write, client));
         core.sockets[slot as usize] = Some(Rc::clone(&socket));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Phase, Seen};
+use super::{Far, Phase, Seen};
 use crate::time::short_duration;
 
 /// A call of the plugin that takes longer than this makes the process unhealthy: nothing but a restart
@@ -45,9 +45,10 @@ pub fn alive(phase: Phase, seen: Option<&[Seen]>) -> Health {
 }
 
 /// Readiness: whether new clients would be answered.
-pub fn ready(phase: Phase, seen: Option<&[Seen]>) -> Health {
+pub fn ready(phase: Phase, far: &[Far], seen: Option<&[Seen]>) -> Health {
     match (phase, seen) {
-        (Phase::Starting, _) => Health::new(false, "starting"),
+        (Phase::Starting, _) if far.is_empty() => Health::new(false, "starting"),
+        (Phase::Starting, _) => Health { good: false, lines: far.iter().map(Far::line).collect() },
         (Phase::Stopping, _) => Health::new(false, "stopping"),
         (Phase::Serving, None) => Health::new(false, "the control thread does not answer"),
         (Phase::Serving, Some(seen)) => {

@@ -97,10 +97,10 @@ async fn answer(
     };
     Ok(match request.uri().path() {
         "/healthz" => probe(&health::alive(window.phase(), seen.as_deref())),
-        "/readyz" => probe(&health::ready(window.phase(), seen.as_deref())),
+        "/readyz" => probe(&health::ready(window.phase(), &window.far(), seen.as_deref())),
         "/metrics" => {
             let seen = seen.unwrap_or_default();
-            let body = metrics::text(window.phase(), &seen, &window.events);
+            let body = metrics::text(window, &seen);
             let mut page = text(StatusCode::OK, body);
             let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
             page.headers_mut().insert(CONTENT_TYPE, kind);

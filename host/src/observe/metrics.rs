@@ -5,7 +5,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Events, Phase, Seen};
+use super::{Far, Phase, Seen, Window};
 use crate::control::{JournalStatus, Status};
 
 /// What the text is, for the scraper.
@@ -88,14 +88,15 @@ const OF_JOURNALS: &[Figure<JournalStatus>] = &[
 ];
 
 /// The text of one scrape.
-pub fn text(phase: Phase, seen: &[Seen], events: &Events) -> String {
+pub fn text(window: &Window, seen: &[Seen]) -> String {
     let mut registry = Registry::with_prefix("hotshell");
     let up = Gauge::<i64>::default();
-    up.set(i64::from(phase == Phase::Serving));
+    up.set(i64::from(window.phase() == Phase::Serving));
     registry.register("serving", "1 while servers answer clients", up);
     let version = env!("CARGO_PKG_VERSION").to_owned();
     gauge(&mut registry, "build_info", "The host", None, [(vec![("version", version)], 1.0)]);
-    events.register(&mut registry);
+    window.events.register(&mut registry);
+    loading(&mut registry, &window.far());
     let server = |seen: &Seen| vec![("server", seen.status.server.clone())];
     let servers: Vec<_> = seen.iter().map(|seen| (server(seen), &seen.status)).collect();
     let journals =
@@ -108,6 +109,15 @@ pub fn text(phase: Phase, seen: &[Seen], events: &Events) -> String {
     // Writing into a String cannot fail.
     let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
     text
+}
+
+/// What a start reads back; stays at its last value afterwards.
+fn loading(registry: &mut Registry, far: &[Far]) {
+    let server = |far: &Far| vec![("server", far.server.clone())];
+    let rows = far.iter().map(|far| (server(far), far.loading_bytes as f64));
+    gauge(registry, "loading", "Read back by the start so far", Some(Unit::Bytes), rows);
+    let rows = far.iter().map(|far| (server(far), far.loading_of_bytes as f64));
+    gauge(registry, "loading_of", "What the start reads back", Some(Unit::Bytes), rows);
 }
 
 fn figures<T>(registry: &mut Registry, figures: &[Figure<T>], of: &[(Labels, &T)]) {

@@ -6,20 +6,23 @@
 mod events;
 mod health;
 mod http;
+mod loading;
 mod metrics;
 pub mod systemd;
 
 use std::rc::Rc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::control::watchdog::Stuck;
 use crate::control::{Control, Status};
+use crate::engine::Counters;
 pub use events::Events;
 pub use http::start;
+pub use loading::{Far, Loading, Starting, show};
 
 /// How long the control thread may take to answer a watcher before it counts as gone.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -51,6 +54,8 @@ type Question = oneshot::Sender<Vec<Seen>>;
 pub struct Window {
     phase: AtomicU8,
     control: OnceLock<mpsc::UnboundedSender<Question>>,
+    /// Servers that have begun to start, in that order.
+    loading: Mutex<Vec<Loading>>,
     /// What happened so far.
     pub events: Events,
 }
@@ -68,6 +73,23 @@ impl Window {
     /// The host has come so far.
     pub fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// A server has begun to start.
+    pub fn begins(&self, server: &str, counters: &Arc<Counters>) {
+        let loading = Loading { server: server.to_owned(), counters: Arc::clone(counters) };
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner).push(loading);
+    }
+
+    /// How far the servers that have begun to start are.
+    pub fn far(&self) -> Vec<Far> {
+        let loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        loading.iter().map(Far::of).collect()
+    }
+
+    /// What `status` says while the host starts; `None` afterwards.
+    pub fn starting(&self) -> Option<Starting> {
+        (self.phase() == Phase::Starting).then(|| Starting::new(self.far()))
     }
 
     /// Lets watchers see the servers of a control thread, from a task of it.

@@ -60,7 +60,7 @@ pub async fn run(control: Rc<Control>) {
         if half.is_some() && healthy.good {
             tell(&[NotifyState::Watchdog]);
         }
-        let lines = health::ready(Phase::Serving, Some(&seen)).lines;
+        let lines = health::ready(Phase::Serving, &[], Some(&seen)).lines;
         let line: Vec<String> = seen
             .iter()
             .zip(lines)

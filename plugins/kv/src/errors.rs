@@ -1,5 +1,7 @@
 //! Texts of errors that several commands share; to the letter as in Redis.
 
+/// What every request is answered while the data are read back: a whole reply.
+pub const LOADING: &str = "-LOADING Redis is loading the dataset in memory\r\n";
 /// The key holds another type.
 pub const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
 /// Not a 64-bit integer.

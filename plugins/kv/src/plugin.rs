@@ -13,7 +13,7 @@ use crate::reply::{Out, Reply};
 use crate::resp::{self, Args, Front};
 use crate::state::{MODE_PAUSE, SESSION_MONITOR, SESSION_PAUSED, Session, State};
 use crate::table::Table;
-use crate::{blocking, eviction, idle, journal, monitor, pause, pubsub};
+use crate::{blocking, errors, eviction, idle, journal, monitor, pause, pubsub};
 
 /// What makes one version of the plugin.
 pub trait Edition: 'static {
@@ -87,6 +87,26 @@ impl<E: Edition> Plugin for Kv<E> {
         }
     }
 
+    const ANSWERS_LOADING: bool = true;
+
+    fn loading(unread: &[u8], reply: &mut Vec<u8>) -> Flow {
+        let mut args = Args::new();
+        let consumed = match resp::parse(unread, &mut args) {
+            Front::Request(n) => n,
+            Front::Nothing(n) => return Flow::Done(n),
+            Front::More(_) => return Flow::NeedMore,
+            Front::Broken(text) => return not_resp(reply, &text),
+            Front::Inline => match inline::parse(unread) {
+                Line::Words(words, n) if words.is_empty() => return Flow::Done(n),
+                Line::Words(_, n) => n,
+                Line::More => return Flow::NeedMore,
+                Line::Broken(text) => return not_resp(reply, text),
+            },
+        };
+        reply.extend_from_slice(errors::LOADING.as_bytes());
+        Flow::Done(consumed)
+    }
+
     const REPLAYS: bool = true;
 
     fn replay(ctx: &mut ServerCtx<'_, Self>, record: &[u8]) -> Result<(), Refusal> {
@@ -142,6 +162,13 @@ fn held<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, args: &[&[u8]]) -> bool {
     ctx.begin(0);
     let (client, now) = (ctx.client(), ctx.shell.unix_ms());
     pause::holds(ctx.state, &mut ctx.shell, ctx.session, client, (E::table(), args), now)
+}
+
+/// The same before there is a session.
+#[cold]
+fn not_resp(reply: &mut Vec<u8>, text: &str) -> Flow {
+    reply.extend_from_slice(format!("-ERR Protocol error: {text}\r\n").as_bytes());
+    Flow::Close
 }
 
 /// The error of a client that does not speak RESP, which ends the connection.

@@ -56,6 +56,8 @@ impl Host {
         let mut process = Process::spawn("hotshell serve", &mut command)?;
         let ready = process.until_ready(|| {
             let mut admin = Admin::connect(&socket)?;
+            // While it starts, `status` says how far it is.
+            admin.ask(&["ping"])?;
             let status = admin.ask(&["status"])?;
             Ok((admin, status))
         });

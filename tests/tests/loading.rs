@@ -1,0 +1,104 @@
+//! Goal: a start that loads for long is visible, and clients that come meanwhile are answered and kept.
+//! Method: a host on a journal of many records, asked from all sides while it reads them back.
+
+use std::net::SocketAddr;
+
+use hotshell_tests::eventually;
+use hotshell_tests::files::{Folder, kv_v1};
+use hotshell_tests::host::{Host, text};
+use hotshell_tests::http::get;
+use hotshell_tests::resp::{Resp, Value, request};
+
+/// Commands of the journal that take milliseconds each: some seconds of reading back.
+const SLOW: usize = 300;
+/// Bytes that each of them goes through.
+const BYTES: &str = "100000";
+const LOADING: &str = "LOADING Redis is loading the dataset in memory";
+
+/// A folder whose journal takes some seconds to be read back; `counter` is [`SLOW`] then.
+fn written(folder: &Folder) -> String {
+    let data = text(&folder.at("data")).to_owned();
+    let mut host = Host::with(kv_v1()).flags(&["--data", &data]).start();
+    let mut client = host.resp();
+    client.call(&["SETRANGE", "large", BYTES, "x"]);
+    for _ in 0..SLOW {
+        client.call(&["BITOP", "NOT", "other", "large"]);
+        client.call(&["INCR", "counter"]);
+    }
+    host.signal(libc::SIGTERM);
+    assert!(host.wait().success());
+    data
+}
+
+fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address")
+}
+
+#[test]
+fn a_start_that_loads_is_visible_and_its_clients_hear_loading_and_stay() {
+    let folder = Folder::new();
+    let data = written(&folder);
+    let (addr, http) = (free_address(), free_address());
+    let host = Host::bare().without_waiting().flag("--plugin").flag(kv_v1());
+    let (listen, port) = (addr.to_string(), http.to_string());
+    let host = host.flags(&["--listen", &listen, "--http", &port, "--data", &data]).start();
+    eventually("it listens", || std::net::TcpStream::connect(addr).is_ok());
+    let (mut client, mut half, mut inline) =
+        (Resp::connect(addr), Resp::connect(addr), Resp::connect(addr));
+    assert_eq!(client.call(&["GET", "counter"]).error(), LOADING);
+    client.send(request(&["PING"]));
+    client.send(request(&["SET", "counter", "0"]));
+    assert_eq!((client.read().error(), client.read().error()), (LOADING.into(), LOADING.into()));
+    inline.send("get counter\r\n\r\n");
+    assert_eq!(inline.read().error(), LOADING);
+    let (front, rest) = (b"*2\r\n$3\r\nGET\r\n$7\r\ncou", b"nter\r\n");
+    half.send(front);
+    eventually("progress is told", || get(http, "/readyz").body.starts_with("main: loading, "));
+    assert_eq!(get(http, "/readyz").status, 503);
+    assert_eq!(get(http, "/healthz").status, 200, "a restart would not help");
+    let status = host.json(&["status"]);
+    assert_eq!(status["phase"], "starting");
+    let server = &status["servers"][0];
+    assert!(server["loading_of_bytes"].as_u64().is_some_and(|bytes| bytes > SLOW as u64));
+    let refused = host.refused(4, &["ping"]);
+    assert_eq!(refused["message"], "the host is starting");
+    let mut seen = Vec::new();
+    eventually("it serves", || {
+        seen.push(get(http, "/readyz"));
+        seen.last().is_some_and(|page| page.status == 200)
+    });
+    assert_eq!(client.call(&["GET", "counter"]).text(), SLOW.to_string(), "it stayed");
+    half.send(rest);
+    assert_eq!(half.read().text(), SLOW.to_string(), "what was half sent was kept");
+    inline.send("ping\r\n");
+    assert_eq!(inline.read(), Value::Simple("PONG".to_owned()));
+    assert_eq!(host.status("clients"), 3);
+    let grows = seen.windows(2).filter(|pair| pair[0].body != pair[1].body).count();
+    assert!(grows > 1, "progress is seen: {seen:?}");
+}
+
+#[test]
+fn a_stop_while_it_loads_ends_the_host_at_once_and_loses_nothing() {
+    let folder = Folder::new();
+    let data = written(&folder);
+    let addr = free_address();
+    let begin = || {
+        let host = Host::bare().without_waiting().flag("--plugin").flag(kv_v1());
+        host.flags(&["--listen", &addr.to_string(), "--data", &data]).start()
+    };
+    let mut host = begin();
+    eventually("it loads", || {
+        std::net::TcpStream::connect(addr).is_ok()
+            && Resp::connect(addr).try_call(&["PING"]).is_ok()
+    });
+    host.signal(libc::SIGTERM);
+    assert!(host.wait().success());
+    let again = begin();
+    again.logs("the journal was read back");
+    eventually("it serves", || {
+        let value = Resp::connect(addr).try_call(&["GET", "counter"]);
+        value.is_ok_and(|value| matches!(value, Value::Bulk(_)))
+    });
+    assert_eq!(Resp::connect(addr).call(&["GET", "counter"]).text(), SLOW.to_string());
+}
