@@ -20,6 +20,7 @@ pub mod errors;
 pub mod eviction;
 pub mod extended;
 pub mod flags;
+pub mod geo;
 pub mod glob;
 pub mod hash;
 pub mod idle;
