@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hotshell_plugin_api::abi::PluginTable;
+use hotshell_plugin_api::abi::{Call, Outcome, PluginTable};
+use hotshell_plugin_api::journal::{JOURNAL, JournalTable};
 use hotshell_plugin_api::migrate::lineage::{Functions, Lineage};
 use hotshell_plugin_api::migrate::plan::Side;
 use hotshell_plugin_api::schema::Schema;
 use serde::Serialize;
+
+use crate::data::{Digest, Origin};
 
 /// One built `.so` and what it says of itself, read from its bytes before any of its code ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -76,10 +79,31 @@ pub struct Callable {
     pub plugin: Arc<str>,
     /// Semver.
     pub version: Arc<str>,
+    /// SHA-256 of its artifact.
+    pub digest: Digest,
     /// The plugin's functions, copied out of the image.
     pub table: PluginTable,
     /// The shape of its state, copied out of the image.
     pub shape: Shape,
     /// Defaults and conversions in the image, by their numbers in the lineage.
     pub functions: Arc<Functions>,
+}
+
+/// Repeats the change that a record tells.
+pub type ReplayFn = unsafe extern "C" fn(*mut Call) -> Outcome;
+
+impl Callable {
+    /// How it signs what it writes on disk.
+    pub fn origin(&self) -> Origin {
+        let (generation, fingerprint) = (self.generation, self.shape.schema.fingerprint);
+        Origin { generation, fingerprint, digest: self.digest }
+    }
+
+    /// How it reads its journal back; `None` when it keeps none.
+    pub fn replay(&self) -> Option<ReplayFn> {
+        // SAFETY: the name is valid for the call, and the image is mapped.
+        let table = unsafe { (self.table.extension)(JOURNAL.as_ptr(), JOURNAL.len()) };
+        // SAFETY: null, or a table that lives as long as the image; its size comes first.
+        unsafe { table.cast::<JournalTable>().as_ref() }.map(|table| table.replay)
+    }
 }

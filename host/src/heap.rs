@@ -8,6 +8,7 @@
 //! server's state.
 
 mod keeper;
+mod small;
 
 use std::cell::Cell;
 use std::ptr;
@@ -51,10 +52,13 @@ pub fn bytes() -> u64 {
     BYTES.get()
 }
 
-/// Makes the C library return large blocks to the system when they are freed. By default it begins to
-/// keep blocks of a size that it has seen freed, and each load holds a whole plugin file on a thread,
-/// and so in an arena, of its own. Call once, at the start of a host.
-pub fn return_large_blocks() {
+/// Makes the allocators hold no more memory than is in use. Call once, at the start of a host.
+///
+/// The C library returns large blocks to the system when they are freed: by default it begins to keep
+/// blocks of a size that it has seen freed, and each load holds a whole plugin file on a thread, and so
+/// in an arena, of its own. mimalloc does not ask for huge pages.
+pub fn stay_small() {
+    small::use_small_pages();
     // SAFETY: sets a number of the C library's allocator; no other thread runs yet.
     unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE as libc::c_int) };
 }

@@ -29,6 +29,7 @@ pub mod render;
 pub mod serve;
 pub mod signals;
 pub mod stage;
+mod start;
 #[cfg(test)]
 mod testing;
 pub mod text;

@@ -56,5 +56,7 @@ pub const DRAIN_SLICE_NS: u64 = 50_000;
 /// Most elements of lists and entries of maps that a switch converts at once, without being allowed
 /// to stop the server for longer: some tens of milliseconds.
 pub const STOP_ELEMENTS_MAX: u64 = 100_000;
+/// Sessions that a dry run looks at to say what would be set aside, at most: about a millisecond.
+pub const DRY_SESSIONS: usize = 1000;
 /// How long a graceful stop waits for clients that do not read their replies.
 pub const STOP_PATIENCE: Duration = Duration::from_secs(5);

@@ -123,13 +123,24 @@ impl Registry {
     ///
     /// The thread that calls this owns the registry.
     pub fn start(server: &str, first: Fresh) -> Self {
+        Self::resume(server, Vec::new(), first)
+    }
+
+    /// The registry of a server that starts with `active`, and with `before` as the ways back from it,
+    /// the oldest first. Their numbers follow one another.
+    ///
+    /// The thread that calls this owns the registry.
+    pub fn resume(server: &str, before: Vec<Fresh>, active: Fresh) -> Self {
         let owner = std::thread::current().id();
         let (generations, history) = (Vec::new(), Vec::new());
-        let server = server.to_owned();
-        let mut registry = Self { server, generations, history, next: 1, permanent: 1, owner };
-        let number = registry.insert(first);
-        registry.generations[0].status = Status::Active;
-        registry.history.push(number);
+        let (server, permanent) = (server.to_owned(), active.callable.generation);
+        let next = before.first().unwrap_or(&active).callable.generation;
+        let mut registry = Self { server, generations, history, next, permanent, owner };
+        for fresh in before.into_iter().chain([active]) {
+            let number = registry.insert(fresh);
+            registry.history.push(number);
+        }
+        registry.find(permanent).status = Status::Active;
         registry
     }
 

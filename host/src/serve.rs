@@ -4,7 +4,6 @@
 //! loader, and per server its plugin and its engine. Down: loads are cancelled, engines stop
 //! gracefully, the socket goes.
 
-use std::cell::RefCell;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,14 +13,12 @@ use tokio::task::LocalSet;
 
 use crate::admin::{self, Access, Claim};
 use crate::config::{Config, LogFormat, ServerConfig};
-use crate::control::{Control, Job, Loads, Server};
+use crate::control::{Control, Loads, Server};
 use crate::data::Folder;
-use crate::engine::{self, EngineConfig};
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
 use crate::observe::{self, Events, Phase, Window, systemd};
-use crate::registry::Registry;
-use crate::{logging, signals, stage, watch};
+use crate::{logging, signals, stage, start, watch};
 
 /// Runs the configured servers until they are asked to stop.
 ///
@@ -30,7 +27,7 @@ use crate::{logging, signals, stage, watch};
 /// # Errors
 /// `START` and the loader's refusals: then nothing serves.
 pub fn serve(config: Config) -> Result<ExitCode> {
-    crate::heap::return_large_blocks();
+    crate::heap::stay_small();
     logging::start(&config.host);
     let failed = |why: String| {
         Error::new(
@@ -135,58 +132,20 @@ async fn start_all(
 ) -> Result<Vec<Server>> {
     let mut servers = Vec::new();
     for config in configs {
-        servers.push(start_one(config, folder, loads, ring.clone(), events.clone()).await?);
+        servers.push(start::server(config, folder, loads, ring.clone(), events.clone()).await?);
     }
     Ok(servers)
-}
-
-async fn start_one(
-    config: &ServerConfig,
-    folder: Option<&Folder>,
-    loads: &Loads,
-    stop: mpsc::UnboundedSender<()>,
-    events: Events,
-) -> Result<Server> {
-    let texts = Arc::new(config.config.clone());
-    let job = Job {
-        file: config.plugin.clone(),
-        generation: 1,
-        config: texts.clone(),
-        cancel: Arc::default(),
-    };
-    let fresh = loads.load(job).await?;
-    let engine_config = EngineConfig {
-        name: config.name.clone(),
-        listen: config.listen,
-        limits: config.limits.clone(),
-        plugin: config.config.clone(),
-        data: folder.map(|folder| folder.store(&config.name, config.fsync)).transpose()?,
-        stop,
-    };
-    let handle = engine::start(engine_config, fresh.callable.clone())?;
-    Ok(Server {
-        name: config.name.clone(),
-        handle,
-        limits: config.limits.clone(),
-        config: texts,
-        started_from: config.plugin.clone(),
-        registry: RefCell::new(Registry::start(&config.name, fresh)),
-        rules: config.rules.clone(),
-        probation: RefCell::new(None),
-        judged: RefCell::new(None),
-        ways: RefCell::default(),
-        events,
-    })
 }
 
 /// Says that a server is ready: to scripts on standard output, and to the log.
 fn announce(control: &Control, config: &ServerConfig, claim: &Claim, format: LogFormat) {
     let server = control.server(Some(&config.name)).expect("every configured server was started");
     let registry = server.registry.borrow();
-    let Artifact { plugin, version, .. } = &registry.active().artifact;
+    let active = registry.active();
+    let (Artifact { plugin, version, .. }, number) = (&active.artifact, active.number);
     let (name, listen, admin) = (&server.name, server.handle.listen, claim.path.display());
     let line = format!(
-        "{name} listening on {listen}, plugin {plugin} {version} (generation 1), admin {admin}"
+        "{name} listening on {listen}, plugin {plugin} {version} (generation {number}), admin {admin}"
     );
     crate::cli::print(&format!("serve: {line}"));
     if format == LogFormat::Json {

@@ -37,6 +37,7 @@ pub fn fresh(number: u64, plugin: &str, version: &str, schema: u32) -> Fresh {
         generation: number,
         plugin: plugin.into(),
         version: version.into(),
+        digest: artifact.digest.parse().expect("a digest"),
         table: refusing_table(),
         shape: Shape::without_lineage(schema),
         functions: Arc::default(),

@@ -143,6 +143,7 @@ fn callable<P: Plugin>(generation: u64, version: &str) -> Callable {
         generation,
         plugin: "lines".into(),
         version: version.into(),
+        digest: Default::default(),
         table,
         shape: Shape::new(Schema::of::<P::State, P::Session>(), lineage),
         functions: Arc::new(functions),

@@ -123,6 +123,7 @@ impl<P: Plugin> TestServer<P> {
         host::attach();
         let (version, table) = (version::<P>(), crate::export::table::<P>());
         let mut server = Self { host: Host::new(config), table, version, plugin: PhantomData };
+        server.host.layouts.push(server.version.schema.fingerprint);
         server.init()?;
         Ok(server)
     }
@@ -141,7 +142,7 @@ impl<P: Plugin> TestServer<P> {
         self.host.last_client += 1;
         let id = self.host.last_client;
         let session = crate::heap::alloc(Layout::new::<P::Session>());
-        let client = Client::new(peer, session.as_ptr(), self.host.clock.unix_ms);
+        let client = Client::new(peer, session.as_ptr(), self.host.layout, self.host.clock.unix_ms);
         self.host.clients.insert(id, Box::new(client));
         self.host.connections += 1;
         let ended = self.call_client(self.table.connect, id, &[]);
@@ -299,7 +300,8 @@ impl<P: Plugin> TestServer<P> {
 
     /// Parts that are set aside for versions that are not active.
     pub fn set_aside(&self) -> usize {
-        self.host.aside.len()
+        let clients = self.host.clients.values().map(|client| client.aside.len());
+        self.host.aside.len() + clients.sum::<usize>()
     }
 
     /// What could not come back after a swap, since something newer was in its place.
@@ -350,7 +352,8 @@ impl<P: Plugin> TestServer<P> {
     }
 
     /// The session of a client.
-    pub fn session(&self, client: ClientId) -> Option<&P::Session> {
+    pub fn session(&mut self, client: ClientId) -> Option<&P::Session> {
+        self.bring(client);
         let found = self.host.clients.get(&client)?;
         // SAFETY: `connect` wrote a session of this layout; no call runs.
         Some(unsafe { &*found.session.cast::<P::Session>() })

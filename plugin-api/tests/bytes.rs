@@ -135,13 +135,26 @@ fn short_strings_take_no_memory_and_long_ones_exactly_theirs() {
         let short = Bytes::from(&[7; 15][..]);
         assert_eq!(held(), (0, 0));
         let long = Bytes::from(&[7; 16][..]);
-        assert_eq!(held(), (1, 8 + 16));
+        assert_eq!(held(), (1, 16));
         assert_eq!(long.capacity(), 16);
         assert_eq!((short.clone(), long.clone()), (short, long));
         let mut text = Bytes::from(&[1; 100][..]);
         text.truncate(15);
         text.shrink_to_fit();
         assert_eq!((held(), text.capacity()), ((0, 0), 15));
+    });
+}
+
+#[test]
+fn capacities_are_exact_when_short_and_nearly_so_when_long() {
+    leak_checked(|| {
+        for bytes in (16..2048).chain((2048..1 << 22).step_by(997)) {
+            let capacity = Bytes::with_capacity(bytes).capacity();
+            assert!(capacity >= bytes, "{capacity} for {bytes}");
+            let most = if bytes < 2048 { bytes } else { bytes + bytes / 1000 };
+            assert!(capacity <= most, "{capacity} for {bytes}");
+            assert_eq!(held(), (0, 0));
+        }
     });
 }
 
@@ -226,7 +239,7 @@ fn the_layout_is_golden() {
         const SAY: &str = "the layout of Bytes changed: raise bytes::FORMAT, then this test";
         assert_eq!((size_of::<Bytes>(), align_of::<Bytes>()), (16, 8), "{SAY}");
         assert_eq!((size_of::<Text>(), align_of::<Text>()), (16, 8), "{SAY}");
-        assert_eq!(bytes::FORMAT, 1, "{SAY}");
+        assert_eq!(bytes::FORMAT, 2, "{SAY}");
         let words = |text: &Bytes| -> [u8; 16] {
             // SAFETY: all 16 bytes of a `Bytes` are initialised.
             unsafe { std::ptr::from_ref(text).cast::<[u8; 16]>().read() }
@@ -234,9 +247,11 @@ fn the_layout_is_golden() {
         assert_eq!(words(&Bytes::new()), [0; 16], "{SAY}");
         assert_eq!(words(&Bytes::from("abc")), *b"abc\0\0\0\0\0\0\0\0\0\0\0\0\x03", "{SAY}");
         let long = Bytes::from(&[9; 300][..]);
-        assert_eq!(words(&long)[8..], [44, 1, 0, 0, 0, 0, 0, 0x80], "{SAY}");
+        assert_eq!(words(&long)[8..], [44, 1, 0, 0, 0, 44, 1, 0x80], "{SAY}");
         assert_eq!(words(&long)[..8], (long.as_ptr() as usize).to_le_bytes(), "{SAY}");
-        // SAFETY: the block's front is its capacity.
-        assert_eq!(unsafe { long.as_ptr().sub(8).cast::<u64>().read() }, 300, "{SAY}");
+        let longer = Bytes::from(&[9; 10_000][..]);
+        // 10,000 is 1,250 times 2^3.
+        let capacity = (1250_u16 | 3 << 11).to_le_bytes();
+        assert_eq!(words(&longer)[13..], [capacity[0], capacity[1], 0x80], "{SAY}");
     });
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// What tests load, and the program that loads it.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 12] = [
     "hotshell",
     "misbehave",
     "one-way",
@@ -16,6 +16,8 @@ const PACKAGES: [&str; 10] = [
     "counter-v2",
     "guestbook-v1",
     "guestbook-v2",
+    "ledger-v1",
+    "ledger-v2",
 ];
 
 /// The `.so` of a package, built with the profile of the running test.

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use hotshell_tests::artifacts::plugin;
 use hotshell_tests::cli;
@@ -137,22 +138,66 @@ fn commands_come_back_with_absolute_times_resolved_chance_and_served_waiters() {
 }
 
 #[test]
-fn a_record_of_a_newer_version_is_refused_by_an_older_one_and_nothing_is_lost() {
+fn a_kill_at_any_moment_of_a_swap_leaves_one_generation_and_all_that_was_acknowledged() {
+    let seed = 0x5eed_cafe;
+    println!("seed {seed:#x}");
+    let (mut random, data) = (seed, Folder::new());
+    let (path, plugins) = (data.at("data"), [plugin("ledger-v1"), plugin("ledger-v2")]);
+    let mut known = 0;
+    for round in 0..20 {
+        let flags = ["--data", text(&path), "--fsync", "always", "--probation", "0"];
+        let mut host = Host::with(&plugins[0]).flags(&flags).start();
+        let found = total(&host.lines().ask("=a"));
+        assert!(known <= found && found <= known + 10, "round {round}: {known}, found {found}");
+        let status = host.json(&["status"]);
+        let serves = usize::from(status["version"] == "2.0.0");
+        let (mut asker, mut client) = (host.admin(), host.lines());
+        known = total(&client.ask("a"));
+        assert_eq!(known, found + [1, 10][serves], "round {round}: the code is that of `status`");
+        let swap = ["swap", text(&plugins[1 - serves])];
+        asker.send(request(&swap));
+        let patience = next(&mut random) % 200_000;
+        let until = Instant::now() + Duration::from_micros(patience);
+        while Instant::now() < until {
+            known = total(&client.ask("a"));
+        }
+        host.signal(libc::SIGKILL);
+        host.wait();
+    }
+}
+
+/// The number in an answer of the ledger: `a 12` or `a 12 note`.
+fn total(answer: &str) -> u64 {
+    let number = answer.split(' ').nth(1).and_then(|number| number.parse().ok());
+    number.unwrap_or_else(|| panic!("{answer:?}"))
+}
+
+#[test]
+fn a_record_is_read_by_its_writer_or_refused_and_nothing_is_lost() {
     let data = Folder::new();
     let mut first = host("kv-v2", &data, "always");
     let mut client = first.resp();
     client.call(&["SET", "key", "value"]);
     client.call(&["COPY", "key", "copied"]);
+    let list = first.json(&["list"]);
+    let digest = list[0]["digest"].as_str().expect("a digest").replace("sha256:", "");
     first.signal(libc::SIGKILL);
     first.wait();
+    let copy = data.at("data").join("main/artifacts").join(format!("{digest}.so"));
+    let aside = data.at("aside.so");
+    std::fs::rename(&copy, &aside).expect("the copy is there");
     let path = data.at("data");
     let mut serve = cli::command();
     serve.args(["serve", "--listen", "127.0.0.1:0", "--plugin", text(&plugin("kv-v1"))]);
+    serve.arg("--ignore-permanent");
     serve.arg("--admin").arg(data.at("other.sock")).args(["--data", text(&path)]);
     let refused = cli::run(&mut serve).expect(1);
     assert!(refused.stderr.contains("[DATA]"), "{}", refused.stderr);
     assert!(refused.stderr.contains("does not know COPY"), "{}", refused.stderr);
-    let second = host("kv-v2", &data, "always");
+    std::fs::rename(&aside, &copy).expect("the folder is there");
+    let flags = ["--data", text(&path), "--ignore-permanent"];
+    let second = Host::with(plugin("kv-v1")).flags(&flags).start();
+    assert_eq!(second.json(&["status"])["version"], "1.0.0");
     assert_eq!(second.resp().call(&["GET", "copied"]).text(), "value");
 }
 

@@ -161,10 +161,20 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "plugin",
         value: Some("FILE"),
-        help: "The plugin to start with",
+        help: "The plugin to start with; with --data, the first time: later starts are from the \
+               permanent one",
         of: Of::Own(
             |server, text, base| path(text, base).map(|path| server.plugin = path),
             |server| quote_path(&server.plugin),
+        ),
+    },
+    Key {
+        name: "ignore-permanent",
+        value: None,
+        help: "Start from --plugin also when --data remembers another artifact as permanent",
+        of: Of::Server(
+            |server, text, _| switch(text).map(|on| server.ignore_permanent = on),
+            |server| Some(server.ignore_permanent.to_string()),
         ),
     },
     Key {

@@ -62,8 +62,10 @@ pub struct HostConfig {
 pub struct ServerConfig {
     /// Its name.
     pub name: String,
-    /// The plugin file it starts with.
+    /// The plugin file it starts with, the first time.
     pub plugin: PathBuf,
+    /// Start with that file also when another one is permanent.
+    pub ignore_permanent: bool,
     /// Where clients connect.
     pub listen: SocketAddr,
     /// Whether the plugin's file and folder are watched for newer versions.
@@ -152,6 +154,7 @@ impl ServerConfig {
             name: name.to_owned(),
             plugin,
             listen,
+            ignore_permanent: false,
             watch: false,
             fsync: Fsync::default(),
             limits,

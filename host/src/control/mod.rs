@@ -6,6 +6,7 @@
 //! from published counters, so they answer while an engine is stuck or a load runs.
 
 mod gate;
+mod keeping;
 mod loads;
 mod probation;
 mod report;
@@ -31,7 +32,8 @@ use crate::observe::Events;
 use crate::probation::Rules;
 use crate::registry::Registry;
 pub use gate::{Gate, Work};
-pub use loads::{Job, Loads, Texts};
+pub use keeping::Keeping;
+pub use loads::{Job, Loads, Texts, unmap};
 pub use probation::{Judged, Running, Watched};
 pub use report::{Checked, Discarded, JournalStatus, Listed, Loaded, Status, Swapped};
 pub use swap::Asked;
@@ -47,8 +49,10 @@ pub struct Server {
     pub limits: Limits,
     /// Texts for its plugin.
     pub config: Texts,
-    /// The file it was started from.
+    /// The file it was started from: the one that was asked for, or the copy of the permanent one.
     pub started_from: PathBuf,
+    /// What is remembered of it on disk, if its data are kept.
+    pub keeping: Option<Keeping>,
     /// Its generations.
     pub registry: RefCell<Registry>,
     /// How new generations are judged.

@@ -100,11 +100,10 @@ impl Running {
 impl Control {
     /// Begins to watch a generation that was just switched to. Without probation it is permanent at
     /// once.
-    pub(super) fn begin_probation(self: &Rc<Self>, server: &Server, generation: u64) {
+    pub(super) async fn begin_probation(self: &Rc<Self>, server: &Server, generation: u64) {
         server.end_probation();
         if server.rules.time.is_zero() {
-            server.registry.borrow_mut().make_permanent(generation);
-            return;
+            return server.make_permanent(generation).await;
         }
         let (verdict, _) = watch::channel(None);
         let begun = Instant::now();
@@ -161,16 +160,18 @@ impl Control {
             };
             match verdict {
                 Verdict::Pending => {}
-                Verdict::Proven => return self.settle(server, generation, "proven"),
-                Verdict::Unproven => return self.settle(server, generation, "unproven"),
+                Verdict::Proven => return self.settle(server, generation, "proven").await,
+                Verdict::Unproven => {
+                    return self.settle(server, generation, "unproven").await;
+                }
                 Verdict::Failed(reason) => return self.undo(server, generation, reason).await,
             }
         }
     }
 
-    fn settle(&self, server: &Server, generation: u64, verdict: &'static str) {
-        server.registry.borrow_mut().make_permanent(generation);
+    async fn settle(&self, server: &Server, generation: u64, verdict: &'static str) {
         let Some(running) = server.probation.borrow_mut().take() else { return };
+        server.make_permanent(generation).await;
         let judged = running.judged(server, verdict, None);
         let Sample { calls, panics, failed, .. } = judged.sample;
         let server_name = server.name.as_str();

@@ -52,8 +52,9 @@ impl Control {
             unmap(fresh.image).await;
             return Err(cancelled);
         }
-        let mut registry = server.registry.borrow_mut();
-        let number = registry.insert(fresh);
+        let number = server.registry.borrow_mut().insert(fresh);
+        server.remember_numbers().await;
+        let registry = server.registry.borrow();
         Ok(Loaded::new(server, registry.get(number)?, &migration, begun.elapsed()))
     }
 
@@ -90,7 +91,8 @@ impl Control {
             registry.activate(number);
         }
         drop(pass);
-        self.begin_probation(server, number);
+        server.remember_numbers().await;
+        self.begin_probation(server, number).await;
         let elapsed = begun.elapsed();
         let mut done = Swapped::done(server, number, &artifact, &migration, &switched, elapsed);
         done.discarded = self.make_room(server).await;
@@ -142,7 +144,7 @@ impl Control {
         }
         server.registry.borrow_mut().activate(number);
         drop(pass);
-        self.begin_probation(server, number);
+        self.begin_probation(server, number).await;
         let elapsed = begun.elapsed();
         let done = Swapped::done(server, number, &artifact, &migration, &switched, elapsed);
         self.with_verdict(server, asked, done).await
@@ -196,6 +198,7 @@ impl Control {
         }
         server.registry.borrow_mut().roll_back();
         server.end_probation();
+        server.remember_rollback(number).await;
         Ok(Swapped::done(server, number, &artifact, &migration, &switched, elapsed))
     }
 
@@ -232,6 +235,10 @@ impl Control {
         let fit = same_plugin(&server.registry.borrow(), &fresh.artifact, asked.options)
             .and_then(|()| migration(server, &fresh.callable))
             .and_then(|way| way.keeps_most(asked.options.replace_plugin).map(|()| way));
+        let fit = match fit {
+            Ok(way) if !asked.options.dry_run => self.keep_copy(server, &fresh).await.map(|()| way),
+            fit => fit,
+        };
         match fit {
             Ok(migration) => Ok((fresh, migration)),
             Err(refused) => {

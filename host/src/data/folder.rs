@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
-use super::Fsync;
+use super::{Artifacts, Fsync};
 use crate::error::{Code, Error, Result};
 
 /// The folder, locked for as long as this lives. The lock goes with the process, however it ends.
@@ -59,13 +59,40 @@ impl Folder {
     }
 }
 
-fn make(path: &Path) -> io::Result<()> {
+impl Store {
+    /// Copies of the artifacts that are needed to read the rest.
+    pub fn artifacts(&self) -> Artifacts {
+        Artifacts::new(self.folder.join("artifacts"))
+    }
+}
+
+/// Makes a folder for this user only, for good, unless there is one.
+pub(super) fn make(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Files named PREFIX, digits, SUFFIX, by their number.
+pub(super) fn numbered(
+    folder: &Path,
+    prefix: &str,
+    suffix: &str,
+) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let number = name.strip_prefix(prefix).and_then(|name| name.strip_suffix(suffix));
+        if let Some(number) = number.and_then(|digits| digits.parse().ok()) {
+            found.push((number, path));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 fn taken(path: &Path, lock: &mut File) -> Error {

@@ -2,15 +2,35 @@
 //!
 //! | bytes | content |
 //! |---|---|
-//! | 4 | `HSFR` |
+//! | 4 | `HSFR`: records of a call of the plugin; `HSUS`: a switch, told by the host |
 //! | 4 | bytes of records |
 //! | 4 | CRC-32 of the four bytes before and of the records |
 //! | | records, each with its length in four bytes before it |
 //!
 //! All numbers are little-endian.
 
-/// First bytes of a frame.
-const MAGIC: [u8; 4] = *b"HSFR";
+/// Whose records a frame holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What one call of the plugin told.
+    Call,
+    /// The host's: this segment begins with a switch to its generation. One record, the verb.
+    Use,
+}
+
+impl Kind {
+    const fn magic(self) -> [u8; 4] {
+        match self {
+            Self::Call => *b"HSFR",
+            Self::Use => *b"HSUS",
+        }
+    }
+
+    fn of(magic: &[u8]) -> Option<Self> {
+        [Self::Call, Self::Use].into_iter().find(|kind| kind.magic() == magic)
+    }
+}
+
 /// Bytes in front of the records.
 pub const HEAD: usize = 12;
 
@@ -28,9 +48,9 @@ pub fn put_record(records: &mut Vec<u8>, record: &[u8]) {
 ///
 /// # Panics
 /// When they have 4 GiB or more.
-pub fn seal(out: &mut Vec<u8>, records: &[u8]) -> usize {
+pub fn seal(out: &mut Vec<u8>, kind: Kind, records: &[u8]) -> usize {
     let len = u32::try_from(records.len()).expect("a frame is smaller than 4 GiB").to_le_bytes();
-    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&kind.magic());
     out.extend_from_slice(&len);
     out.extend_from_slice(&checksum(&len, records).to_le_bytes());
     out.extend_from_slice(records);
@@ -44,20 +64,20 @@ fn checksum(len: &[u8], records: &[u8]) -> u32 {
     crc.finalize()
 }
 
-/// The records of the frame at the front of `bytes`; `None` when there is no whole one.
-pub fn read(bytes: &[u8]) -> Option<&[u8]> {
+/// The frame at the front of `bytes`: kind and records; `None` when there is no whole one.
+pub fn read(bytes: &[u8]) -> Option<(Kind, &[u8])> {
     let (head, rest) = bytes.split_at_checked(HEAD)?;
     let (magic, head) = head.split_at(4);
     let (len, crc) = head.split_at(4);
+    let kind = Kind::of(magic)?;
     let records = rest.get(..u32::from_le_bytes(len.try_into().ok()?) as usize)?;
-    let sound = magic == MAGIC && checksum(len, records).to_le_bytes() == crc;
-    sound.then_some(records)
+    (checksum(len, records).to_le_bytes() == crc).then_some((kind, records))
 }
 
 /// Where in `bytes` the first whole frame begins.
 pub fn find(bytes: &[u8]) -> Option<usize> {
     let mut from = 0;
-    while let Some(at) = bytes[from..].windows(4).position(|four| four == MAGIC) {
+    while let Some(at) = bytes[from..].windows(4).position(|four| Kind::of(four).is_some()) {
         if read(&bytes[from + at..]).is_some() {
             return Some(from + at);
         }

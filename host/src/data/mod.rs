@@ -3,18 +3,28 @@
 //! `docs/DATA.md` has the formats and what each promises. The engine hands whole frames to a thread of
 //! its own ([`Writer`]), which writes and syncs; it never waits for a disk inside a call.
 
+mod artifacts;
+mod digest;
 mod disk;
+mod file;
 mod folder;
 pub mod frame;
+mod origin;
+mod permanent;
 mod recovery;
-mod segment;
+pub mod segment;
 mod writer;
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use folder::{Folder, Store};
-pub use recovery::Recovered;
+pub use artifacts::Artifacts;
+pub use digest::Digest;
+pub use folder::{Folder, Store, cannot};
+pub use origin::Origin;
+pub use permanent::{Kept, Permanent, STARTS};
+pub use recovery::{Recovered, Replay};
 pub use writer::{Progress, Writer};
 
 /// When the journal reaches the disk.
@@ -55,6 +65,11 @@ impl FromStr for Fsync {
         let found = all.into_iter().find(|fsync| fsync.text() == text);
         found.ok_or_else(|| "it must be always, everysec or no".to_owned())
     }
+}
+
+/// Wall clock, milliseconds since the Unix epoch.
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use super::folder::{Store, cannot};
-use super::frame;
-use super::segment::{self, BadHead, HEAD, Segment};
+use super::frame::{self, Kind};
+use super::origin::Origin;
+use super::segment::{self, BadHead, HEAD, Head, Segment};
 use crate::error::{Code, Error, Result};
 
 /// What was read back.
@@ -17,29 +18,84 @@ use crate::error::{Code, Error, Result};
 pub struct Recovered {
     /// Position behind the last frame: where the journal goes on.
     pub position: u64,
-    /// Frames.
+    /// Frames of calls.
     pub frames: u64,
     /// Records in them.
     pub records: u64,
+    /// Bytes that were read.
+    pub bytes: u64,
     /// Bytes of a torn frame that were cut off.
     pub cut: u64,
 }
 
+/// Takes what is read back.
+pub trait Replay {
+    /// What follows was written by this generation.
+    ///
+    /// # Errors
+    /// Its code is not there, or cannot take over the state as it is.
+    fn origin(&mut self, origin: &Origin) -> Result<()>;
+
+    /// Repeats a change.
+    ///
+    /// # Errors
+    /// Whatever the plugin refuses.
+    fn record(&mut self, record: &[u8]) -> Result<()>;
+}
+
 impl Store {
-    /// Hands every record to `apply`, in the order in which they were written.
+    /// The journal's segments and what they say of themselves, in their order.
+    ///
+    /// # Errors
+    /// `DATA`: a gap, a newer format, a damaged head, a folder that cannot be read.
+    pub fn segments(&self) -> Result<Vec<(Segment, Head)>> {
+        let listed = segment::list(&self.folder).map_err(|error| cannot(&self.folder, &error))?;
+        let mut found: Vec<(Segment, Head)> = Vec::new();
+        for segment in listed {
+            let head = Head::read(&segment.path).map_err(|error| cannot(&segment.path, &error))?;
+            let head = head.and_then(|head| match head.first == segment.first {
+                true => Ok(head),
+                false => Err(BadHead::Damaged),
+            });
+            let head = head.map_err(|bad| bad_head(&segment, &bad))?;
+            found.push((segment, head));
+        }
+        Ok(found)
+    }
+
+    /// The generations that wrote what is there, each once, in that order.
+    ///
+    /// # Errors
+    /// As for [`Store::segments`].
+    pub fn origins(&self) -> Result<Vec<Origin>> {
+        let mut origins = Vec::new();
+        for (_, head) in self.segments()? {
+            if !origins.contains(&head.origin) {
+                origins.push(head.origin);
+            }
+        }
+        Ok(origins)
+    }
+
+    /// Hands over every record from `from` on, in the order in which they were written.
     ///
     /// # Errors
     /// `DATA`: damage in the middle, a gap, a newer format, a file that cannot be read; and whatever
-    /// `apply` refuses. No file is changed then.
-    pub fn recover(&self, mut apply: impl FnMut(&[u8]) -> Result<()>) -> Result<Recovered> {
-        let segments = segment::list(&self.folder).map_err(|error| cannot(&self.folder, &error))?;
-        let mut so_far = Recovered::default();
-        for (at, segment) in segments.iter().enumerate() {
+    /// `replay` refuses. No file is changed then.
+    pub fn recover(&self, from: u64, replay: &mut dyn Replay) -> Result<Recovered> {
+        let mut segments = self.segments()?;
+        // What a snapshot holds already is about to be removed.
+        let covered = segments.windows(2).take_while(|pair| pair[1].0.first <= from).count();
+        segments.drain(..covered);
+        let mut so_far = Recovered { position: from, ..Recovered::default() };
+        for (at, (segment, head)) in segments.iter().enumerate() {
             if segment.first != so_far.position {
                 return Err(gap(segment, so_far.position));
             }
             let later = segments.len() - at - 1;
-            read_segment(segment, later, &mut so_far, &mut apply)?;
+            let in_head = |error| in_file(error, &segment.path, 0);
+            replay.origin(&head.origin).map_err(in_head)?;
+            read_segment(segment, later, &mut so_far, replay)?;
         }
         Ok(so_far)
     }
@@ -49,23 +105,25 @@ fn read_segment(
     segment: &Segment,
     later: usize,
     so_far: &mut Recovered,
-    apply: &mut dyn FnMut(&[u8]) -> Result<()>,
+    replay: &mut dyn Replay,
 ) -> Result<()> {
     let bytes = fs::read(&segment.path).map_err(|error| cannot(&segment.path, &error))?;
-    segment::check_head(&bytes, segment.first).map_err(|bad| bad_head(segment, &bad))?;
     let mut at = HEAD;
     while at < bytes.len() {
-        let Some(records) = frame::read(&bytes[at..]) else {
+        let Some((kind, records)) = frame::read(&bytes[at..]) else {
             return torn(segment, &bytes, at, later, so_far);
         };
-        for record in frame::records(records) {
-            let Some(record) = record else { return Err(damaged(segment, &bytes, at, later)) };
-            apply(record).map_err(|error| in_file(error, &segment.path, at))?;
-            so_far.records += 1;
+        if kind == Kind::Call {
+            for record in frame::records(records) {
+                let Some(record) = record else { return Err(damaged(segment, &bytes, at, later)) };
+                replay.record(record).map_err(|error| in_file(error, &segment.path, at))?;
+                so_far.records += 1;
+            }
+            so_far.frames += 1;
         }
         let size = frame::HEAD + records.len();
         at += size;
-        so_far.frames += 1;
+        so_far.bytes += size as u64;
         so_far.position += size as u64;
     }
     Ok(())

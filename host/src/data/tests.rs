@@ -4,8 +4,35 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{Folder, Fsync, Recovered, Store, Writer, frame, segment};
+use super::frame::{self, Kind};
+use super::{Digest, Folder, Fsync, Origin, Recovered, Replay, Store, Writer, segment};
 use crate::error::{Code, Result};
+
+const FIRST: Origin = Origin { generation: 1, fingerprint: 7, digest: Digest([1; 32]) };
+const SECOND: Origin = Origin { generation: 2, fingerprint: 8, digest: Digest([2; 32]) };
+
+/// What was read back, and before what: `<1>` where a file of generation 1 begins.
+#[derive(Default)]
+pub(super) struct Read(Vec<String>);
+
+impl Read {
+    /// What was read back, without where it came from.
+    pub(super) fn records(self) -> Vec<String> {
+        self.0.into_iter().filter(|text| !text.starts_with('<')).collect()
+    }
+}
+
+impl Replay for Read {
+    fn origin(&mut self, origin: &Origin) -> Result<()> {
+        self.0.push(format!("<{}>", origin.generation));
+        Ok(())
+    }
+
+    fn record(&mut self, record: &[u8]) -> Result<()> {
+        self.0.push(String::from_utf8_lossy(record).into_owned());
+        Ok(())
+    }
+}
 
 struct Place {
     dir: tempfile::TempDir,
@@ -22,12 +49,12 @@ impl Place {
 
     /// Writes one frame per text, from `position` on; answers the position behind.
     fn write(&self, position: u64, texts: &[&str]) -> u64 {
-        let writer = Writer::start(&self.store, position).expect("a writer");
+        let writer = Writer::start(&self.store, position, FIRST).expect("a writer");
         let mut end = position;
         for text in texts {
             let (mut records, mut frames) = (Vec::new(), Vec::new());
             text.split('+').for_each(|one| frame::put_record(&mut records, one.as_bytes()));
-            end += frame::seal(&mut frames, &records) as u64;
+            end += frame::seal(&mut frames, Kind::Call, &records) as u64;
             writer.append(frames, end);
         }
         writer.close();
@@ -35,12 +62,9 @@ impl Place {
     }
 
     fn read(&self) -> Result<(Recovered, Vec<String>)> {
-        let mut all = Vec::new();
-        let found = self.store.recover(|record| {
-            all.push(String::from_utf8_lossy(record).into_owned());
-            Ok(())
-        })?;
-        Ok((found, all))
+        let mut read = Read::default();
+        let found = self.store.recover(0, &mut read)?;
+        Ok((found, read.records()))
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -58,7 +82,7 @@ fn what_was_written_is_read_back_in_order_over_several_starts() {
     assert_eq!(place.write(end, &[]), end, "an empty segment is used again");
     let (found, all) = place.read().expect("the journal is whole");
     assert_eq!(all, ["a", "b", "c", "d"]);
-    assert_eq!(found, Recovered { position: end, frames: 3, records: 4, cut: 0 });
+    assert_eq!(found, Recovered { position: end, frames: 3, records: 4, bytes: end, cut: 0 });
 }
 
 #[test]
@@ -123,6 +147,49 @@ fn a_newer_format_a_gap_and_a_damaged_head_are_refused() {
     fs::remove_file(&files[0]).expect("removable");
     let error = place.read().expect_err("a gap");
     assert!(error.message.starts_with("the journal has a gap before"), "{error}");
+}
+
+#[test]
+fn a_switch_begins_a_file_of_its_own_and_is_told_before_what_it_writes() {
+    let place = Place::new();
+    let end = place.write(0, &["first"]);
+    let writer = Writer::start(&place.store, end, FIRST).expect("a writer");
+    let mut position = end;
+    for origin in [SECOND, FIRST, SECOND] {
+        let (mut records, mut frames) = (Vec::new(), Vec::new());
+        frame::put_record(&mut records, b"use");
+        position += frame::seal(&mut frames, Kind::Use, &records) as u64;
+        writer.begin(origin);
+        writer.append(frames, position);
+    }
+    let (mut records, mut frames) = (Vec::new(), Vec::new());
+    frame::put_record(&mut records, b"second");
+    position += frame::seal(&mut frames, Kind::Call, &records) as u64;
+    writer.append(frames, position);
+    writer.close();
+    let mut read = Read::default();
+    let found = place.store.recover(0, &mut read).expect("the journal is whole");
+    assert_eq!(read.0, ["<1>", "first", "<2>", "<1>", "<2>", "second"]);
+    assert_eq!((found.position, found.frames, found.records), (position, 2, 2));
+    assert_eq!(place.store.origins().expect("whole heads"), [FIRST, SECOND]);
+}
+
+#[test]
+fn what_lies_before_a_position_is_cut_and_the_rest_is_read_from_there() {
+    let place = Place::new();
+    let end = place.write(0, &["first"]);
+    let end = place.write(end, &["second"]);
+    let last = place.write(end, &["third"]);
+    for cut in [false, true] {
+        if cut {
+            assert_eq!(segment::cut(&place.store.folder, end).expect("removable"), 2);
+        }
+        let mut read = Read::default();
+        let found = place.store.recover(end, &mut read).expect("the journal is whole");
+        assert_eq!((found.position, &*read.0), (last, &["<1>".to_owned(), "third".to_owned()][..]));
+    }
+    let refused = place.read().expect_err("the beginning is gone");
+    assert!(refused.message.starts_with("the journal has a gap before"), "{refused}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use super::disk::{Disk, System};
 use super::folder::{Store, cannot};
-use super::{Fsync, segment};
+use super::{Fsync, Origin, segment};
 use crate::engine::monotonic_ns;
 use crate::error::{Code, Error, Result};
 
@@ -124,6 +124,8 @@ impl Progress {
 enum Order {
     /// Frames, and the position behind them.
     Append(Vec<u8>, u64),
+    /// What follows is in a file of its own, with frames of this generation.
+    Begin(Origin),
     /// Everything on disk, then the end.
     Close(SyncSender<()>),
 }
@@ -136,24 +138,18 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Begins a new segment at `position` and starts the thread.
+    /// Begins a new segment at `position`, with frames of `origin`, and starts the thread. An empty
+    /// segment at that position is replaced.
     ///
     /// # Errors
     /// `DATA` when the segment cannot be made, `START` when there is no thread.
-    pub fn start(store: &Store, position: u64) -> Result<Self> {
-        let file = match segment::list(&store.folder) {
-            // A start without a change since the last one goes on in the same, empty segment.
-            Ok(all) if all.last().is_some_and(|last| last.first == position) => {
-                let last = &all[all.len() - 1].path;
-                File::options().write(true).open(last)
-            }
-            _ => segment::create(&store.folder, position),
-        };
+    pub fn start(store: &Store, position: u64, origin: Origin) -> Result<Self> {
+        let file = segment::create(&store.folder, position, origin);
         let file = file.map_err(|error| cannot(&store.folder, &error))?;
         let progress = Arc::new(Progress::new(store.fsync));
         progress.reach(position);
         let (orders, inbox) = channel();
-        let log = Log::new(System, store, file, position, Arc::clone(&progress));
+        let log = Log::new(System, store, file, (position, origin), Arc::clone(&progress));
         let folder = store.folder.clone();
         let thread = std::thread::Builder::new().name("journal".to_owned());
         let run = move || log.run(&inbox).unwrap_or_else(|error| fatal(&folder, &error));
@@ -168,6 +164,11 @@ impl Writer {
     pub fn append(&self, frames: Vec<u8>, position: u64) {
         // The thread lives as long as the sender, or has ended the process.
         let _ = self.orders.send(Order::Append(frames, position));
+    }
+
+    /// What is handed over from here on is in a file of its own, with frames of this generation.
+    pub fn begin(&self, origin: Origin) {
+        let _ = self.orders.send(Order::Begin(origin));
     }
 
     /// How far the journal is on disk.
@@ -189,6 +190,8 @@ struct Log<D> {
     disk: D,
     folder: PathBuf,
     file: File,
+    /// Whose frames the file holds.
+    origin: Origin,
     /// Bytes of the file, all of whole frames.
     len: u64,
     /// Position behind them.
@@ -200,11 +203,18 @@ struct Log<D> {
 }
 
 impl<D: Disk> Log<D> {
-    fn new(disk: D, store: &Store, file: File, position: u64, progress: Arc<Progress>) -> Self {
+    fn new(
+        disk: D,
+        store: &Store,
+        file: File,
+        (position, origin): (u64, Origin),
+        progress: Arc<Progress>,
+    ) -> Self {
         Self {
             disk,
             folder: store.folder.clone(),
             file,
+            origin,
             len: segment::HEAD as u64,
             position,
             synced: position,
@@ -231,6 +241,7 @@ impl<D: Disk> Log<D> {
             while let Some(some) = order {
                 match some {
                     Order::Append(frames, position) => self.write(&frames, position)?,
+                    Order::Begin(origin) => self.begin(origin)?,
                     Order::Close(done) => closing = Some(done),
                 }
                 order = inbox.try_recv().ok();
@@ -315,14 +326,45 @@ impl<D: Disk> Log<D> {
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        self.sync()?;
-        match self.disk.create_segment(&self.folder, self.position) {
-            Ok(file) => (self.file, self.len) = (file, segment::HEAD as u64),
+        match self.next_segment() {
+            Ok(()) => {
+                self.progress.segments.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
             // The present one grows on, and the next batch tries again.
-            Err(error) if is_full(&error) => return Ok(()),
-            Err(error) => return Err(error),
+            Err(error) if is_full(&error) => Ok(()),
+            Err(error) => Err(error),
         }
-        self.progress.segments.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Begins a file for another generation, in which what follows must be: waits for room.
+    fn begin(&mut self, origin: Origin) -> io::Result<()> {
+        self.origin = origin;
+        let mut was_full = false;
+        loop {
+            match self.next_segment() {
+                Err(error) if is_full(&error) => {
+                    if !was_full {
+                        self.note_full();
+                    }
+                    was_full = true;
+                    std::thread::sleep(FULL_RETRY);
+                }
+                done => {
+                    if was_full {
+                        self.note_room();
+                    }
+                    return done;
+                }
+            }
+        }
+    }
+
+    /// Begins another file. The present one is whole on disk first.
+    fn next_segment(&mut self) -> io::Result<()> {
+        self.sync()?;
+        self.file = self.disk.create_segment(&self.folder, self.position, self.origin)?;
+        self.len = segment::HEAD as u64;
         Ok(())
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Mutex;
 use std::thread::JoinHandle;
 
 use super::*;
+use crate::data::frame::Kind;
+use crate::data::tests::Read;
 use crate::data::{Folder, Recovered, frame};
 
 /// What becomes of a call, one after the other; then all go well.
@@ -50,11 +52,11 @@ impl Disk for Faulty {
         System.sync(file)
     }
 
-    fn create_segment(&mut self, folder: &Path, first: u64) -> io::Result<File> {
+    fn create_segment(&mut self, folder: &Path, first: u64, origin: Origin) -> io::Result<File> {
         let mut script = self.script();
         script.seen.push("create");
         script.creates.pop_front().unwrap_or(Ok(())).map_err(error)?;
-        System.create_segment(folder, first)
+        System.create_segment(folder, first, origin)
     }
 }
 
@@ -75,10 +77,11 @@ impl Rig {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let folder = Folder::open(dir.path()).expect("the folder is free");
         let store = folder.store("main", fsync).expect("a place for the server");
-        let file = segment::create(&store.folder, 0).expect("a segment");
+        let file = segment::create(&store.folder, 0, Origin::default()).expect("a segment");
         let (disk, progress) = (Faulty::default(), Arc::new(Progress::new(fsync)));
         script(&mut disk.script());
-        let mut log = Log::new(disk.clone(), &store, file, 0, Arc::clone(&progress));
+        let mut log =
+            Log::new(disk.clone(), &store, file, (0, Origin::default()), Arc::clone(&progress));
         log.segment_bytes = segment_bytes;
         let (orders, inbox) = channel();
         let thread = std::thread::spawn(move || log.run(&inbox));
@@ -89,7 +92,7 @@ impl Rig {
     fn append(&mut self, text: &str) {
         let (mut records, mut frames) = (Vec::new(), Vec::new());
         frame::put_record(&mut records, text.as_bytes());
-        self.position += frame::seal(&mut frames, &records) as u64;
+        self.position += frame::seal(&mut frames, Kind::Call, &records) as u64;
         self.orders.send(Order::Append(frames, self.position)).expect("the thread lives");
     }
 
@@ -105,12 +108,9 @@ impl Rig {
     fn end(self) -> (io::Result<()>, Recovered, Vec<String>) {
         drop(self.orders);
         let outcome = self.thread.join().expect("no panics");
-        let mut all = Vec::new();
-        let found = self.store.recover(|record| {
-            all.push(String::from_utf8_lossy(record).into_owned());
-            Ok(())
-        });
-        (outcome, found.expect("what is there is whole or torn"), all)
+        let mut read = Read::default();
+        let found = self.store.recover(0, &mut read);
+        (outcome, found.expect("what is there is whole or torn"), read.records())
     }
 }
 
@@ -206,6 +206,26 @@ fn a_disk_too_full_for_another_segment_leaves_the_present_one_growing() {
     assert_eq!(all, ["one", "two", "three"]);
     let three = (frame::HEAD + 4 + "three".len()) as u64;
     assert_eq!(firsts, [0, found.position - three]);
+}
+
+#[test]
+fn a_disk_too_full_for_the_file_of_another_generation_is_waited_out() {
+    let mut rig = Rig::new(Fsync::Always, SEGMENT_BYTES, |script| {
+        script.creates = [Err(libc::ENOSPC), Err(libc::ENOSPC)].into();
+    });
+    rig.append("one");
+    let second = Origin { generation: 2, ..Origin::default() };
+    rig.orders.send(Order::Begin(second)).expect("the thread lives");
+    rig.append("two");
+    rig.until("the disk is found full", |rig| rig.progress.full_for().is_some());
+    rig.until("both are durable", |rig| rig.progress.durable() == rig.position);
+    assert_eq!((rig.disk.seen("create"), rig.progress.full_for()), (3, None));
+    let heads = rig.store.segments().expect("whole heads");
+    let generations: Vec<u64> = heads.iter().map(|(_, head)| head.origin.generation).collect();
+    assert_eq!(generations, [0, 2]);
+    let (outcome, _, all) = rig.end();
+    outcome.expect("a full disk ends nothing");
+    assert_eq!(all, ["one", "two"]);
 }
 
 #[test]

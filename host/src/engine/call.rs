@@ -296,18 +296,24 @@ impl Server {
     pub(super) fn connect(&self, client: NonNull<Client>) {
         let connect = self.enter(CallKind::Connect).connect;
         let layout = self.session_layout();
+        let session = heap::alloc(layout);
         // SAFETY: the client was just made and belongs to us; its session is raw memory of the layout
         // that the plugin's schema names.
         let outcome = unsafe {
-            (*client.as_ptr()).session = heap::alloc(layout).as_ptr();
+            (*client.as_ptr()).session = session.as_ptr();
+            (*client.as_ptr()).layout = self.layout.get();
             self.aim(client);
             connect(self.call)
         };
+        self.core.borrow_mut().sessions.joined(self.layout.get());
         // SAFETY: as above; the call has returned.
         let client_ref = unsafe { &mut *client.as_ptr() };
         client_ref.connected = outcome.code == OUTCOME_DONE;
         if !client_ref.connected {
             self.undo_effects();
+            client_ref.session = std::ptr::null_mut();
+            // SAFETY: taken above; nothing says that there is a session in it.
+            unsafe { heap::free(session, layout) };
             client_ref.output.truncate(0);
             client_ref.closing = true;
         }
@@ -325,62 +331,83 @@ impl Server {
                     self.undo_effects();
                 }
             }
-            let session = NonNull::new((*client.as_ptr()).session).expect("connect made it");
-            heap::free(session, self.session_layout());
-            self.core.borrow_mut().aside.forget((*client.as_ptr()).id);
+            if let Some(session) = NonNull::new((*client.as_ptr()).session) {
+                heap::free(session, self.session_layout());
+            }
+            self.core.borrow_mut().sessions.left(client.as_ref());
         }
         self.finish_call(None);
     }
 
     /// Makes another generation the active one.
     ///
-    /// The stop is what lies between the two clock readings: this thread is between two calls when it
-    /// starts, and the next call is the new code's.
-    ///
     /// # Errors
     /// The state cannot be turned into the new shape now; nothing has changed then.
     pub(super) fn switch(&self, switch: Switch) -> Result<Switched> {
-        let old;
-        let switched = {
-            let core = &mut *self.core.borrow_mut();
-            let begun = monotonic_ns();
-            let from = core.state.generation;
-            let Switch { to, plan, allow_stop, dry_run } = switch;
-            let (from_version, to_version) = (version(&core.active), version(&to));
-            let change = Arc::new(Change { plan, from: from_version, to: to_version });
-            if dry_run {
-                let set_aside = Prepared::look(core, &change);
-                return Ok(Switched { from, set_aside, ..Switched::default() });
-            }
-            let prepared = match change.is_adopt() {
-                true => None,
-                false => Some(Prepared::new(core, &change, allow_stop)?),
-            };
-            // ---- point of no return: nothing below can fail ----
-            let migrated = prepared.map(|prepared| prepared.switch(core)).unwrap_or_default();
-            core.state.generation = to.generation;
-            old = std::mem::replace(&mut core.active, to);
-            let pause_ns = monotonic_ns() - begun;
-
-            core.state.counters.swaps += 1;
-            let counters = &core.counters;
-            let cpu_ns = counters.cpu_now_ns();
-            counters.before.take(&counters.now, cpu_ns);
-            let unwatched = counters.calls_unwatched.swap(0, std::sync::atomic::Ordering::Relaxed);
-            let watched = Counters::get(&counters.before.calls).saturating_sub(unwatched);
-            counters.before.calls.store(watched, std::sync::atomic::Ordering::Relaxed);
-            Counters::add(&counters.cpu_at_switch_ns, cpu_ns);
-            let max = Counters::get(&counters.swap_pause_ns_max).max(pause_ns);
-            counters.swap_pause_ns_last.store(pause_ns, std::sync::atomic::Ordering::Relaxed);
-            counters.swap_pause_ns_max.store(max, std::sync::atomic::Ordering::Relaxed);
-            let Migrated { set_aside, returned } = migrated;
-            Switched { pause_ns, from, set_aside, returned }
-        };
-        drop(old);
+        let dry_run = switch.dry_run;
+        let (switched, panicked) = self.take_over(switch)?;
+        if dry_run {
+            return Ok(switched);
+        }
+        self.note_switch(switched.pause_ns, panicked);
         self.drain.notify_one();
         self.tick_plugin();
         self.publish();
         Ok(switched)
+    }
+
+    /// The switch itself, without a call of the new code; and how many of its defaults and conversions
+    /// panicked.
+    ///
+    /// The stop is what lies between the two clock readings: this thread is between two calls when it
+    /// starts, and the next call is the new code's.
+    ///
+    /// # Errors
+    /// As for [`Server::switch`].
+    pub(super) fn take_over(&self, switch: Switch) -> Result<(Switched, u64)> {
+        let core = &mut *self.core.borrow_mut();
+        let begun = monotonic_ns();
+        let from = core.state.generation;
+        let Switch { to, plan, allow_stop, dry_run } = switch;
+        let (from_version, to_version) = (version(&core.active), version(&to));
+        let change = Arc::new(Change::new(plan, from_version, to_version));
+        if dry_run {
+            let set_aside = Prepared::look(core, &change);
+            return Ok((Switched { from, set_aside, ..Switched::default() }, 0));
+        }
+        let prepared = match change.is_adopt() {
+            true => None,
+            false => Some(Prepared::new(core, &change, allow_stop)?),
+        };
+        // ---- point of no return: nothing below can fail ----
+        let migrated = prepared.map(|prepared| prepared.switch(core)).unwrap_or_default();
+        core.state.generation = to.generation;
+        self.layout.set(core.state.root_layout);
+        let old = std::mem::replace(&mut core.active, to);
+        let pause_ns = monotonic_ns() - begun;
+        drop(old);
+        let Migrated { set_aside, returned } = migrated;
+        Ok((Switched { pause_ns, from, set_aside, returned }, change.take_panicked()))
+    }
+
+    /// Counts a switch, begins to count anew what the generation does, and tells the journal.
+    fn note_switch(&self, pause_ns: u64, panicked: u64) {
+        let core = &mut *self.core.borrow_mut();
+        core.state.counters.swaps += 1;
+        let counters = &core.counters;
+        let cpu_ns = counters.cpu_now_ns();
+        counters.before.take(&counters.now, cpu_ns);
+        let unwatched = counters.calls_unwatched.swap(0, std::sync::atomic::Ordering::Relaxed);
+        let watched = Counters::get(&counters.before.calls).saturating_sub(unwatched);
+        counters.before.calls.store(watched, std::sync::atomic::Ordering::Relaxed);
+        Counters::add(&counters.cpu_at_switch_ns, cpu_ns);
+        let max = Counters::get(&counters.swap_pause_ns_max).max(pause_ns);
+        counters.swap_pause_ns_last.store(pause_ns, std::sync::atomic::Ordering::Relaxed);
+        counters.swap_pause_ns_max.store(max, std::sync::atomic::Ordering::Relaxed);
+        core.count_panicked(panicked);
+        core.replays = core.active.replay().is_some();
+        let origin = core.active.origin();
+        core.journal.as_mut().into_iter().for_each(|journal| journal.switched(origin));
     }
 
     /// The text that the last call left behind.
@@ -399,6 +426,7 @@ impl Server {
     /// Points the call at a client.
     #[inline]
     fn aim(&self, client: NonNull<Client>) {
+        self.bring(client);
         // SAFETY: `call` is ours between calls; the client lives. Only addresses are taken.
         unsafe {
             let client = client.as_ptr();

@@ -7,6 +7,7 @@ use abi_stable::StableAbi;
 use hotshell_plugin_api::abi::Buffer;
 use hotshell_plugin_api::collections::Vec;
 use hotshell_plugin_api::heap;
+use hotshell_plugin_api::migrate::aside::Aside;
 
 /// One connection, as far as it is precious.
 #[repr(C)]
@@ -26,8 +27,12 @@ pub(super) struct Client {
     pub sendable: usize,
     /// Bytes that have left the front of `output`, so that a place in it can be named for good.
     pub output_before: u64,
-    /// The plugin's session, in the layout of the server's root.
+    /// The plugin's session; null when `connect` could not write one.
     pub session: *mut u8,
+    /// The layout that the session is in: an index into the server's `layouts`.
+    pub layout: u32,
+    /// What versions that are not active left behind of the session.
+    pub aside: Aside,
     /// Do not call `data` before this many bytes are unread.
     pub need: u64,
     /// IP address of the peer, IPv4 mapped into IPv6.

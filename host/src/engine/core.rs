@@ -8,13 +8,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hotshell_plugin_api::abi::{Buffer, Call, NO_WAKE, NOT_BEGUN};
-use hotshell_plugin_api::migrate::change::{Aside, Change};
+use hotshell_plugin_api::migrate::change::Change;
 use tokio::sync::{Notify, mpsc};
 
 use super::clients::Client;
 use super::connection::Socket;
 use super::handle::Counters;
 use super::journal::Journal;
+use super::sessions::Sessions;
 use super::state::ServerState;
 use crate::generation::Callable;
 use crate::limits::Limits;
@@ -32,6 +33,8 @@ pub(super) struct Server {
     pub clocks: Cell<(u64, u64)>,
     /// How many resumes, closes and outputs to others the running call has left to be settled.
     pub queued: Cell<usize>,
+    /// The layout of today: a copy of `ServerState::root_layout`, for a look at every turn.
+    pub layout: Cell<u32>,
     /// The running call has told the journal something.
     pub journaled: Cell<bool>,
     /// Wakes the task that sends output.
@@ -52,8 +55,8 @@ pub(super) struct Core {
     pub active: Callable,
     /// The last change of shape, while entries are left to be converted.
     pub change: Option<Arc<Change>>,
-    /// What the active generation's schema cannot hold.
-    pub aside: Aside,
+    /// How far the sessions are behind it.
+    pub sessions: Sessions,
     pub limits: Limits,
     pub listen: SocketAddr,
     pub counters: Arc<Counters>,
@@ -74,6 +77,8 @@ pub(super) struct Core {
     pub free_slots: Vec<u32>,
     /// What is kept on disk, unless everything is in memory only.
     pub journal: Option<Journal>,
+    /// The active generation reads its journal back, so it keeps one.
+    pub replays: bool,
     /// The plugin's own counters changed since they were published.
     pub plugin_counters_changed: bool,
 }
@@ -102,6 +107,7 @@ impl Server {
             call: Box::into_raw(call),
             clocks: Cell::new((0, 0)),
             queued: Cell::new(0),
+            layout: Cell::new(0),
             journaled: Cell::new(false),
             flush: Notify::new(),
             tick: Notify::new(),
@@ -114,7 +120,7 @@ impl Server {
     pub(super) fn publish(&self) {
         let core = &mut *self.core.borrow_mut();
         let (tally, out) = (&mut core.state.counters, &*core.counters);
-        let bytes = crate::heap::bytes() + core.aside.bytes() as u64;
+        let bytes = crate::heap::bytes();
         tally.state_bytes_peak = tally.state_bytes_peak.max(bytes);
         out.generation.store(core.state.generation, Relaxed);
         out.clients.store(core.state.clients.len() as u64, Relaxed);
@@ -127,7 +133,8 @@ impl Server {
         out.bytes_in.store(tally.bytes_in, Relaxed);
         out.bytes_out.store(tally.bytes_out, Relaxed);
         out.state_bytes.store(bytes, Relaxed);
-        out.set_aside.store(core.aside.len() as u64, Relaxed);
+        let set_aside = core.state.aside.len() as u64 + core.sessions.set_aside();
+        out.set_aside.store(set_aside, Relaxed);
         out.state_bytes_peak.store(tally.state_bytes_peak, Relaxed);
         if let Some(journal) = &core.journal {
             journal.publish(out);

@@ -14,7 +14,7 @@ use crate::generation::Callable;
 #[derive(Debug)]
 pub enum Command {
     /// Make another generation the active one.
-    Use(Switch, oneshot::Sender<Result<Switched>>),
+    Use(Box<Switch>, oneshot::Sender<Result<Switched>>),
     /// Convert all that the last switch left for later.
     Settle(oneshot::Sender<()>),
     /// Let the active plugin look at the live state; the answer is its refusal, if any.
@@ -69,7 +69,7 @@ pub struct Counters {
     pub state_bytes: AtomicU64,
     pub state_bytes_peak: AtomicU64,
     pub set_aside: AtomicU64,
-    /// Entries of large maps that the last switch left to be converted.
+    /// Entries of large maps, and sessions, that are still to be converted.
     pub draining: AtomicU64,
     pub bytes_in: AtomicU64,
     pub bytes_out: AtomicU64,
@@ -106,6 +106,8 @@ pub struct Conduct {
     pub panics: AtomicU64,
     /// Replies that the plugin marked as failed.
     pub failed: AtomicU64,
+    /// Defaults and conversions that panicked since it was switched to.
+    pub conversions_panicked: AtomicU64,
     /// CPU time that the engine's thread has used in this generation's time, nanoseconds. Known only
     /// once that time is over.
     pub cpu_ns: AtomicU64,
@@ -118,6 +120,7 @@ impl Conduct {
             (&self.calls, &other.calls),
             (&self.panics, &other.panics),
             (&self.failed, &other.failed),
+            (&self.conversions_panicked, &other.conversions_panicked),
         ];
         for (mine, theirs) in pairs {
             mine.store(theirs.swap(0, Ordering::Relaxed), Ordering::Relaxed);
@@ -236,7 +239,7 @@ impl EngineHandle {
     /// # Errors
     /// What the engine or the plugin refused; nothing changed then.
     pub async fn switch(&self, switch: Switch) -> Result<Switched> {
-        self.ask(|answer| Command::Use(switch, answer)).await?
+        self.ask(|answer| Command::Use(Box::new(switch), answer)).await?
     }
 
     /// Runs an admin verb of the active plugin.

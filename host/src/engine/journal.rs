@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::handle::Counters;
-use crate::data::{Fsync, Progress, Writer, frame};
+use crate::data::frame::{self, Kind};
+use crate::data::{Fsync, Origin, Progress, Writer};
 
 /// What the engine knows of its journal.
 pub(super) struct Journal {
@@ -35,9 +36,26 @@ impl Journal {
     /// Makes one frame of the records of the call that has returned.
     pub(super) fn seal(&mut self) {
         if !self.records.is_empty() {
-            self.position += frame::seal(&mut self.frames, &self.records) as u64;
+            self.position += frame::seal(&mut self.frames, Kind::Call, &self.records) as u64;
             self.records.clear();
         }
+    }
+
+    /// What follows is written by another generation: it has a file of its own.
+    pub(super) fn switched(&mut self, origin: Origin) {
+        self.seal();
+        if !self.frames.is_empty() {
+            self.writer.append(std::mem::take(&mut self.frames), self.position);
+        }
+        self.writer.begin(origin);
+        self.tell_use("use");
+    }
+
+    /// The first frame of a file that another generation begins: so no two files have one name.
+    pub(super) fn tell_use(&mut self, verb: &str) {
+        let mut record = Vec::new();
+        frame::put_record(&mut record, verb.as_bytes());
+        self.position += frame::seal(&mut self.frames, Kind::Use, &record) as u64;
     }
 
     /// Gives the writer all whole frames. Answers what output must wait for, if it must.

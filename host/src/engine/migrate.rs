@@ -1,8 +1,9 @@
-//! A switch between two shapes of state: all is prepared, then all is switched; the entries of large
-//! maps follow in slices, between calls.
+//! A switch between two shapes of state: the new root is made beside the old one, then it takes its
+//! place; the entries of large maps and the sessions follow, when they are touched and in slices.
 //!
 //! Invariant: until [`Prepared::switch`] nothing has changed; below it nothing can fail.
 
+use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,12 +12,12 @@ use hotshell_plugin_api::abi::Buffer;
 use hotshell_plugin_api::migrate::change::{Change, Version, Waiting};
 use hotshell_plugin_api::migrate::convert::{Converter, Unfit};
 use hotshell_plugin_api::migrate::drains;
-use hotshell_plugin_api::migrate::plan::PairIndex;
+use hotshell_plugin_api::migrate::trail::Leg;
 
 use super::core::{Core, Server, monotonic_ns};
 use crate::error::{Code, Error, Result};
 use crate::generation::Callable;
-use crate::limits::{DRAIN_SLICE_NS, STOP_ELEMENTS_MAX};
+use crate::limits::{DRAIN_SLICE_NS, DRY_SESSIONS, STOP_ELEMENTS_MAX};
 
 /// What a switch has set aside, and what it could not bring back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,15 +28,13 @@ pub(super) struct Migrated {
     pub returned: u64,
 }
 
-/// Root and sessions in their new shape, beside the old ones.
+/// The root in its new shape, beside the old one, and all that sessions need to follow.
 pub(super) struct Prepared<'a> {
     change: &'a Arc<Change>,
-    /// For sessions.
-    whole: Converter<'a>,
-    /// For the root, whose large maps are converted later.
-    lazy: Converter<'a>,
-    /// By owner: 0 for the root, else a client's id.
-    waiting: Vec<(u64, Waiting)>,
+    /// Leaves the root's large maps for later.
+    converter: Converter<'a>,
+    root: Waiting,
+    leg: Leg,
 }
 
 /// A callable generation as one side of a change.
@@ -48,136 +47,104 @@ pub(super) fn version(callable: &Callable) -> Version {
 }
 
 impl<'a> Prepared<'a> {
-    /// Makes the new values. Nothing changes by it.
+    /// Makes the new root. Nothing changes by it.
     ///
     /// # Errors
     /// `STOP` when lists and maps are too long to be converted at once, `PANICKED` when a default of
     /// the new version panicked.
     pub(super) fn new(core: &Core, change: &'a Arc<Change>, allow_stop: bool) -> Result<Self> {
-        let lazy = change.converter().lazily(Arc::clone(change));
-        let mut this = Self { change, whole: change.converter(), lazy, waiting: Vec::new() };
-        let root = change.plan.root;
+        let converter = change.converter().lazily(Arc::clone(change));
+        let (pair, at) = (change.plan.root, core.state.root);
         // SAFETY: the root is a value of the active generation's schema, and no plugin code runs.
-        let elements = unsafe { this.lazy.elements(root, core.state.root) };
+        let elements = unsafe { converter.elements(pair, at) };
         if elements > STOP_ELEMENTS_MAX && !allow_stop {
             return Err(too_long(elements));
         }
-        match this.prepare_all(core) {
-            Ok(()) => Ok(this),
-            Err(Unfit) => {
-                this.give_up();
-                Err(no_default(core))
-            }
-        }
+        // SAFETY: as above, until the switch. The images are mapped: a discard waits for all drains.
+        let prepared = unsafe {
+            Leg::prepare(change)
+                .and_then(|leg| Ok((leg, change.prepare(&converter, pair, at, &core.state.aside)?)))
+        };
+        let (leg, root) = prepared.map_err(|Unfit| no_default(core))?;
+        Ok(Self { change, converter, root, leg })
     }
 
-    fn prepare_all(&mut self, core: &Core) -> std::result::Result<(), Unfit> {
-        let plan = &self.change.plan;
-        self.prepare(core, 0, plan.root, core.state.root)?;
-        if plan.keeps_sessions() && core.aside.is_empty() {
-            // Their bytes serve as they are, and nothing waits to come back to them.
-            return Ok(());
-        }
-        let mut after = 0;
-        while let Some(client) = core.state.clients.after(after) {
-            // SAFETY: found among the living; no plugin code runs.
-            let client = unsafe { client.as_ref() };
-            after = client.id;
-            if client.connected {
-                self.prepare(core, client.id, plan.session, client.session)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// How many parts a switch would set aside; 0 when that cannot be told without a long stop.
+    /// How many parts a switch would set aside: of the root, and of the first [`DRY_SESSIONS`] sessions.
+    /// 0 when that cannot be told without a long stop.
     pub(super) fn look(core: &Core, change: &'a Arc<Change>) -> u64 {
         if change.is_adopt() {
             return 0;
         }
         let Ok(this) = Self::new(core, change, false) else { return 0 };
-        let lost = this.waiting.iter().map(|(_, waiting)| waiting.lost().len() as u64).sum();
-        this.give_up();
-        lost
-    }
-
-    fn prepare(
-        &mut self,
-        core: &Core,
-        owner: u64,
-        pair: PairIndex,
-        at: *mut u8,
-    ) -> std::result::Result<(), Unfit> {
-        // SAFETY: root and sessions are values of the active generation's schema; until the switch
-        // no plugin code runs.
-        let waiting =
-            unsafe { self.change.prepare(self.converter(owner), pair, at, &core.aside, owner) }?;
-        self.waiting.push((owner, waiting));
-        Ok(())
-    }
-
-    fn converter(&self, owner: u64) -> &Converter<'a> {
-        if owner == 0 { &self.lazy } else { &self.whole }
-    }
-
-    fn give_up(mut self) {
-        for (owner, waiting) in std::mem::take(&mut self.waiting) {
-            // SAFETY: this converter prepared it.
-            unsafe { waiting.give_up(self.converter(owner)) };
+        let mut lost = this.root.lost().len();
+        let mut after = 0;
+        for _ in 0..DRY_SESSIONS {
+            let Some(client) = core.state.clients.after(after) else { break };
+            // SAFETY: found among the living; no plugin code runs.
+            let client = unsafe { client.as_ref() };
+            after = client.id;
+            let session = NonNull::new(client.session);
+            let session = session.filter(|_| client.layout == core.state.root_layout);
+            // SAFETY: a session in the layout of the version that would be left.
+            lost += session.map_or(0, |session| unsafe { this.leg.look(session) });
         }
+        // SAFETY: this converter prepared it.
+        unsafe { this.root.give_up(&this.converter) };
+        lost as u64
     }
 
-    /// The new values take their places. Cannot fail.
-    pub(super) fn switch(mut self, core: &mut Core) -> Migrated {
-        let mut migrated = Migrated::default();
-        for (owner, waiting) in std::mem::take(&mut self.waiting) {
-            migrated.set_aside += waiting.lost().len() as u64;
-            let converter = self.converter(owner);
-            // SAFETY: nothing touched the old value since it was prepared; its place gets the address
-            // of the new one now.
-            let switched =
-                unsafe { waiting.switch(self.change, converter, &mut core.aside, owner) };
-            migrated.returned += switched.returned as u64;
-            for lost in &switched.overtaken {
-                tracing::warn!(owner, "use: a part that was set aside cannot return: {lost}");
-            }
-            match core.state.clients.find(owner) {
-                // SAFETY: found among the living; no plugin code runs.
-                Some(mut client) => unsafe { client.as_mut().session = switched.at.as_ptr() },
-                None => core.state.root = switched.at.as_ptr(),
-            }
+    /// The new root takes its place. Cannot fail.
+    pub(super) fn switch(self, core: &mut Core) -> Migrated {
+        let Self { change, converter, root, leg } = self;
+        let set_aside = root.lost().len() as u64;
+        // SAFETY: nothing touched the old root since it was prepared; its place gets the address of
+        // the new one now.
+        let switched = unsafe { root.switch(change, &converter, &mut core.state.aside) };
+        for lost in &switched.overtaken {
+            tracing::warn!("use: a part that was set aside cannot return: {lost}");
         }
-        let schema = &self.change.to.schema;
+        core.state.root = switched.at.as_ptr();
+        let schema = &change.to.schema;
         let session = &schema.types[schema.session as usize];
         core.state.session_size = session.size as usize;
         core.state.session_align = session.align as usize;
-        let left = drains::progress(self.change).entries;
-        core.counters.draining.store(left, Relaxed);
-        core.change = Some(Arc::clone(self.change));
-        core.state.root_layout = layout_of(core, &schema.encode());
-        migrated
+        core.change = Some(Arc::clone(change));
+        let (left, today) = (core.state.root_layout, layout_of(core, &schema.encode()));
+        core.sessions.switched(left, leg, today);
+        core.state.root_layout = today;
+        core.publish_draining();
+        Migrated { set_aside, returned: switched.returned as u64 }
+    }
+}
+
+impl Core {
+    /// Tells how much is still to be converted.
+    fn publish_draining(&self) {
+        let entries =
+            self.change.as_ref().map_or(0, |change| drains::progress(change).entries.max(1));
+        let sessions = self.sessions.not_in(self.state.root_layout);
+        self.counters.draining.store(entries + sessions, Relaxed);
     }
 }
 
 impl Server {
-    /// Converts entries that the last switch left for later, for one slice. False when none is left.
+    /// Converts entries and sessions that the last switch left for later, for one slice. False when
+    /// none is left.
     ///
     /// Between two calls of the plugin only, as all of the engine's tasks are.
     pub(super) fn drain_slice(&self) -> bool {
         let core = &mut *self.core.borrow_mut();
-        let Some(change) = core.change.clone() else { return false };
         let end = monotonic_ns() + DRAIN_SLICE_NS;
-        // SAFETY: no plugin code runs, so nobody holds a reference to an entry; the images of both
-        // sides are mapped, since `settle` comes before a discard.
-        let more = unsafe { drains::work(&change, || monotonic_ns() < end) };
-        let lost = drains::finished(&change);
-        core.aside.put(change.from.schema.fingerprint, 0, lost);
-        let left = if more { drains::progress(&change).entries.max(1) } else { 0 };
-        core.counters.draining.store(left, Relaxed);
+        let time_is_left = || monotonic_ns() < end;
+        let more = match core.change.clone() {
+            None => core.drain_sessions(time_is_left),
+            Some(change) => {
+                core.drain_maps(&change, time_is_left);
+                true
+            }
+        };
+        core.publish_draining();
         core.counters.unwatch();
-        if !more {
-            core.change = None;
-        }
         more
     }
 
@@ -185,6 +152,29 @@ impl Server {
     pub(super) async fn drained(self: &Rc<Self>) {
         while self.drain_slice() {
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Converts, slice by slice, what must be over before another switch: the entries of large maps,
+    /// and sessions that a function converts. Other sessions go on from where they are.
+    pub(super) async fn ready_to_switch(self: &Rc<Self>) {
+        let waits = |core: &Core| core.change.is_some() || !core.sessions.composes();
+        while waits(&self.core.borrow()) && self.drain_slice() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Core {
+    fn drain_maps(&mut self, change: &Arc<Change>, more: impl FnMut() -> bool) {
+        // SAFETY: no plugin code runs, so nobody holds a reference to an entry; the images of both
+        // sides are mapped, since `settle` comes before a discard.
+        let more = unsafe { drains::work(change, more) };
+        let lost = drains::finished(change);
+        self.state.aside.put(change.from.schema.fingerprint, lost);
+        self.count_panicked(change.take_panicked());
+        if !more {
+            self.change = None;
         }
     }
 }

@@ -11,7 +11,9 @@ mod core;
 mod handle;
 mod journal;
 mod migrate;
+mod recover;
 mod services;
+mod sessions;
 pub mod stack;
 mod state;
 mod tasks;
@@ -26,6 +28,7 @@ use crate::generation::Callable;
 use crate::limits::Limits;
 pub use core::monotonic_ns;
 pub use handle::{CALL_KINDS, Command, Conduct, Counters, EngineHandle, Switch, Switched};
+pub use recover::Durable;
 pub use services::host_table;
 
 /// What a server is started with.
@@ -39,8 +42,8 @@ pub struct EngineConfig {
     pub limits: Limits,
     /// Texts under the server's `config`, for the plugin.
     pub plugin: BTreeMap<String, String>,
-    /// Where its data are kept, if they are.
-    pub data: Option<crate::data::Store>,
+    /// How its data are kept, if they are.
+    pub data: Option<Durable>,
     /// Rings when the plugin asks the host to stop.
     pub stop: mpsc::UnboundedSender<()>,
 }

@@ -160,12 +160,17 @@ unsafe fn slice<'a, T>(ptr: *const T, len: usize) -> &'a [T] {
 
 unsafe extern "C" fn session_of(at: *mut c_void, client: u64) -> *mut u8 {
     // SAFETY: called from inside a call of this server.
-    let core = unsafe { server(at) }.core.borrow();
-    let Some(client) = core.state.clients.find(client) else { return core::ptr::null_mut() };
-    // SAFETY: found among the living; plain reads of fields the plugin cannot reach.
+    let server = unsafe { server(at) };
+    let found = server.core.borrow().state.clients.find(client);
+    let Some(client) = found else { return core::ptr::null_mut() };
+    // SAFETY: found among the living; plain reads of fields the plugin cannot reach. A session that is
+    // not in the layout of today was not asked for since the switch, so nobody holds a reference to it.
     unsafe {
-        let client = client.as_ptr();
-        if (*client).connected { (*client).session } else { core::ptr::null_mut() }
+        if !(*client.as_ptr()).connected {
+            return core::ptr::null_mut();
+        }
+        server.bring(client);
+        (*client.as_ptr()).session
     }
 }
 
@@ -309,14 +314,15 @@ unsafe extern "C" fn stop(at: *mut c_void) {
 unsafe extern "C" fn journal(at: *mut c_void, record: *const u8, len: usize) -> bool {
     // SAFETY: called from inside a call of this server, with a record that is valid for the call.
     let (server, record) = unsafe { (server(at), slice(record, len)) };
-    match &mut server.core.borrow_mut().journal {
-        None => false,
-        Some(journal) => {
+    let core = &mut *server.core.borrow_mut();
+    match &mut core.journal {
+        Some(journal) if core.replays => {
             if !record.is_empty() {
                 journal.record(record);
                 server.journaled.set(true);
             }
             true
         }
+        _ => false,
     }
 }

@@ -6,6 +6,7 @@
 use abi_stable::StableAbi;
 use hotshell_plugin_api::abi::{Buffer, NO_WAKE};
 use hotshell_plugin_api::collections::{String, Vec};
+use hotshell_plugin_api::migrate::aside::Aside;
 
 use super::clients::Clients;
 
@@ -23,13 +24,15 @@ pub(super) struct ServerState {
     pub generation: u64,
     /// The plugin's state root, in the layout of `layouts[root_layout]`.
     pub root: *mut u8,
-    /// Which layout the root and all sessions have.
+    /// Which layout the root has: that of today. Each client says which one its session has.
     pub root_layout: u32,
     /// Reserved, zero.
     pub reserved2: u32,
     /// Every layout that state was ever written in: encoded schemas, by layout id.
     pub layouts: Vec<Buffer>,
-    /// Size and alignment of a session in bytes.
+    /// What versions that are not active left behind of the root.
+    pub aside: Aside,
+    /// Size and alignment of a session of today in bytes.
     pub session_size: usize,
     /// See `session_size`.
     pub session_align: usize,
@@ -79,6 +82,8 @@ pub(super) struct Tally {
     pub panics: u64,
     /// Replies that the plugin marked as failed.
     pub failed: u64,
+    /// Defaults and conversions that panicked over a value.
+    pub conversions_panicked: u64,
     /// Bytes read from clients.
     pub bytes_in: u64,
     /// Bytes sent to clients.
@@ -101,6 +106,7 @@ impl ServerState {
             root_layout: 0,
             reserved2: 0,
             layouts: Vec::new(),
+            aside: Aside::new(),
             session_size: 0,
             session_align: 1,
             clients: Clients::new(),

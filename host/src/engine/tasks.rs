@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hotshell_plugin_api::abi::{Buffer, NO_WAKE};
 use hotshell_plugin_api::collections::String as StateString;
-use hotshell_plugin_api::migrate::change::Aside;
+use hotshell_plugin_api::migrate::aside::Aside;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
@@ -21,6 +21,7 @@ use super::connection::{Connection, Socket};
 use super::core::{Core, Server, unix_ms};
 use super::handle::{Command, Counters};
 use super::journal::Journal;
+use super::sessions::Sessions;
 use super::state::{ServerState, Setting};
 use crate::data::Progress;
 use crate::error::Result;
@@ -35,7 +36,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// The engine's thread.
 #[expect(clippy::too_many_arguments, reason = "the parts of one start, taken apart at once")]
 pub(super) fn run(
-    config: EngineConfig,
+    mut config: EngineConfig,
     first: Callable,
     listener: std::net::TcpListener,
     listen: SocketAddr,
@@ -52,12 +53,17 @@ pub(super) fn run(
         .event_interval(1024)
         .build()
         .expect("a current-thread runtime needs an epoll and an eventfd");
-    let data = config.data.clone();
-    let server = Rc::new(Server::new(core(config, first, listen, started_ms, counters)));
-    let started = server.init().and_then(|()| match &data {
-        Some(store) => server.recover(store),
-        None => Ok(()),
-    });
+    let data = config.data.take();
+    let initial = data.as_ref().map_or(Ok(first.clone()), |data| data.first(&first));
+    let initial = match initial {
+        Ok(initial) => initial,
+        Err(refused) => return drop(ready.send(Err(refused))),
+    };
+    let server = Rc::new(Server::new(core(config, initial, listen, started_ms, counters)));
+    let started = match &data {
+        Some(data) => super::recover::recover(&server, data, &first),
+        None => server.init(),
+    };
     server.publish();
     let go = started.is_ok();
     // The starter waits for this answer; if it is gone, so is the host.
@@ -90,7 +96,7 @@ fn core(
         state,
         active: first,
         change: None,
-        aside: Aside::default(),
+        sessions: Sessions::default(),
         limits: config.limits,
         listen,
         counters,
@@ -103,6 +109,7 @@ fn core(
         sockets: Vec::new(),
         free_slots: Vec::new(),
         journal: None,
+        replays: false,
         plugin_counters_changed: false,
     }
 }
@@ -122,9 +129,8 @@ async fn serve(
         match command {
             // Whoever asked may be gone; the switch stands all the same.
             Command::Use(switch, answer) => {
-                // A drain that an earlier switch began is over before the next one.
-                server.drained().await;
-                _ = answer.send(server.switch(switch));
+                server.ready_to_switch().await;
+                _ = answer.send(server.switch(*switch));
             }
             Command::Settle(answer) => {
                 server.drained().await;
@@ -219,6 +225,8 @@ impl Client {
             sendable: 0,
             output_before: 0,
             session: std::ptr::null_mut(),
+            layout: 0,
+            aside: Aside::new(),
             need: 0,
             peer_ip: ip.octets(),
             peer_port: u32::from(peer.port()),

@@ -64,7 +64,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
 }
 
 /// `sha256:` and the digest in hex.
-pub(super) fn digest_of(bytes: &[u8]) -> String {
+pub fn digest_of(bytes: &[u8]) -> String {
     let mut text = String::from("sha256:");
     for byte in Sha256::digest(bytes) {
         let _ = write!(text, "{byte:02x}");

@@ -31,6 +31,7 @@ use serde::Serialize;
 use crate::error::{Code, Error, Result};
 use crate::generation::{Artifact, Callable, Shape};
 use crate::limits::{VET_MEMORY, VET_TIMEOUT};
+pub use fetch::digest_of;
 use handshake::{Shaken, Tables};
 pub use image::{Image, Retained, Unmapping, retained_images};
 use inspect::{Inspected, Reason};
@@ -275,6 +276,7 @@ fn callable(generation: u64, artifact: &Artifact, shaken: Shaken) -> Callable {
         generation,
         plugin: Arc::from(artifact.plugin.as_str()),
         version: Arc::from(artifact.version.as_str()),
+        digest: artifact.digest.parse().expect("stage 1 made the digest"),
         table: shaken.table,
         shape: shaken.shape,
         functions: Arc::new(shaken.functions),

@@ -1,14 +1,15 @@
 //! A growable byte string of 16 bytes: short ones live inside, long ones behind a pointer.
 //!
-//! Format 1, little-endian. `tail`'s top byte tells the two forms apart:
+//! Format 2, little-endian. `tail`'s top byte tells the two forms apart:
 //!
 //! | form | top byte | content |
 //! |---|---|---|
 //! | inline | length, 0 to 15 | the 15 bytes from the start of the value |
-//! | heap | `0x80` | `head` points at the content; the rest of `tail` is its length |
+//! | heap | `0x80` | `head` points at the content; `tail` holds its capacity, two bytes, and its length, five |
 //!
-//! A heap block is `[capacity: u64][content]`, aligned to 8, and `head` points behind the capacity, so
-//! that reading never touches it. Sixteen zero bytes are the empty string.
+//! A heap block is the content and nothing else, aligned to 8, so a string of 16 bytes takes 16. Its
+//! capacity is written as a number of 11 bits shifted by one of 5: exact below 2,048, and above it
+//! rounded up by less than a thousandth. Sixteen zero bytes are the empty string.
 
 use core::alloc::Layout;
 use core::ops::{Bound, RangeBounds};
@@ -27,16 +28,24 @@ mod traits;
 pub use traits::{Drain, IntoIter};
 
 /// Format number of [`Bytes`]; raised with its layout or invariants.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The longest string that needs no memory of its own.
 const INLINE: usize = 15;
 /// Set in `tail` when the content is on the heap.
 const ON_HEAP: u64 = 0x80 << 56;
 /// The length in `tail` when the content is on the heap.
-const LENGTH: u64 = (1 << 56) - 1;
-/// Bytes in front of the content of a heap block: the capacity.
-const FRONT: usize = 8;
+const LENGTH: u64 = (1 << 40) - 1;
+/// Where the capacity lies in `tail` when the content is on the heap.
+const CAPACITY: u32 = 40;
+/// Bits of the number in a capacity; the shift is above them.
+const MANTISSA: u32 = 11;
+/// The content of the inline form in `tail`, apart from its length.
+const CONTENT: u64 = (1 << 56) - 1;
+/// Alignment of heap blocks.
+const ALIGN: usize = 8;
+/// The longest string.
+const LONGEST: usize = LENGTH as usize;
 
 const _: () = assert!(size_of::<usize>() == 8, "hotshell state is 64-bit");
 const _: () = assert!(size_of::<Bytes>() == 16 && align_of::<Bytes>() == 8);
@@ -77,13 +86,14 @@ impl Bytes {
     /// An empty string with room for `capacity` bytes.
     ///
     /// # Panics
-    /// When `capacity` is over `isize::MAX`.
+    /// When `capacity` is over 2^40, less what is lost to rounding.
     #[inline]
     pub fn with_capacity(capacity: usize) -> Self {
         if capacity <= INLINE {
             return Self::new();
         }
-        Self { head: Self::new_block(capacity), tail: ON_HEAP }
+        let capacity = Capacity::of(capacity);
+        Self { head: heap::alloc(capacity.layout()).as_ptr(), tail: capacity.tail() }
     }
 
     #[inline(always)]
@@ -106,12 +116,13 @@ impl Bytes {
     /// Bytes it can hold before it takes more memory; at least 15.
     #[inline]
     pub fn capacity(&self) -> usize {
-        if self.on_heap() {
-            // SAFETY: a heap block starts with its capacity, `FRONT` bytes before the content.
-            unsafe { self.head.sub(FRONT).cast::<u64>().read() as usize }
-        } else {
-            INLINE
-        }
+        if self.on_heap() { self.heap_capacity().bytes() } else { INLINE }
+    }
+
+    /// The capacity of a string on the heap.
+    #[inline(always)]
+    const fn heap_capacity(&self) -> Capacity {
+        Capacity((self.tail >> CAPACITY) as u16)
     }
 
     /// Pointer to the content, valid until the string is moved or changed.
@@ -146,9 +157,9 @@ impl Bytes {
     #[inline(always)]
     unsafe fn set_len(&mut self, len: usize) {
         let tail = if self.on_heap() {
-            ON_HEAP | len as u64
+            (self.tail & !LENGTH) | len as u64
         } else {
-            (self.tail & LENGTH) | (len as u64) << 56
+            (self.tail & CONTENT) | (len as u64) << 56
         };
         self.tail = tail;
     }
@@ -174,41 +185,21 @@ impl Bytes {
         }
     }
 
-    fn block(capacity: usize) -> Layout {
-        let fits = capacity <= isize::MAX as usize - 2 * FRONT;
-        assert!(fits, "capacity overflow");
-        // SAFETY: the size, rounded up to 8, is at most `isize::MAX`: just checked.
-        unsafe { Layout::from_size_align_unchecked(FRONT + capacity, FRONT) }
-    }
-
-    /// The `head` of a new block.
-    #[inline]
-    fn new_block(capacity: usize) -> *mut u8 {
-        let block = heap::alloc(Self::block(capacity)).as_ptr();
-        // SAFETY: the block is at least `FRONT` bytes and aligned to 8.
-        unsafe {
-            block.cast::<u64>().write(capacity as u64);
-            block.add(FRONT)
-        }
-    }
-
-    /// Moves the content into a heap block for exactly `capacity` bytes: at least `len`, and more than
-    /// fit inside.
+    /// Moves the content into a heap block for `capacity` bytes: at least `len`, and more than fit
+    /// inside.
     fn set_capacity(&mut self, capacity: usize) {
         let len = self.len();
         debug_assert!(capacity >= len && capacity > INLINE);
+        let new = Capacity::of(capacity);
         if self.on_heap() {
-            let (old, new) = (Self::block(self.capacity()), Self::block(capacity));
-            // SAFETY: the block came from this heap with the layout its front tells; the new one starts
-            // with its capacity.
+            let old = self.heap_capacity().layout();
+            // SAFETY: the block came from this heap with the layout that the capacity tells.
             unsafe {
-                let start = NonNull::new_unchecked(self.head.sub(FRONT));
-                let block = heap::realloc(start, old, new.size()).as_ptr();
-                block.cast::<u64>().write(capacity as u64);
-                self.head = block.add(FRONT);
+                let block = NonNull::new_unchecked(self.head);
+                self.head = heap::realloc(block, old, new.bytes()).as_ptr();
             }
         } else {
-            let head = Self::new_block(capacity);
+            let head = heap::alloc(new.layout()).as_ptr();
             // SAFETY: there is room for all of the value, of which the first `len` bytes count. A copy
             // of a fixed length is two instructions.
             unsafe {
@@ -216,7 +207,7 @@ impl Bytes {
             };
             self.head = head;
         }
-        self.tail = ON_HEAP | len as u64;
+        self.tail = new.tail() | len as u64;
     }
 
     #[cold]
@@ -226,14 +217,14 @@ impl Bytes {
         let old = self.capacity();
         let step = if old < 4096 { old } else { old / 2 };
         let wanted = needed.max(old.saturating_add(step));
-        let rounded = (wanted.saturating_add(FRONT + 15) & !15) - FRONT;
-        self.set_capacity(if rounded <= isize::MAX as usize / 2 { rounded } else { needed });
+        let rounded = wanted.saturating_add(15) & !15;
+        self.set_capacity(if rounded <= LONGEST / 2 { rounded } else { needed });
     }
 
     /// Makes room for `additional` more bytes, and some more so that repeated calls stay cheap.
     ///
     /// # Panics
-    /// When the room is over `isize::MAX` bytes.
+    /// When the room is over 2^40 bytes.
     #[inline]
     pub fn reserve(&mut self, additional: usize) {
         if additional > self.capacity() - self.len() {
@@ -241,7 +232,7 @@ impl Bytes {
         }
     }
 
-    /// Makes room for exactly `additional` more bytes.
+    /// Makes room for `additional` more bytes, and for as few others as can be.
     ///
     /// # Panics
     /// As [`Bytes::reserve`].
@@ -310,16 +301,59 @@ impl Bytes {
     }
 }
 
+/// A capacity above [`INLINE`], as it is written in `tail`.
+#[derive(Clone, Copy)]
+struct Capacity(u16);
+
+impl Capacity {
+    /// The smallest one for so many bytes.
+    ///
+    /// # Panics
+    /// When that is over [`LONGEST`].
+    #[inline]
+    const fn of(bytes: usize) -> Self {
+        if bytes < 1 << MANTISSA {
+            return Self(bytes as u16);
+        }
+        Self::rounded(bytes)
+    }
+
+    #[cold]
+    const fn rounded(bytes: usize) -> Self {
+        assert!(bytes <= LONGEST, "capacity overflow");
+        let mut shift = bytes.ilog2() + 1 - MANTISSA;
+        let mut number = bytes.div_ceil(1 << shift);
+        if number == 1 << MANTISSA {
+            (number, shift) = (number / 2, shift + 1);
+        }
+        assert!(number << shift <= LONGEST, "capacity overflow");
+        Self((shift << MANTISSA) as u16 | number as u16)
+    }
+
+    #[inline(always)]
+    const fn bytes(self) -> usize {
+        (self.0 as usize & ((1 << MANTISSA) - 1)) << (self.0 >> MANTISSA)
+    }
+
+    #[inline(always)]
+    const fn tail(self) -> u64 {
+        ON_HEAP | (self.0 as u64) << CAPACITY
+    }
+
+    #[inline(always)]
+    const fn layout(self) -> Layout {
+        // SAFETY: a capacity is at most `LONGEST`, whose next multiple of 8 is far below `isize::MAX`.
+        unsafe { Layout::from_size_align_unchecked(self.bytes(), ALIGN) }
+    }
+}
+
 impl Drop for Bytes {
     #[inline]
     fn drop(&mut self) {
         if self.on_heap() {
-            // SAFETY: the block came from this heap with the layout its front tells, which `block` has
-            // checked when it was made; nobody else owns it.
-            unsafe {
-                let layout = Layout::from_size_align_unchecked(FRONT + self.capacity(), FRONT);
-                heap::free(NonNull::new_unchecked(self.head.sub(FRONT)), layout);
-            }
+            // SAFETY: the block came from this heap with the layout that the capacity tells; nobody else
+            // owns it.
+            unsafe { heap::free(NonNull::new_unchecked(self.head), self.heap_capacity().layout()) }
         }
     }
 }

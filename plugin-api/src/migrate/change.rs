@@ -1,9 +1,10 @@
 //! [`Change`]: one change of shape, from version to version, and what it sets aside.
 
 use core::ptr::NonNull;
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::aside::Aside;
 use super::convert::{Converter, Lost, Prepared, Unfit, restore, undisturbed};
 use super::lineage::{Functions, Lineage};
 use super::plan::{PairIndex, Plan, PlanKind, Refused, Side};
@@ -29,6 +30,8 @@ pub struct Change {
     pub from: Version,
     /// The version that comes.
     pub to: Version,
+    /// Defaults and conversions that panicked since this was last asked.
+    panicked: AtomicU64,
 }
 
 /// A value that waits for its switch: converted, or to be kept as it is.
@@ -56,15 +59,6 @@ pub struct Switched {
     pub overtaken: Vec<Lost>,
 }
 
-/// What versions that are not active left behind, by whose it is: a client's, or the root's.
-#[derive(Debug, Default)]
-pub struct Aside {
-    /// By fingerprint of the schema and owner (a client's id, 0 for the root).
-    parts: BTreeMap<(u64, u64), Vec<Lost>>,
-    count: usize,
-    bytes: usize,
-}
-
 impl Change {
     /// The change from one version to another.
     ///
@@ -72,7 +66,18 @@ impl Change {
     /// [`Refused`] names the first place that cannot be taken over.
     pub fn between(from: &Version, to: &Version) -> Result<Self, Refused> {
         let plan = Arc::new(Plan::between(from.side(), to.side())?);
-        Ok(Self { plan, from: from.clone(), to: to.clone() })
+        Ok(Self::new(plan, from.clone(), to.clone()))
+    }
+
+    /// The change that follows a plan, which was made between these two versions.
+    pub const fn new(plan: Arc<Plan>, from: Version, to: Version) -> Self {
+        Self { plan, from, to, panicked: AtomicU64::new(0) }
+    }
+
+    /// Defaults and conversions that panicked since this was asked before. What each was to make
+    /// is set aside, or starts with its default.
+    pub fn take_panicked(&self) -> u64 {
+        self.panicked.swap(0, Relaxed)
     }
 
     /// Whether values of both shapes are the same.
@@ -88,9 +93,11 @@ impl Change {
             (&self.to.schema, &self.to.functions),
         )
         .with_lineage(&self.from.lineage)
+        .counting(&self.panicked)
     }
 
-    /// Makes the new value of `owner`'s at `at` beside the old one. Nothing changes by it.
+    /// Makes the new value of the one at `at` beside it, with what waits aside for it. Nothing changes
+    /// by it.
     ///
     /// # Errors
     /// [`Unfit`] when it has no place, or a default panicked; nothing changed then.
@@ -104,16 +111,14 @@ impl Change {
         pair: PairIndex,
         at: *mut u8,
         aside: &Aside,
-        owner: u64,
     ) -> Result<Waiting, Unfit> {
         let keeps = self.plan.pair(pair).how == super::plan::How::Same;
-        let waiting = aside.parts.get(&(self.to.schema.fingerprint, owner));
+        let waiting = aside.of(self.to.schema.fingerprint);
         let old = self.plan.pair(pair).old;
         // SAFETY: the caller's promise.
         unsafe {
             let still = |lost: &Lost| undisturbed(converter.old(), old, at, lost);
-            let (back, overtaken) =
-                waiting.into_iter().flatten().cloned().partition::<Vec<_>, _>(still);
+            let (back, overtaken) = waiting.into_iter().partition::<Vec<_>, _>(still);
             let prepared = if keeps { None } else { Some(converter.prepare(pair, at)?) };
             Ok(Waiting { prepared, at, pair, back, overtaken })
         }
@@ -135,7 +140,6 @@ impl Waiting {
         change: &Change,
         converter: &Converter<'_>,
         aside: &mut Aside,
-        owner: u64,
     ) -> Switched {
         let ty = change.new_type(self.pair);
         // SAFETY: the caller's promise; after the commit the new value is whole.
@@ -144,12 +148,12 @@ impl Waiting {
                 Some(prepared) => prepared.commit(converter),
                 None => (NonNull::new_unchecked(self.at), Vec::new()),
             };
-            aside.take(change.to.schema.fingerprint, owner);
+            aside.take(change.to.schema.fingerprint);
             let asked = self.back.len();
             let mut overtaken = restore(converter.new_side(), ty, at.as_ptr(), self.back);
             let returned = asked - overtaken.len();
             overtaken.extend(self.overtaken);
-            aside.put(change.from.schema.fingerprint, owner, lost);
+            aside.put(change.from.schema.fingerprint, lost);
             Switched { at, returned, overtaken }
         }
     }
@@ -167,51 +171,6 @@ impl Waiting {
         if let Some(prepared) = self.prepared {
             // SAFETY: the caller's promise.
             unsafe { prepared.abort(converter) };
-        }
-    }
-}
-
-impl Aside {
-    /// Parts that are set aside.
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Whether nothing is.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Bytes that they take.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Sets parts aside that `owner`'s value of this schema lost.
-    pub fn put(&mut self, fingerprint: u64, owner: u64, lost: Vec<Lost>) {
-        if lost.is_empty() {
-            return;
-        }
-        self.count += lost.len();
-        self.bytes += lost.iter().map(Lost::bytes).sum::<usize>();
-        self.parts.entry((fingerprint, owner)).or_default().extend(lost);
-    }
-
-    fn take(&mut self, fingerprint: u64, owner: u64) -> Vec<Lost> {
-        let lost = self.parts.remove(&(fingerprint, owner)).unwrap_or_default();
-        self.count -= lost.len();
-        self.bytes -= lost.iter().map(Lost::bytes).sum::<usize>();
-        lost
-    }
-
-    /// Forgets what was set aside for a client that is gone.
-    pub fn forget(&mut self, owner: u64) {
-        if self.parts.is_empty() {
-            return;
-        }
-        let keys: Vec<_> = self.parts.keys().filter(|key| key.1 == owner).copied().collect();
-        for (fingerprint, owner) in keys {
-            self.take(fingerprint, owner);
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Lineage {
     pub defaults: Vec<FieldDefault>,
     /// Conversions between two types.
     pub conversions: Vec<Conversion>,
+    /// What a session starts with, also where an older one cannot be converted: a [`DefaultFn`].
+    pub session: Option<FunctionIndex>,
     /// How many functions the image exports: all numbers of functions are below.
     pub functions: u32,
 }

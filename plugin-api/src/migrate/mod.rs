@@ -4,6 +4,7 @@
 //! images say of themselves ([`lineage`]). Whoever changes the state follows the plan and decides
 //! nothing. The way back is a plan too: the same two schemas, the other way round.
 
+pub mod aside;
 pub mod change;
 pub mod compare;
 pub mod convert;
@@ -11,3 +12,4 @@ pub mod drains;
 pub mod lineage;
 pub mod plan;
 pub mod table;
+pub mod trail;

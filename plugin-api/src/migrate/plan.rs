@@ -254,6 +254,27 @@ impl Plan {
         &self.pairs[index as usize]
     }
 
+    /// A pair and all those that are met below it, each once.
+    pub fn reach(&self, pair: PairIndex) -> Vec<PairIndex> {
+        let mut met = vec![pair];
+        let mut next = 0;
+        while let Some(&pair) = met.get(next) {
+            next += 1;
+            for below in settle::below(&self.pair(pair).how) {
+                if !met.contains(&below) {
+                    met.push(below);
+                }
+            }
+        }
+        met
+    }
+
+    /// Whether a function of the author runs when sessions are converted.
+    pub fn runs_functions_on_sessions(&self) -> bool {
+        let by_function = |&pair: &PairIndex| matches!(self.pair(pair).how, How::Function { .. });
+        self.reach(self.session).iter().any(by_function)
+    }
+
     /// Whether the state root's bytes can serve as they are: nothing at all needs to be converted.
     pub fn keeps_root(&self) -> bool {
         self.pair(self.root).how == How::Same

@@ -36,6 +36,7 @@ impl<P: Plugin> TestServer<P> {
         id: ClientId,
         input: &[u8],
     ) -> Outcome {
+        self.bring(id);
         // SAFETY: `call` is filled in with the client's session and output.
         run(&mut self.host, id, input, |call| unsafe { function(call) })
     }

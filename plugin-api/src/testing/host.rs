@@ -11,7 +11,9 @@ use crate::abi::{
 };
 use crate::ctx::{self, ClientId};
 use crate::heap;
-use crate::migrate::change::{Aside, Change};
+use crate::migrate::aside::Aside;
+use crate::migrate::change::Change;
+use crate::migrate::trail::Trail;
 use crate::plugin::Refusal;
 use crate::testing::clock::{self, Clock};
 
@@ -44,8 +46,14 @@ pub(super) struct Host {
     pub calls: u64,
     pub bytes_in: u64,
     pub state_bytes: u64,
-    /// What versions that are not active left behind.
+    /// What versions that are not active left behind of the root.
     pub aside: Aside,
+    /// Fingerprints of the schemas that there were; a layout id is an index.
+    pub layouts: Vec<u64>,
+    /// The layout of today.
+    pub layout: u32,
+    /// How sessions get there.
+    pub trail: Trail,
     /// The last swap that changed the state's shape.
     pub change: Option<Arc<Change>>,
     /// Parts that could not come back.
@@ -59,6 +67,10 @@ pub(super) struct Client {
     pub unread: Buffer,
     pub out: Buffer,
     pub session: *mut u8,
+    /// The layout that the session is in.
+    pub layout: u32,
+    /// What versions that are not active left behind of it.
+    pub aside: Aside,
     pub blocked: bool,
     pub need: u64,
     pub heard_ms: u64,
@@ -66,12 +78,14 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(peer: SocketAddr, session: *mut u8, now_ms: u64) -> Self {
+    pub(super) fn new(peer: SocketAddr, session: *mut u8, layout: u32, now_ms: u64) -> Self {
         Self {
             peer,
             unread: Buffer::new(),
             out: Buffer::new(),
             session,
+            layout,
+            aside: Aside::new(),
             blocked: false,
             need: 0,
             heard_ms: now_ms,
@@ -108,7 +122,10 @@ impl Host {
             calls: 0,
             bytes_in: 0,
             state_bytes: 0,
-            aside: Aside::default(),
+            aside: Aside::new(),
+            layouts: Vec::new(),
+            layout: 0,
+            trail: Trail::new(),
             change: None,
             overtaken: 0,
             started_ms: clock::START_UNIX_MS,
@@ -265,7 +282,9 @@ unsafe extern "C" fn send_many(
 
 unsafe extern "C" fn session_of(server: *mut c_void, client: u64) -> *mut u8 {
     // SAFETY: inside a call.
-    unsafe { host(server) }.clients.get(&client).map_or(core::ptr::null_mut(), |c| c.session)
+    let host = unsafe { host(server) };
+    host.bring(client);
+    host.clients.get(&client).map_or(core::ptr::null_mut(), |c| c.session)
 }
 
 unsafe extern "C" fn client_info(server: *mut c_void, id: u64, info: *mut ClientInfo) -> bool {

@@ -3,58 +3,44 @@
 use core::ptr::NonNull;
 use std::sync::Arc;
 
-use crate::migrate::change::{Aside, Change, Waiting};
-use crate::migrate::convert::{Converter, Unfit};
+use crate::ctx::ClientId;
+use crate::migrate::change::Change;
+use crate::migrate::convert::Unfit;
 use crate::migrate::drains;
+use crate::migrate::trail::Leg;
 use crate::plugin::{Plugin, Refusal};
 use crate::testing::TestServer;
 use crate::testing::heap;
 use crate::testing::host::Host;
 
 impl<P: Plugin> TestServer<P> {
-    /// Turns root and sessions into the shape of the version that comes.
+    /// Turns the root into the shape of the version that comes; sessions follow.
     pub(super) fn migrate(&mut self, change: &Arc<Change>) -> Result<(), Refusal> {
         let before = heap::heap_bytes();
-        // By name or by function: a drain that an earlier swap began is over before the next one.
-        self.drain();
-        // Sessions are converted whole, the root's large maps later.
-        let whole = change.converter();
-        let lazy = change.converter().lazily(Arc::clone(change));
-        let of = |owner: u64| if owner == 0 { &lazy } else { &whole };
-        let owners: Vec<u64> =
-            core::iter::once(0).chain(self.host.clients.keys().copied()).collect();
-        let mut prepared: Vec<(u64, Waiting)> = Vec::new();
-        for owner in owners {
-            // SAFETY: root and sessions are values of the version that is left; no call runs.
-            match unsafe { prepare(&self.host, change, of(owner), owner) } {
-                Ok(waiting) => prepared.push((owner, waiting)),
-                Err(Unfit) => {
-                    for (owner, waiting) in prepared {
-                        // SAFETY: this converter prepared it.
-                        unsafe { waiting.give_up(of(owner)) };
-                    }
-                    return Err(Refusal::new("a default of the new version panicked"));
-                }
-            }
+        // A drain that an earlier swap began is over before the next one; sessions wait for nobody,
+        // unless a function is to make something of them.
+        while self.drain_maps(usize::MAX) {}
+        if !self.host.trail.composes() {
+            while self.drain_sessions(usize::MAX) {}
         }
-        for (owner, waiting) in prepared {
-            let aside: &mut Aside = &mut self.host.aside;
-            // SAFETY: nothing touched the values since; they are reached by the new address only.
-            let switched = unsafe { waiting.switch(change, of(owner), aside, owner) };
-            self.host.overtaken += switched.overtaken.len();
-            *place(&mut self.host, owner) = switched.at.as_ptr();
-        }
-        self.host.change = Some(Arc::clone(change));
+        let migrated = self.host.migrate(change);
         let grown = heap::heap_bytes() - before;
         self.host.state_bytes = self.host.state_bytes.saturating_add_signed(grown);
-        Ok(())
+        migrated.map_err(|Unfit| Refusal::new("a default of the new version panicked"))
     }
 
-    /// Converts entries of large maps that the last swap left for later, about `slots` of them, as a
-    /// shell does between two calls. False when nothing is left to do.
+    /// Converts sessions and entries of large maps that the last swap left for later, about `slots` of
+    /// them, as a shell does between two calls. False when nothing is left to do.
     pub fn drain_some(&mut self, slots: usize) -> bool {
-        let Some(change) = self.host.change.clone() else { return false };
         let before = heap::heap_bytes();
+        let more = self.drain_maps(slots) || self.drain_sessions(slots);
+        let grown = heap::heap_bytes() - before;
+        self.host.state_bytes = self.host.state_bytes.saturating_add_signed(grown);
+        more
+    }
+
+    fn drain_maps(&mut self, slots: usize) -> bool {
+        let Some(change) = self.host.change.clone() else { return false };
         let mut steps = slots.div_ceil(128);
         // SAFETY: no call runs, and the state is borrowed exclusively.
         let more = unsafe {
@@ -64,10 +50,26 @@ impl<P: Plugin> TestServer<P> {
             })
         };
         let lost = drains::finished(&change);
-        self.host.aside.put(change.from.schema.fingerprint, 0, lost);
-        let grown = heap::heap_bytes() - before;
-        self.host.state_bytes = self.host.state_bytes.saturating_add_signed(grown);
+        self.host.aside.put(change.from.schema.fingerprint, lost);
         more
+    }
+
+    fn drain_sessions(&mut self, most: usize) -> bool {
+        let today = self.host.layout;
+        let stale = self.host.clients.iter().filter(|(_, client)| client.layout != today);
+        let stale: Vec<ClientId> = stale.map(|(&id, _)| id).take(most).collect();
+        stale.iter().for_each(|&id| self.host.bring(id));
+        let more = stale.len() == most;
+        if !more {
+            self.host.trail.clear();
+        }
+        more
+    }
+
+    /// Sessions that are still in an older shape.
+    pub fn sessions_to_convert(&self) -> usize {
+        let today = self.host.layout;
+        self.host.clients.values().filter(|client| client.layout != today).count()
     }
 
     /// Entries of large maps that are still in their old shape.
@@ -79,28 +81,58 @@ impl<P: Plugin> TestServer<P> {
     pub fn drain(&mut self) {
         while self.drain_some(usize::MAX) {}
     }
+
+    /// Before a client's session is looked at.
+    pub(super) fn bring(&mut self, id: ClientId) {
+        let before = heap::heap_bytes();
+        self.host.bring(id);
+        let grown = heap::heap_bytes() - before;
+        self.host.state_bytes = self.host.state_bytes.saturating_add_signed(grown);
+    }
 }
 
-/// # Safety
-/// Root and sessions are values of the version that the change leaves.
-unsafe fn prepare(
-    host: &Host,
-    change: &Change,
-    converter: &Converter<'_>,
-    owner: u64,
-) -> Result<Waiting, Unfit> {
-    let (pair, at) = match host.clients.get(&owner) {
-        Some(client) => (change.plan.session, client.session),
-        None => (change.plan.root, host.root),
-    };
-    debug_assert!(NonNull::new(at).is_some(), "init and connect made them");
-    // SAFETY: the caller's promise.
-    unsafe { change.prepare(converter, pair, at, &host.aside, owner) }
-}
+impl Host {
+    fn migrate(&mut self, change: &Arc<Change>) -> Result<(), Unfit> {
+        // The root's large maps are converted later.
+        let lazy = change.converter().lazily(Arc::clone(change));
+        debug_assert!(NonNull::new(self.root).is_some(), "init made it");
+        // SAFETY: the root is a value of the version that is left; no call runs. Images of a test are
+        // mapped for good.
+        let (leg, waiting) = unsafe {
+            let leg = Leg::prepare(change)?;
+            (leg, change.prepare(&lazy, change.plan.root, self.root, &self.aside)?)
+        };
+        // SAFETY: nothing touched the root since; it is reached by the new address only.
+        let switched = unsafe { waiting.switch(change, &lazy, &mut self.aside) };
+        self.overtaken += switched.overtaken.len();
+        self.root = switched.at.as_ptr();
+        let today = self.layout_of(change.to.schema.fingerprint);
+        self.trail.leave(self.layout, leg, today);
+        self.layout = today;
+        self.change = Some(Arc::clone(change));
+        Ok(())
+    }
 
-fn place(host: &mut Host, owner: u64) -> &mut *mut u8 {
-    match host.clients.get_mut(&owner) {
-        Some(client) => &mut client.session,
-        None => &mut host.root,
+    fn layout_of(&mut self, fingerprint: u64) -> u32 {
+        let known = self.layouts.iter().position(|&layout| layout == fingerprint);
+        known.unwrap_or_else(|| {
+            self.layouts.push(fingerprint);
+            self.layouts.len() - 1
+        }) as u32
+    }
+
+    /// Brings a client's session to the layout of today.
+    pub(super) fn bring(&mut self, id: ClientId) {
+        let today = self.layout;
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let Some(at) = NonNull::new(client.session) else { return };
+        if client.layout == today {
+            return;
+        }
+        // SAFETY: the session is in this layout, and nobody refers to it: it was not asked for since
+        // the swap.
+        let brought = unsafe { self.trail.bring(client.layout, at, &mut client.aside) };
+        (client.session, client.layout) = (brought.at.as_ptr(), today);
+        self.overtaken += brought.overtaken.len();
     }
 }

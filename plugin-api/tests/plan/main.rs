@@ -23,7 +23,7 @@ struct Version {
 }
 
 impl Version {
-    fn of<Root: StateType, Session: StateType>() -> Self {
+    fn of<Root: StateType, Session: StateType + Default>() -> Self {
         let (lineage, functions) = Lineage::of::<Root, Session>();
         Self { schema: Schema::of::<Root, Session>(), lineage, functions }
     }

@@ -9,6 +9,7 @@ use hotshell_plugin_api::ctx::ClientId;
 use crate::cx::{After, Cx};
 use crate::errors;
 use crate::journal;
+use crate::list;
 use crate::notify;
 use crate::reading;
 use crate::reply::{Out, Reply};
@@ -278,11 +279,11 @@ fn give_elements(
 ) {
     let db = waiting.db;
     let from = if waiting.end == End::Tail as u8 { End::Tail } else { End::Head };
-    let Some(Value::List(_, list)) = state.db(db).keys.get_mut(key) else { return };
+    let Some(list) = list_at(state, db, key) else { return };
     let pop: &[u8] = if from == End::Head { b"LPOP" } else { b"RPOP" };
     let pop = [pop, key.as_slice()];
     if waiting.push == 0 {
-        let n = list.items.len().min(usize::try_from(waiting.count).unwrap_or(usize::MAX));
+        let n = list.len().min(usize::try_from(waiting.count).unwrap_or(usize::MAX));
         if let Some(mut out) = shell.out_of(client) {
             out.array(2);
             out.bulk(key);
@@ -290,18 +291,18 @@ fn give_elements(
                 out.array(n);
             }
             for _ in 0..n.max(1) {
-                list.pop(from).into_iter().for_each(|element| out.bulk(&element));
+                list::pop_shown(list, from, |element| element.reply(&mut out));
             }
         }
         // After a crash nobody waits: what went to a client is a pop.
         for _ in 0..n.max(1) {
             journal::tell(shell, db, &pop);
         }
-    } else if let Some(element) = list.pop(from) {
+    } else if let Some(element) = list::pop(list, from) {
         let to = if waiting.push == 1 { End::Head } else { End::Tail };
         let done = push(state, shell, db, &waiting.target, to, &element);
-        if let (false, Some(Value::List(_, list))) = (done, state.db(db).keys.get_mut(key)) {
-            list.push(from, element.clone());
+        if let (false, Some(list)) = (done, list_at(state, db, key)) {
+            list::push(list, from, &element);
         }
         if done {
             let push: &[u8] = if to == End::Head { b"LPUSH" } else { b"RPUSH" };
@@ -318,6 +319,10 @@ fn give_elements(
     }
 }
 
+fn list_at<'a>(state: &'a mut State, db: u32, key: &[u8]) -> core::option::Option<&'a mut Value> {
+    state.db(db).keys.get_mut(key).filter(|value| value.kind() == Kind::List)
+}
+
 /// Pushes an element for a client that waited for it. False when the target is no list.
 fn push(
     state: &mut State,
@@ -329,8 +334,10 @@ fn push(
 ) -> bool {
     let space = state.db(db);
     let value = space.keys.entry(target.clone()).or_insert_with(Value::list);
-    let Value::List(_, list) = value else { return false };
-    list.push(end, element.clone());
+    if value.kind() != Kind::List {
+        return false;
+    }
+    list::push(value, end, element);
     space.tell_watchers(shell, target);
     if space.waiting.contains_key(target) {
         state.ready.push_back(Ready { db, key: target.clone() });

@@ -12,7 +12,7 @@ use crate::reply::{Out, Reply};
 use crate::services::Services;
 use crate::state::{Db, Ready, SESSION_DIRTY, Session, State};
 use crate::table::{Level, Table};
-use crate::value::{Kind, List, Value};
+use crate::value::{Kind, Value};
 
 /// How a command ended: it wrote its reply, or this error is the reply.
 pub type Outcome = Result<(), &'static str>;
@@ -150,11 +150,10 @@ impl Cx<'_> {
     ///
     /// # Errors
     /// When it is something else.
-    pub fn list(&mut self, key: &[u8]) -> Result<Option<&mut List>, &'static str> {
+    pub fn list(&mut self, key: &[u8]) -> Result<Option<&mut Value>, &'static str> {
         match self.get_mut(key) {
-            None => Ok(None),
-            Some(Value::List(_, list)) => Ok(Some(list)),
-            Some(_) => Err(errors::WRONG_TYPE),
+            Some(value) if value.kind() != Kind::List => Err(errors::WRONG_TYPE),
+            found => Ok(found),
         }
     }
 

@@ -10,6 +10,7 @@
 
 pub mod access;
 pub mod blocking;
+pub mod chunk;
 pub mod command_stats;
 pub mod commands;
 pub mod cx;
@@ -29,6 +30,7 @@ pub mod intset;
 pub mod journal;
 pub mod keyspace;
 pub mod latency;
+pub mod list;
 pub mod members;
 pub mod monitor;
 pub mod notify;

@@ -1,8 +1,10 @@
 //! Collections of any type and form: how many elements, all of them, some at random, some from a
 //! cursor on, and how a large one is taken apart.
 
+use crate::chunk;
 use crate::element::Element;
 use crate::intset::IntSet;
+use crate::list;
 use crate::pack::Pack;
 use crate::value::Value;
 use crate::zset;
@@ -30,7 +32,8 @@ impl Value {
     pub fn len(&self) -> usize {
         match self {
             Self::Int(..) | Self::Str(..) => 1,
-            Self::List(_, list) => list.items.len(),
+            Self::ListPack(_, pack) => chunk::len(pack),
+            Self::List(_, list) => list.len(),
             Self::HashPack(_, pack) | Self::ZsetPack(_, pack) => Pack::of(pack).len() / 2,
             Self::HashMap(_, map) => map.len(),
             Self::IntSet(_, ints) => IntSet::of(ints).len(),
@@ -53,7 +56,9 @@ impl Value {
             Self::Int(..) | Self::Str(..) => {}
             #[cfg(feature = "streams")]
             Self::Stream(..) => {}
-            Self::List(_, list) => list.items.iter().for_each(|item| show(lone(item))),
+            Self::ListPack(..) | Self::List(..) => {
+                list::iter(self).for_each(|element| show((element, None)));
+            }
             Self::HashPack(_, pack) => Pack::of(pack).pairs().for_each(|pair| show(field(pair))),
             Self::HashMap(_, map) => map.iter().for_each(|(f, v)| show(field((f, v)))),
             Self::IntSet(_, ints) => {
@@ -84,7 +89,9 @@ impl Value {
             Self::Int(..) | Self::Str(..) => None,
             #[cfg(feature = "streams")]
             Self::Stream(..) => None,
-            Self::List(_, list) => list.items.get(below(list.items.len())).map(|item| lone(item)),
+            Self::ListPack(..) | Self::List(..) => {
+                list::get(self, below(self.len())).map(|element| (element, None))
+            }
             Self::HashPack(_, pack) => Pack::of(pack).pairs().nth(below(self.len())).map(field),
             Self::HashMap(_, map) => map.random_entry(random).map(|(f, v)| field((f, v))),
             Self::IntSet(_, ints) => {
@@ -117,11 +124,11 @@ impl Value {
         if let Some(stream) = self.stream() {
             return stream.is_big();
         }
-        self.len() > BIG
-            && matches!(
-                self,
-                Self::List(..) | Self::HashMap(..) | Self::SetMap(..) | Self::Zset(..)
-            )
+        match self {
+            Self::List(_, list) => list.chunks() > BIG,
+            Self::HashMap(..) | Self::SetMap(..) | Self::Zset(..) => self.len() > BIG,
+            _ => false,
+        }
     }
 
     /// Frees about `n` elements. For taking a large collection apart; other values stay as they are.
@@ -130,10 +137,7 @@ impl Value {
             return stream.crumble(n);
         }
         match self {
-            Self::List(_, list) => {
-                let left = list.items.len().saturating_sub(n);
-                list.items.truncate(left);
-            }
+            Self::List(_, list) => list.crumble(n),
             Self::HashMap(_, map) => {
                 map.take_some(n, |field, value| drop((field, value)));
             }

@@ -1,8 +1,9 @@
 //! What a key can hold.
 
-use hotshell_plugin_api::collections::{Box, Bytes, HashMap, HashSet, VecDeque};
+use hotshell_plugin_api::collections::{Box, Bytes, HashMap, HashSet};
 use hotshell_plugin_api::state;
 
+use crate::list::List;
 use crate::number::{self, Digits};
 use crate::stream::Stream;
 use crate::table::{Level, v};
@@ -21,7 +22,9 @@ macro_rules! value {
             Int(Head, i64),
             /// Any other string.
             Str(Head, Bytes),
-            /// A list.
+            /// A small list: a [`crate::chunk`].
+            ListPack(Head, Bytes),
+            /// Any other list.
             List(Head, Box<List>),
             /// A small hash: a [`crate::pack`] of fields, each with its value behind it.
             HashPack(Head, Bytes),
@@ -81,14 +84,6 @@ pub const HEAD_EXPIRES: u8 = 1;
 /// A string that was changed in place: OBJECT ENCODING says `raw` whatever its length.
 pub const HEAD_RAW: u8 = 2;
 
-/// A list.
-#[state]
-#[derive(Debug)]
-pub struct List {
-    /// Its elements, head first. Never empty in the keyspace.
-    pub items: VecDeque<Bytes>,
-}
-
 /// Longest string that Redis keeps in one block with its header.
 const EMBSTR: usize = 44;
 
@@ -115,7 +110,7 @@ impl Value {
 
     /// An empty list, to be filled.
     pub fn list() -> Self {
-        Self::List(Head::default(), Box::new(List::default()))
+        Self::ListPack(Head::default(), Bytes::new())
     }
 
     /// An empty hash, to be filled.
@@ -161,7 +156,8 @@ impl Value {
     #[inline(always)]
     pub fn head(&self) -> &Head {
         match self {
-            Self::Int(head, _) | Self::Str(head, _) | Self::List(head, _) => head,
+            Self::Int(head, _) | Self::Str(head, _) => head,
+            Self::ListPack(head, _) | Self::List(head, _) => head,
             Self::HashPack(head, _) | Self::HashMap(head, _) => head,
             Self::IntSet(head, _) | Self::SetPack(head, _) | Self::SetMap(head, _) => head,
             Self::ZsetPack(head, _) | Self::Zset(head, _) => head,
@@ -174,7 +170,8 @@ impl Value {
     #[inline(always)]
     pub fn head_mut(&mut self) -> &mut Head {
         match self {
-            Self::Int(head, _) | Self::Str(head, _) | Self::List(head, _) => head,
+            Self::Int(head, _) | Self::Str(head, _) => head,
+            Self::ListPack(head, _) | Self::List(head, _) => head,
             Self::HashPack(head, _) | Self::HashMap(head, _) => head,
             Self::IntSet(head, _) | Self::SetPack(head, _) | Self::SetMap(head, _) => head,
             Self::ZsetPack(head, _) | Self::Zset(head, _) => head,
@@ -188,7 +185,7 @@ impl Value {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Int(..) | Self::Str(..) => Kind::String,
-            Self::List(..) => Kind::List,
+            Self::ListPack(..) | Self::List(..) => Kind::List,
             Self::HashPack(..) | Self::HashMap(..) => Kind::Hash,
             Self::IntSet(..) | Self::SetPack(..) | Self::SetMap(..) => Kind::Set,
             Self::ZsetPack(..) | Self::Zset(..) => Kind::Zset,
@@ -249,7 +246,7 @@ impl Value {
                 "embstr"
             }
             Self::Str(..) => "raw",
-            Self::List(..) => "quicklist",
+            Self::ListPack(..) | Self::List(..) => "quicklist",
             Self::HashPack(..) | Self::ZsetPack(..) => packed,
             Self::IntSet(..) => "intset",
             // Small sets of strings are tables in Redis up to 7.0.
@@ -265,10 +262,8 @@ impl Value {
         let mut copy = match self {
             Self::Int(head, n) => Self::Int(*head, *n),
             Self::Str(head, bytes) => Self::Str(*head, bytes.clone()),
-            Self::List(head, list) => {
-                let items = list.items.iter().cloned().collect();
-                Self::List(*head, Box::new(List { items }))
-            }
+            Self::ListPack(head, pack) => Self::ListPack(*head, pack.clone()),
+            Self::List(head, list) => Self::List(*head, Box::new(list.copy())),
             Self::HashPack(head, pack) => Self::HashPack(*head, pack.clone()),
             Self::HashMap(head, map) => {
                 let fields = map.iter().map(|(field, value)| (field.clone(), value.clone()));

@@ -52,6 +52,11 @@ pub const COLLECTION: Bar = AtLeast(0.9);
 /// The worst single insert of a growing map against its peer's.
 pub const WORST_INSERT: Bar = AtMost(1.0);
 
+/// Resident bytes per key, against the peer.
+pub const MEMORY: Bar = AtMost(1.0);
+/// The longest time in which nobody is answered, milliseconds, beyond the peer's.
+pub const STOP_BEYOND_PEER_MS: Bar = AtMost(1.0);
+
 impl Bar {
     /// Whether a figure is on the right side. One that is not a number is not.
     pub fn holds(self, measured: f64) -> bool {

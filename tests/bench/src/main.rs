@@ -8,12 +8,14 @@ mod boundary;
 mod clock;
 mod collections;
 mod host;
+mod kv;
 mod load;
 mod median;
 mod migrate;
 mod peer;
 mod process;
 mod random;
+mod redis_benchmark;
 mod rehearse;
 mod report;
 mod resp;
@@ -59,6 +61,8 @@ enum What {
     Load(load::LoadArgs),
     /// Requests per second and CPU time per request against a peer, with redis-benchmark
     Throughput(throughput::ThroughputArgs),
+    /// All tests of redis-benchmark, memory per key, and the longest calls, against a Redis
+    Kv(kv::KvArgs),
     /// Instructions per request of a loaded plugin against the same one linked statically
     Boundary(boundary::BoundaryArgs),
     /// The collections of server state against hashbrown's and std's
@@ -87,6 +91,7 @@ fn run(cli: &Cli) -> Result<bool> {
         What::Soak(args) => soak::run(args),
         What::Load(args) => load::run(args),
         What::Throughput(args) => throughput::run(args),
+        What::Kv(args) => kv::run(args),
         What::Boundary(args) => boundary::run(args),
         What::Collections(args) => collections::run(args),
         What::Rehearse(args) => rehearse::run(args),

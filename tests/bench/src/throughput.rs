@@ -1,19 +1,15 @@
 //! Requests per second and CPU time per request, against a peer in the same run, with
 //! redis-benchmark: peer and hotshell by turns, A B B A.
 
-use std::net::SocketAddr;
-use std::process::{Command, Stdio};
-
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
 use crate::artifacts;
 use crate::bars;
 use crate::host::Host;
-use crate::median::median;
 use crate::peer::Peer;
-use crate::process::Process;
+use crate::redis_benchmark::{Load, Measured, Work, measure, middle};
 use crate::report::{Report, Table};
 
 /// Options of `throughput`.
@@ -49,13 +45,6 @@ pub struct ThroughputArgs {
     /// Threads of redis-benchmark
     #[arg(long, default_value_t = 1)]
     threads: u64,
-}
-
-/// One measurement.
-#[derive(Debug, Clone, Copy)]
-struct Measured {
-    requests_per_s: f64,
-    cpu_us: f64,
 }
 
 /// What is measured.
@@ -125,8 +114,17 @@ fn compare(
     host: &Host,
     peer: &Peer,
 ) -> Result<(Measured, Measured)> {
-    let ours = || measure(args, case, host.address, &host.process);
-    let theirs = || measure(args, case, peer.address, &peer.process);
+    let load = Load {
+        clients: args.clients,
+        requests: case.requests,
+        pipeline: case.pipeline,
+        keyspace: args.keyspace,
+        size: args.size,
+        threads: args.threads,
+    };
+    let work = Work::Test(case.test);
+    let ours = || measure(load, work, host.address, &host.process);
+    let theirs = || measure(load, work, peer.address, &peer.process);
     let (mut a, mut b) = (Vec::new(), Vec::new());
     for round in 0..args.rounds {
         if round % 2 == 0 {
@@ -138,67 +136,4 @@ fn compare(
         }
     }
     Ok((middle(&a), middle(&b)))
-}
-
-fn middle(all: &[Measured]) -> Measured {
-    Measured {
-        requests_per_s: median(all.iter().map(|one| one.requests_per_s)),
-        cpu_us: median(all.iter().map(|one| one.cpu_us)),
-    }
-}
-
-fn measure(
-    args: &ThroughputArgs,
-    case: Case<'_>,
-    address: SocketAddr,
-    server: &Process,
-) -> Result<Measured> {
-    let mut command = Command::new("redis-benchmark");
-    command.args(["-h", "127.0.0.1", "--csv", "-t", case.test]);
-    for (option, value) in [
-        ("-p", u64::from(address.port())),
-        ("-c", args.clients),
-        ("-n", case.requests),
-        ("-P", case.pipeline),
-        ("-r", args.keyspace),
-        ("-d", args.size),
-    ] {
-        command.args([option, &value.to_string()]);
-    }
-    if args.threads > 1 {
-        command.args(["--threads", &args.threads.to_string()]);
-    }
-    let before_s = server.cpu_s()?;
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot run redis-benchmark; it is in Debian's package redis-tools")?;
-    let cpu_s = server.cpu_s()? - before_s;
-    ensure!(output.status.success(), "redis-benchmark: {}", output.status);
-    let cpu_us = cpu_s * 1e6 / case.requests as f64;
-    Ok(Measured { requests_per_s: rate_in(&String::from_utf8_lossy(&output.stdout))?, cpu_us })
-}
-
-/// Requests per second in redis-benchmark's CSV: `"SET","143266.47","0.208",...`.
-fn rate_in(csv: &str) -> Result<f64> {
-    let found = csv.lines().filter_map(|line| line.split(',').nth(1));
-    let mut rates = found.filter_map(|cell| cell.trim_matches('"').parse().ok());
-    match rates.next() {
-        Some(rate) => Ok(rate),
-        None => bail!("redis-benchmark printed no rate: {csv}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rate_is_found_with_and_without_a_header() {
-        let new = "\"test\",\"rps\",\"avg_latency_ms\"\n\"GET\",\"143266.47\",\"0.208\"\n";
-        assert_eq!(rate_in(new).unwrap(), 143266.47);
-        assert_eq!(rate_in("\"GET\",\"99.00\"\n").unwrap(), 99.0);
-        assert!(rate_in("").is_err());
-    }
 }

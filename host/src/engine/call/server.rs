@@ -1,54 +1,18 @@
 //! The calls that serve no client: on the way up and down, by the clock, for an admin, for the journal.
 
-use hotshell_plugin_api::abi::{
-    Buffer, Call, NO_WAKE, OUTCOME_DONE, OUTCOME_PANICKED, OUTCOME_REFUSED, Outcome,
-};
-use hotshell_plugin_api::journal::{self, JournalTable};
+use hotshell_plugin_api::abi::{Buffer, NO_WAKE, OUTCOME_DONE, OUTCOME_PANICKED, OUTCOME_REFUSED};
 
-use crate::data::{Store, Writer};
-use crate::engine::core::{Server, monotonic_ns, unix_ms};
+use crate::engine::core::{Server, unix_ms};
 use crate::engine::handle::CallKind;
-use crate::engine::journal::Journal;
 use crate::error::{Code, Error, Result};
+use crate::generation::ReplayFn;
 
 /// When a tick panicked, the next one comes after this time, milliseconds.
 const TICK_RETRY_MS: u64 = 1000;
 
 impl Server {
-    /// Reads the journal back and goes on with it. Before the first client.
-    pub(in crate::engine) fn recover(&self, store: &Store) -> Result<()> {
-        let extension = self.core.borrow().active.table.extension;
-        // SAFETY: the name is valid for the call.
-        let table = unsafe { extension(journal::JOURNAL.as_ptr(), journal::JOURNAL.len()) };
-        // SAFETY: null, or a table that lives as long as the image; its size comes first.
-        let replay = unsafe { table.cast::<JournalTable>().as_ref() }.map(|table| table.replay);
-        let began = monotonic_ns();
-        let found = store.recover(|record| match replay {
-            Some(replay) => self.replay(replay, record),
-            None => Err(Error::new(
-                Code::Data,
-                "the data cannot be read back",
-                "there is a journal, and this plugin keeps none",
-                "start with the plugin that wrote it",
-            )),
-        })?;
-        let took_ms = (monotonic_ns() - began) / 1_000_000;
-        let (records, bytes) = (found.records, found.position);
-        tracing::info!(verb = "recover", records, bytes, took_ms, "the journal was read back");
-        if replay.is_some() {
-            let writer = Writer::start(store, found.position)?;
-            self.core.borrow_mut().journal = Some(Journal::new(writer, found.position));
-        } else {
-            tracing::warn!("this plugin keeps no journal: its state is in memory only");
-        }
-        Ok(())
-    }
-
-    fn replay(
-        &self,
-        replay: unsafe extern "C" fn(*mut Call) -> Outcome,
-        record: &[u8],
-    ) -> Result<()> {
+    /// Repeats the change that a record tells.
+    pub(in crate::engine) fn replay(&self, replay: ReplayFn, record: &[u8]) -> Result<()> {
         self.enter(CallKind::Replay);
         self.aim_at_none(std::ptr::null_mut());
         // SAFETY: as in `tick_plugin`; the record outlives the call.

@@ -1,7 +1,7 @@
 //! Structs and enum variants, field by field.
 
 use super::journal::Spent;
-use super::{Converter, Step, Unfit, Work};
+use super::{Converter, Instead, Step, Unfit, Work};
 use crate::heap;
 use crate::migrate::lineage::{DefaultFn, FunctionIndex};
 use crate::migrate::plan::{Arm, Fields, Move, Removed};
@@ -37,7 +37,8 @@ impl Converter<'_> {
             for removed in &fields.removed {
                 let at = from.add(removed.from as usize);
                 let field = Step::Field(removed.from);
-                if !(work.in_map && self.is_default(owner, removed, at)) {
+                let many = work.in_map || self.sparing;
+                if !(many && self.is_default(owner, removed, at)) {
                     work.within(field, |work| self.lose(removed.old, at, work));
                 }
                 work.journal.spent.push(Spent::Value(removed.old, at));
@@ -80,7 +81,8 @@ impl Converter<'_> {
                 let mut path = work.new_path.clone();
                 path.push(Step::Field(step.to));
                 let lost = work.journal.lost.last_mut().expect("it was just lost");
-                lost.instead = Some((path, pair.new, image));
+                let schema = self.new.reflect.schema().fingerprint;
+                lost.instead = Some(Instead { schema, path, ty: pair.new, image });
             });
             work.journal.spent.push(Spent::Value(pair.old, from));
         }

@@ -1,5 +1,7 @@
 //! [`Lost`]: a part of the old value that the new type cannot hold, as it is set aside.
 
+mod wire;
+
 use core::fmt;
 
 use super::{Converter, Work};
@@ -17,9 +19,21 @@ pub struct Lost {
     pub ty: TypeIndex,
     /// Its image.
     pub image: Vec<u8>,
-    /// Whether a field started with its default in its place, whose image under the new type this
-    /// is, with the way to it. It comes back only while that default is still there.
-    pub instead: Option<(Vec<Step>, TypeIndex, Vec<u8>)>,
+    /// The default that started in its place, if one did. It comes back only while that is there.
+    pub instead: Option<Instead>,
+}
+
+/// A default that is in the place of a [`Lost`] part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instead {
+    /// Fingerprint of the schema that it is in. A third version may have moved it: then nobody knows.
+    pub schema: u64,
+    /// The way to it.
+    pub path: Vec<Step>,
+    /// Its type.
+    pub ty: TypeIndex,
+    /// Its image.
+    pub image: Vec<u8>,
 }
 
 /// One step down a value.
@@ -57,16 +71,6 @@ impl fmt::Display for Lost {
 }
 
 impl Lost {
-    /// Bytes that keeping it takes, roughly.
-    pub fn bytes(&self) -> usize {
-        let steps = |path: &[Step]| -> usize {
-            let of = |step: &Step| if let Step::Key(key) = step { 16 + key.len() } else { 16 };
-            path.iter().map(of).sum()
-        };
-        let instead = self.instead.as_ref().map_or(0, |(path, _, image)| steps(path) + image.len());
-        steps(&self.path) + self.image.len() + instead
-    }
-
     /// Whether an element of a list: its position means nothing once the list has changed, so it
     /// goes to the end.
     pub fn is_element(&self) -> bool {

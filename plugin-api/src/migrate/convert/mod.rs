@@ -15,12 +15,14 @@ mod maps;
 mod number;
 mod restore;
 mod sequence;
+mod trial;
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::heap;
 use crate::migrate::change::Change;
@@ -34,7 +36,7 @@ use journal::{Fresh, Journal, Spent};
 
 pub(crate) use maps::EntryMover;
 
-pub use lost::{Lost, Step};
+pub use lost::{Instead, Lost, Step};
 pub use restore::{restore, undisturbed};
 
 /// Everything that a conversion needs to know. Cheap to make once, not per value.
@@ -49,6 +51,10 @@ pub struct Converter<'a> {
     lineage: Option<&'a Lineage>,
     /// Images of such defaults.
     defaults: RefCell<Defaults>,
+    /// There are many values like this one: what holds its default leaves nothing behind.
+    sparing: bool,
+    /// Where functions that panic are counted.
+    panicked: Option<&'a AtomicU64>,
 }
 
 /// Images of defaults by what has the field and its offset; `None` where there is none.
@@ -98,7 +104,20 @@ impl<'a> Converter<'a> {
     ) -> Self {
         let half = |schema, functions| Half { reflect: Reflect::new(schema), functions };
         let (old, new) = (half(old, old_functions), half(new, new_functions));
-        Self { plan, old, new, lazy: None, lineage: None, defaults: RefCell::default() }
+        let defaults = RefCell::default();
+        Self { plan, old, new, lazy: None, lineage: None, defaults, sparing: false, panicked: None }
+    }
+
+    /// Counts defaults and conversions that panic.
+    #[must_use]
+    pub fn counting(self, panicked: &'a AtomicU64) -> Self {
+        Self { panicked: Some(panicked), ..self }
+    }
+
+    /// Sets no field aside that holds its default, wherever it is: for values of which there are many.
+    #[must_use]
+    pub fn sparing(self) -> Self {
+        Self { sparing: true, ..self }
     }
 
     /// Knows the old version's defaults, so that a field of a map's entry that holds its default leaves
@@ -287,7 +306,7 @@ impl<'a> Converter<'a> {
         unsafe {
             let at = functions.0[index as usize];
             let function = core::mem::transmute::<usize, ConvertFn>(at);
-            if function(from, to) { Ok(()) } else { Err(Unfit) }
+            if function(from, to) { Ok(()) } else { Err(self.panicked()) }
         }
     }
 
@@ -308,10 +327,18 @@ impl<'a> Converter<'a> {
             core::mem::transmute::<usize, DefaultFn>(at)(to)
         };
         if !made {
-            return Err(Unfit);
+            return Err(self.panicked());
         }
         work.journal.fresh.push(Fresh::Value(new, to));
         Ok(())
+    }
+
+    #[cold]
+    fn panicked(&self) -> Unfit {
+        if let Some(count) = self.panicked {
+            count.fetch_add(1, Relaxed);
+        }
+        Unfit
     }
 
     fn fresh_block(&self, new: TypeIndex, work: &mut Work<'_>) -> *mut u8 {

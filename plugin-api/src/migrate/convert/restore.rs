@@ -3,7 +3,7 @@
 use core::alloc::Layout;
 use core::ptr;
 
-use super::{Lost, Step};
+use super::{Instead, Lost, Step};
 use crate::collections::{btree_map, hash_map, vec, vec_deque};
 use crate::heap;
 use crate::reflect::{Reflect, variant_at};
@@ -26,12 +26,16 @@ pub unsafe fn restore(
 }
 
 /// Whether a default that was put in the place of a lost part is still there, in the value at `at`
-/// of the schema that could not hold it. True for parts that have no place at all.
+/// of the schema that is left. True for parts that have no place at all; false where a third version
+/// was between: what became of the default there is not known, so the live value wins.
 ///
 /// # Safety
 /// As for [`restore`], with the other schema.
 pub unsafe fn undisturbed(reflect: &Reflect<'_>, ty: TypeIndex, at: *mut u8, lost: &Lost) -> bool {
-    let Some((path, kind, image)) = &lost.instead else { return true };
+    let Some(Instead { schema, path, ty: kind, image }) = &lost.instead else { return true };
+    if *schema != reflect.schema().fingerprint {
+        return false;
+    }
     // SAFETY: the caller's promise.
     unsafe {
         let Some(place) = walk(reflect, ty, at, path) else { return false };
@@ -44,7 +48,14 @@ pub unsafe fn undisturbed(reflect: &Reflect<'_>, ty: TypeIndex, at: *mut u8, los
 /// # Safety
 /// As for [`restore`].
 unsafe fn put_back(reflect: &Reflect<'_>, ty: TypeIndex, at: *mut u8, lost: &Lost) -> bool {
-    let Some((last, way)) = lost.path.split_last() else { return false };
+    let Some((last, way)) = lost.path.split_last() else {
+        // SAFETY: the caller's promise. The whole value gives way to the one that was set aside.
+        unsafe {
+            reflect.drop_value(ty, at);
+            build(reflect, ty, at, &lost.image);
+        }
+        return true;
+    };
     // SAFETY: the caller's promise.
     unsafe {
         match last {
@@ -84,7 +95,7 @@ unsafe fn walk(
     at: *mut u8,
     path: &[Step],
 ) -> Option<*mut u8> {
-    let (last, way) = path.split_last()?;
+    let Some((last, way)) = path.split_last() else { return Some(at) };
     // SAFETY: the caller's promise.
     unsafe {
         let (ty, at) = walk_to(reflect, ty, at, way, last)?;

@@ -22,7 +22,7 @@ impl Lineage {
     /// The lineage of a plugin with this state root and session, and the functions of this image.
     ///
     /// O(types), the older ones included.
-    pub fn of<Root: StateType, Session: StateType>() -> (Self, Functions) {
+    pub fn of<Root: StateType, Session: StateType + Default>() -> (Self, Functions) {
         let mut builder = LineageBuilder::default();
         builder.schema.add::<Root>();
         builder.schema.add::<Session>();
@@ -31,6 +31,7 @@ impl Lineage {
             lineage(&mut builder);
             builder.own += 1;
         }
+        builder.session_starts_with(Session::default);
         let LineageBuilder { schema, mut lineage, functions, .. } = builder;
         lineage.types = schema.finish();
         lineage.functions = functions.0.len() as u32;
@@ -64,6 +65,12 @@ impl LineageBuilder {
         let _ = value;
         let function = self.function(write_default::<T, F> as *const () as usize);
         self.lineage.defaults.push(FieldDefault { ty: self.own, variant, field, function });
+    }
+
+    fn session_starts_with<T: StateType, F: Fn() -> T + Copy + 'static>(&mut self, value: F) {
+        let _ = value;
+        let function = self.function(write_default::<T, F> as *const () as usize);
+        self.lineage.session = Some(function);
     }
 
     /// This type comes from `Old` by `up`, and goes back by `back`. Function items, or closures

@@ -30,6 +30,7 @@ impl Lineage {
             out.u32s([*old, *new, *up, back.unwrap_or(NONE)]);
         }
         out.u32(self.functions);
+        out.u32(self.session.unwrap_or(NONE));
         out.0
     }
 
@@ -53,7 +54,9 @@ impl Lineage {
             let (old, new, up, back) = (input.u32()?, input.u32()?, input.u32()?, input.u32()?);
             Ok(Conversion { old, new, up, back: (back != NONE).then_some(back) })
         })?;
-        let lineage = Self { types, renames, defaults, conversions, functions: input.u32()? };
+        let functions = input.u32()?;
+        let session = Some(input.u32()?).filter(|&session| session != NONE);
+        let lineage = Self { types, renames, defaults, conversions, session, functions };
         if lineage.is_sound() { Ok(lineage) } else { Err(input.error("an index outside its list")) }
     }
 
@@ -64,6 +67,7 @@ impl Lineage {
             .iter()
             .all(|c| ty(c.old) && ty(c.new) && function(c.up) && c.back.is_none_or(function))
             && self.defaults.iter().all(|d| ty(d.ty) && function(d.function))
+            && self.session.is_none_or(function)
     }
 }
 

@@ -1,14 +1,13 @@
 //! Lists by index: LLEN, LRANGE, LINDEX, LSET, LTRIM.
 
-use hotshell_plugin_api::collections::Bytes;
-
 use crate::cx::{Cx, Outcome, index_range, int};
 use crate::errors;
 use crate::flags::{Flags, READ, READ_FAST, WRITE};
+use crate::list;
 use crate::notify;
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
-use crate::value::Value;
+use crate::value::Kind;
 
 rows! { List:
     "llen", 2, READ_FAST, ONE_KEY, v(1, 0), llen,
@@ -28,7 +27,7 @@ rows! { List:
 }
 
 fn llen(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let len = cx.list(args[1])?.map_or(0, |list| list.items.len());
+    let len = cx.list(args[1])?.map_or(0, |list| list.len());
     cx.out.int(len as i64);
     Ok(())
 }
@@ -38,10 +37,10 @@ fn lrange(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     cx.get(args[1]);
     match cx.state.dbs[cx.session.db as usize].keys.get(args[1]) {
         None => cx.out.array(0),
-        Some(Value::List(_, list)) => {
-            let range = index_range(list.items.len(), start, end);
+        Some(list) if list.kind() == Kind::List => {
+            let range = index_range(list.len(), start, end);
             cx.out.array(range.len());
-            list.items.range(range).for_each(|element| cx.out.bulk(element));
+            list::each(list, range, |element| element.reply(&mut cx.out));
         }
         Some(_) => return Err(errors::WRONG_TYPE),
     }
@@ -58,10 +57,12 @@ fn lindex(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     cx.get(args[1]);
     match cx.state.dbs[cx.session.db as usize].keys.get(args[1]) {
         None => cx.out.null(),
-        Some(Value::List(_, list)) => {
-            let at = index(list.items.len(), int(args[2])?);
-            let element = at.and_then(|at| list.items.get(at));
-            cx.out.bulk_or_null(element.map(|element| &element[..]));
+        Some(list) if list.kind() == Kind::List => {
+            let at = index(list.len(), int(args[2])?);
+            match at.and_then(|at| list::get(list, at)) {
+                Some(element) => element.reply(&mut cx.out),
+                None => cx.out.null(),
+            }
         }
         Some(_) => return Err(errors::WRONG_TYPE),
     }
@@ -70,9 +71,8 @@ fn lindex(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 fn lset(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let list = cx.list(args[1])?.ok_or(errors::NO_SUCH_KEY)?;
-    let at = index(list.items.len(), int(args[2])?);
-    let element = at.and_then(|at| list.items.get_mut(at)).ok_or(errors::INDEX)?;
-    *element = Bytes::from(args[3]);
+    let at = index(list.len(), int(args[2])?).ok_or(errors::INDEX)?;
+    list::set(list, at, args[3]);
     cx.event(args[1], notify::LIST, "lset");
     cx.out.ok();
     Ok(())
@@ -81,9 +81,8 @@ fn lset(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 fn ltrim(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (start, end) = (int(args[2])?, int(args[3])?);
     if let Some(list) = cx.list(args[1])? {
-        let range = index_range(list.items.len(), start, end);
-        list.items.truncate(range.end);
-        drop(list.items.drain(..range.start));
+        let range = index_range(list.len(), start, end);
+        list::keep(list, range);
         cx.changed(args[1], notify::LIST, "ltrim");
     }
     cx.out.ok();

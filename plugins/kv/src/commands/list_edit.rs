@@ -1,15 +1,16 @@
 //! Lists by value: LINSERT, LREM, LPOS.
 
-use hotshell_plugin_api::collections::Bytes;
-
+use crate::blocking::End;
+use crate::chunk;
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{Flags, READ, WRITE};
+use crate::list;
 use crate::notify;
 use crate::number;
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
-use crate::value::{Kind, Value};
+use crate::value::Kind;
 
 rows! { List:
     "linsert", 5, WRITE, ONE_KEY, v(2, 2), linsert,
@@ -29,18 +30,17 @@ fn linsert(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         word if is(word, "before") => 0,
         _ => return Err(errors::SYNTAX),
     };
-    let len = match cx.list(args[1])? {
-        None => 0,
-        Some(list) => match list.items.iter().position(|item| *item == args[3]) {
-            None => -1,
-            Some(at) => {
-                list.items.insert(at + behind, Bytes::from(args[4]));
-                let len = list.items.len();
-                cx.event(args[1], notify::LIST, "linsert");
-                len as i64
-            }
-        },
-    };
+    let mut len = 0;
+    if let Some(list) = cx.list(args[1])? {
+        let pivot = chunk::item(args[3]);
+        let at = list::iter(list).position(|other| other == pivot);
+        len = -1;
+        if let Some(at) = at {
+            list::insert(list, at + behind, args[4]);
+            len = list.len() as i64;
+            cx.event(args[1], notify::LIST, "linsert");
+        }
+    }
     cx.out.int(len);
     Ok(())
 }
@@ -50,22 +50,8 @@ fn lrem(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let most = if count == 0 { usize::MAX } else { count.unsigned_abs() as usize };
     let mut removed = 0;
     if let Some(list) = cx.list(args[1])? {
-        let same = list.items.iter().filter(|item| **item == args[3]).count();
-        removed = same.min(most);
-        // From the tail, those in front stay.
-        let mut skip = if count < 0 { same - removed } else { 0 };
-        let mut left = removed;
-        list.items.retain(|item| {
-            if left == 0 || *item != args[3] {
-                return true;
-            }
-            if skip > 0 {
-                skip -= 1;
-                return true;
-            }
-            left -= 1;
-            false
-        });
+        let from = if count < 0 { End::Tail } else { End::Head };
+        removed = list::remove_equal(list, args[3], most, from);
     }
     if removed > 0 {
         cx.changed(args[1], notify::LIST, "lrem");
@@ -107,22 +93,21 @@ fn lpos(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     }
     let (value, mut out) = cx.find(args[1], Kind::List)?;
     let mut found = Vec::new();
-    if let Some(Value::List(_, list)) = value {
-        let len = list.items.len();
+    if let Some(list) = value {
+        let len = list.len();
         let looked_at = if most == 0 { len } else { most.min(len) };
         let wanted = match count {
             None => 1,
             Some(0) => usize::MAX,
             Some(n) => n,
         };
-        let matching = |at: &usize| list.items.get(*at).is_some_and(|item| *item == args[2]);
+        let element = chunk::item(args[2]);
         let skip = rank.unsigned_abs() as usize - 1;
-        if rank > 0 {
-            found.extend((0..looked_at).filter(matching).skip(skip).take(wanted));
-        } else {
-            let backwards = (len - looked_at..len).rev();
-            found.extend(backwards.filter(matching).skip(skip).take(wanted));
-        }
+        let all: &mut dyn Iterator<Item = _> =
+            if rank > 0 { &mut list::iter(list) } else { &mut list::iter(list).rev() };
+        let places = all.take(looked_at).enumerate().filter(|(_, other)| *other == element);
+        let places = places.map(|(at, _)| if rank > 0 { at } else { len - 1 - at });
+        found.extend(places.skip(skip).take(wanted));
     }
     match (count, found.first()) {
         (None, Some(&at)) => out.int(at as i64),

@@ -6,10 +6,11 @@ use crate::blocking::{self, End, Wish, pop_members};
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{Flags, REMOVE_FAST};
+use crate::list;
 use crate::notify;
 use crate::reply::Reply;
 use crate::table::{Group, Keys, Level, NO_KEYS, Row, Run, v};
-use crate::value::{Kind, Value};
+use crate::value::Kind;
 
 const BLOCKING: Flags = Flags::WRITE.or(Flags::NOSCRIPT).or(Flags::BLOCKING);
 const ALL_BUT_LAST: Keys = (1, -2, 1);
@@ -144,15 +145,15 @@ fn pop_elements(cx: &mut Cx<'_>, request: &Request<'_>) -> Result<bool, &'static
         let value = cx.state.dbs[cx.session.db as usize].keys.get_mut(key);
         let list = match value {
             None => continue,
-            Some(Value::List(_, list)) => list,
+            Some(list) if list.kind() == Kind::List => list,
             Some(_) => return Err(errors::WRONG_TYPE),
         };
-        let n = list.items.len().min(usize::try_from(request.count).unwrap_or(usize::MAX));
+        let n = list.len().min(usize::try_from(request.count).unwrap_or(usize::MAX));
         cx.out.array(2);
         cx.out.bulk(key);
         cx.out.array(n);
         for _ in 0..n {
-            list.pop(request.end).into_iter().for_each(|element| cx.out.bulk(&element));
+            list::pop_shown(list, request.end, |element| element.reply(&mut cx.out));
         }
         cx.changed(key, notify::LIST, popped(request.end));
         return Ok(true);

@@ -6,11 +6,12 @@ use crate::blocking::End;
 use crate::cx::{Cx, Outcome, is};
 use crate::errors;
 use crate::flags::{REMOVE_FAST, WRITE, WRITE_FAST};
+use crate::list;
 use crate::notify;
 use crate::number;
 use crate::reply::Reply;
 use crate::table::{Keys, ONE_KEY, rows, v};
-use crate::value::{List, Value};
+use crate::value::{Kind, Value};
 
 const TWO_KEYS: Keys = (1, 2, 1);
 
@@ -45,24 +46,6 @@ rows! { List:
         "Returns an element after popping it from one list and pushing it to another.";
 }
 
-impl List {
-    /// Adds an element at an end.
-    pub fn push(&mut self, end: End, element: Bytes) {
-        match end {
-            End::Head => self.items.push_front(element),
-            End::Tail => self.items.push_back(element),
-        }
-    }
-
-    /// Takes an element off an end.
-    pub fn pop(&mut self, end: End) -> Option<Bytes> {
-        match end {
-            End::Head => self.items.pop_front(),
-            End::Tail => self.items.pop_back(),
-        }
-    }
-}
-
 fn lpush(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     push(cx, args, End::Head, false)
 }
@@ -83,10 +66,8 @@ fn push(cx: &mut Cx<'_>, args: &[&[u8]], end: End, only_old: bool) -> Outcome {
     let key = args[1];
     let len = match cx.list(key)? {
         Some(list) => {
-            for &element in &args[2..] {
-                list.push(end, Bytes::from(element));
-            }
-            let len = list.items.len();
+            args[2..].iter().for_each(|element| list::push(list, end, element));
+            let len = list.len();
             cx.event(key, notify::LIST, pushed(end));
             cx.signal(cx.session.db, key);
             len
@@ -94,11 +75,7 @@ fn push(cx: &mut Cx<'_>, args: &[&[u8]], end: End, only_old: bool) -> Outcome {
         None if only_old => 0,
         None => {
             let mut value = Value::list();
-            if let Value::List(_, list) = &mut value {
-                for &element in &args[2..] {
-                    list.push(end, Bytes::from(element));
-                }
-            }
+            args[2..].iter().for_each(|element| list::push(&mut value, end, element));
             cx.put(key, value);
             cx.notify(notify::LIST, pushed(end), key);
             args.len() - 2
@@ -136,21 +113,19 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], end: End, name: &str) -> Outcome {
             }
             return Ok(());
         }
-        Some(Value::List(_, list)) => list,
+        Some(list) if list.kind() == Kind::List => list,
         Some(_) => return Err(errors::WRONG_TYPE),
     };
     if count == Some(0) {
         cx.out.array(0);
         return Ok(());
     }
-    let n = count.map_or(1, |n| list.items.len().min(n as usize));
+    let n = count.map_or(1, |n| list.len().min(n as usize));
     if count.is_some() {
         cx.out.array(n);
     }
     for _ in 0..n {
-        if let Some(element) = list.pop(end) {
-            cx.out.bulk(&element);
-        }
+        list::pop_shown(list, end, |element| element.reply(&mut cx.out));
     }
     cx.changed(key, notify::LIST, popped(end));
     Ok(())
@@ -169,7 +144,7 @@ pub(super) fn popped(end: End) -> &'static str {
 /// Takes one element off a list, which goes away with its last one.
 pub(super) fn take(cx: &mut Cx<'_>, key: &[u8], end: End) -> Result<Option<Bytes>, &'static str> {
     let Some(list) = cx.list(key)? else { return Ok(None) };
-    let element = list.pop(end);
+    let element = list::pop(list, end);
     cx.changed(key, notify::LIST, popped(end));
     Ok(element)
 }
@@ -199,20 +174,18 @@ pub(super) fn relay(cx: &mut Cx<'_>, source: &[u8], target: &[u8], from: End, to
     }
     // Refused before anything moves.
     cx.list(target)?;
-    let popped_one = cx.list(source)?.and_then(|list| list.pop(from));
+    let popped_one = cx.list(source)?.and_then(|list| list::pop(list, from));
     let Some(element) = popped_one else { return Ok(()) };
     cx.out.bulk(&element);
     match cx.list(target)? {
         Some(list) => {
-            list.push(to, element);
+            list::push(list, to, &element);
             cx.event(target, notify::LIST, pushed(to));
             cx.signal(cx.session.db, target);
         }
         None => {
             let mut value = Value::list();
-            if let Value::List(_, list) = &mut value {
-                list.push(to, element);
-            }
+            list::push(&mut value, to, &element);
             cx.put(target, value);
             cx.notify(notify::LIST, pushed(to), target);
         }

@@ -4,10 +4,12 @@ use std::cmp::Ordering;
 
 use hotshell_plugin_api::collections::Bytes;
 
+use crate::blocking::End;
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{READ, WRITE};
 use crate::hash;
+use crate::list;
 use crate::notify;
 use crate::number::{self, Digits};
 use crate::reply::Reply;
@@ -211,8 +213,8 @@ fn look_up(cx: &mut Cx<'_>, pattern: &[u8], element: &[u8]) -> Option<Bytes> {
 fn store(cx: &mut Cx<'_>, target: &[u8], results: Vec<Option<Bytes>>) {
     let mut value = Value::list();
     let count = results.len();
-    if let Value::List(_, list) = &mut value {
-        list.items.extend(results.into_iter().map(Option::unwrap_or_default));
+    for result in results {
+        list::push(&mut value, End::Tail, &result.unwrap_or_default());
     }
     if count == 0 {
         cx.delete(target);

@@ -1,0 +1,174 @@
+//! The way up with data on disk: read back what is there, each part with the code that wrote it, then
+//! go over to the generation that is to serve.
+//!
+//! Invariant: a start ends with the state of all that is on disk under the generation that was asked
+//! for, or not at all. What that one cannot hold is set aside, as in any switch.
+
+use std::sync::Arc;
+
+use hotshell_plugin_api::migrate::change::Change;
+
+use super::core::{Server, monotonic_ns};
+use super::handle::Switch;
+use super::journal::Journal;
+use super::migrate::version;
+use crate::data::{Origin, Replay, Store, Writer};
+use crate::error::{Code, Error, Result};
+use crate::generation::{Callable, ReplayFn};
+
+/// What an engine needs to keep its data, and to read back what is there.
+#[derive(Debug)]
+pub struct Durable {
+    /// Where they lie.
+    pub store: Store,
+    /// The generations that wrote what is there, as far as their code can be had.
+    pub readers: Vec<Callable>,
+}
+
+impl Durable {
+    /// The code that reads what `origin` wrote: its own; or that which is going to serve, if both have
+    /// the same schema.
+    fn reader(&self, origin: &Origin, serves: &Callable) -> Result<Callable> {
+        let own = |callable: &&Callable| callable.digest == origin.digest;
+        if let Some(own) = [serves].into_iter().chain(&self.readers).find(own) {
+            return Ok(own.clone());
+        }
+        if serves.shape.schema.fingerprint != origin.fingerprint {
+            return Err(no_reader(&self.store, origin));
+        }
+        tracing::warn!(
+            generation = origin.generation,
+            "the artifact that wrote a part of the data is gone: {} {} reads it",
+            serves.plugin,
+            serves.version
+        );
+        Ok(serves.clone())
+    }
+
+    /// The generation that the state is made with: the one that wrote the first of what is there.
+    pub(super) fn first(&self, serves: &Callable) -> Result<Callable> {
+        match self.store.segments()?.first() {
+            Some((_, head)) => self.reader(&head.origin, serves),
+            None => Ok(serves.clone()),
+        }
+    }
+}
+
+/// A start that reads back.
+struct Recovering<'a> {
+    server: &'a Server,
+    durable: &'a Durable,
+    serves: &'a Callable,
+    replay: Option<ReplayFn>,
+    /// Why what follows cannot be read; no matter while nothing follows.
+    gone: Option<Error>,
+}
+
+/// Makes the state out of what is on disk, and goes on with the journal. Before the first client; the
+/// server's active generation is [`Durable::first`].
+pub(super) fn recover(server: &Server, durable: &Durable, serves: &Callable) -> Result<()> {
+    server.init()?;
+    let replay = server.core.borrow().active.replay();
+    let began = monotonic_ns();
+    let mut recovering = Recovering { server, durable, serves, replay, gone: None };
+    let found = durable.store.recover(0, &mut recovering)?;
+    let last = server.core.borrow().active.origin();
+    recovering.go_to(serves)?;
+    let took_ms = (monotonic_ns() - began) / 1_000_000;
+    let (records, bytes) = (found.records, found.bytes);
+    tracing::info!(verb = "recover", records, bytes, took_ms, "the journal was read back");
+    let writer = Writer::start(&durable.store, found.position, serves.origin())?;
+    let mut journal = Journal::new(writer, found.position);
+    if last.digest != serves.digest {
+        tracing::warn!(
+            verb = "recover",
+            generation = last.generation,
+            "the state was taken back to {} {}",
+            serves.plugin,
+            serves.version
+        );
+        journal.tell_use("start");
+    }
+    if serves.replay().is_none() {
+        tracing::warn!("this plugin keeps no journal: its changes are in memory only");
+    }
+    let core = &mut *server.core.borrow_mut();
+    core.journal = Some(journal);
+    core.replays = serves.replay().is_some();
+    Ok(())
+}
+
+impl Recovering<'_> {
+    /// Repeats a switch through its plan, to the end of its drain.
+    fn go_to(&mut self, to: &Callable) -> Result<()> {
+        let change = {
+            let active = &self.server.core.borrow().active;
+            if active.digest == to.digest {
+                return Ok(());
+            }
+            Change::between(&version(active), &version(to)).map_err(|refused| {
+                let [from, to] = [active, to].map(|c| format!("{} {}", c.plugin, c.version));
+                no_way(&from, &to, &refused.path)
+            })?
+        };
+        let plan = Arc::clone(&change.plan);
+        let switch = Switch { to: to.clone(), plan, allow_stop: true, dry_run: false };
+        self.server.take_over(switch)?;
+        while self.server.drain_slice() {}
+        self.replay = to.replay();
+        Ok(())
+    }
+}
+
+impl Replay for Recovering<'_> {
+    fn origin(&mut self, origin: &Origin) -> Result<()> {
+        self.gone = None;
+        match self.durable.reader(origin, self.serves) {
+            Ok(reader) => self.go_to(&reader),
+            Err(gone) => {
+                self.gone = Some(gone);
+                Ok(())
+            }
+        }
+    }
+
+    fn record(&mut self, record: &[u8]) -> Result<()> {
+        if let Some(gone) = self.gone.take() {
+            return Err(gone);
+        }
+        match self.replay {
+            Some(replay) => self.server.replay(replay, record),
+            None => Err(Error::new(
+                Code::Data,
+                "the data cannot be read back",
+                "there is a journal, and this plugin keeps none",
+                "start with the plugin that wrote it",
+            )),
+        }
+    }
+}
+
+#[cold]
+fn no_reader(store: &Store, origin: &Origin) -> Error {
+    let path = store.artifacts().path(&origin.digest);
+    Error::new(
+        Code::Data,
+        format!("the data were written by generation {}, whose code is gone", origin.generation),
+        format!(
+            "'{}' cannot be loaded, and the state of what is to be started has another shape",
+            path.display()
+        ),
+        "put that artifact back; or start with a version whose state has the same shape \
+         (--plugin FILE --ignore-permanent)",
+    )
+}
+
+#[cold]
+fn no_way(from: &str, to: &str, path: &str) -> Error {
+    Error::new(
+        Code::Schema,
+        format!("{to} cannot take over the state of {from}, which is on disk"),
+        format!("{path} has no way between the two"),
+        format!("start with {from}, or with a version that knows the way from it"),
+    )
+}

@@ -1,0 +1,134 @@
+//! [`Aside`]: what versions that are not active left behind.
+
+use abi_stable::StableAbi;
+
+use super::convert::Lost;
+use crate::collections::{Bytes, Vec, VecDeque};
+
+/// Parts of one value that the active version cannot hold, by the version that can. A server has one
+/// for its state root, and each client one for its session.
+///
+/// It lies in the state heap and holds data only: the parts are encoded ([`Lost::encode`]), so they
+/// count as state, outlive every image, and can be written to disk as they are.
+#[repr(C)]
+#[derive(Debug, StableAbi)]
+pub struct Aside {
+    shelves: Vec<Shelf>,
+    parts: u64,
+    bytes: u64,
+}
+
+/// What waits for one schema.
+#[repr(C)]
+#[derive(Debug, StableAbi)]
+struct Shelf {
+    /// Fingerprint of the schema.
+    fingerprint: u64,
+    /// In the order in which they were set aside.
+    parts: VecDeque<Bytes>,
+}
+
+impl Default for Aside {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Aside {
+    /// Nothing; takes no memory.
+    pub const fn new() -> Self {
+        Self { shelves: Vec::new(), parts: 0, bytes: 0 }
+    }
+
+    /// Parts that are set aside.
+    pub const fn len(&self) -> usize {
+        self.parts as usize
+    }
+
+    /// Whether nothing is.
+    pub const fn is_empty(&self) -> bool {
+        self.parts == 0
+    }
+
+    /// Bytes of the encoded parts.
+    pub const fn bytes(&self) -> usize {
+        self.bytes as usize
+    }
+
+    /// Sets parts aside that a value of this schema lost. O(parts).
+    pub fn put(&mut self, fingerprint: u64, lost: std::vec::Vec<Lost>) {
+        if lost.is_empty() {
+            return;
+        }
+        let place = self.shelves.iter().position(|shelf| shelf.fingerprint == fingerprint);
+        let place = place.unwrap_or_else(|| {
+            self.shelves.push(Shelf { fingerprint, parts: VecDeque::new() });
+            self.shelves.len() - 1
+        });
+        for part in lost {
+            let part = Bytes::from(&*part.encode());
+            self.parts += 1;
+            self.bytes += part.len() as u64;
+            self.shelves[place].parts.push_back(part);
+        }
+    }
+
+    /// What waits for this schema. O(parts).
+    ///
+    /// # Panics
+    /// When a part is damaged.
+    pub fn of(&self, fingerprint: u64) -> std::vec::Vec<Lost> {
+        let shelf = self.shelves.iter().find(|shelf| shelf.fingerprint == fingerprint);
+        shelf.into_iter().flat_map(|shelf| shelf.parts.iter()).map(|part| decoded(part)).collect()
+    }
+
+    /// Takes what waits for this schema. O(parts).
+    ///
+    /// # Panics
+    /// When a part is damaged.
+    pub fn take(&mut self, fingerprint: u64) -> std::vec::Vec<Lost> {
+        let place = self.shelves.iter().position(|shelf| shelf.fingerprint == fingerprint);
+        let Some(place) = place else { return std::vec::Vec::new() };
+        let shelf = self.shelves.swap_remove(place);
+        if self.shelves.is_empty() {
+            self.shelves = Vec::new();
+        }
+        self.parts -= shelf.parts.len() as u64;
+        self.bytes -= shelf.parts.iter().map(|part| part.len() as u64).sum::<u64>();
+        shelf.parts.iter().map(|part| decoded(part)).collect()
+    }
+
+    /// Forgets everything. O(parts).
+    pub fn clear(&mut self) {
+        *self = Self::new();
+    }
+}
+
+fn decoded(part: &[u8]) -> Lost {
+    Lost::decode(part).expect("only `Aside::put` writes parts")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(ty: u32) -> Lost {
+        Lost { path: vec![], ty, image: vec![7; 10], instead: None }
+    }
+
+    #[test]
+    fn parts_wait_for_their_schema_in_order_and_are_counted() {
+        let mut aside = Aside::new();
+        aside.put(1, vec![part(1), part(2)]);
+        aside.put(2, vec![part(3)]);
+        aside.put(1, vec![part(4)]);
+        assert_eq!((aside.len(), aside.bytes()), (4, 4 * part(0).encode().len()));
+        let types =
+            |lost: std::vec::Vec<Lost>| lost.iter().map(|l| l.ty).collect::<std::vec::Vec<_>>();
+        assert_eq!(types(aside.of(1)), [1, 2, 4]);
+        assert_eq!(types(aside.take(1)), [1, 2, 4]);
+        assert_eq!((types(aside.take(1)), aside.len()), (vec![], 1));
+        aside.clear();
+        assert_eq!((aside.len(), aside.bytes(), aside.is_empty()), (0, 0, true));
+    }
+}

@@ -1,0 +1,82 @@
+//! kv against a Redis in the same run: all default tests of redis-benchmark, resident memory per key,
+//! and the longest time for which the server answers nobody.
+
+mod client;
+mod memory;
+mod rates;
+mod stops;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use crate::artifacts;
+use crate::host::Host;
+use crate::peer::Peer;
+use crate::report::Report;
+
+/// Options of `kv`.
+#[derive(Debug, Args)]
+pub struct KvArgs {
+    /// The peer: redis-server, or a program that takes its options
+    #[arg(long, default_value = "redis-server")]
+    peer: String,
+    /// What is measured, with commas
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "rates,memory,stops")]
+    parts: Vec<Part>,
+    /// Tests of redis-benchmark, with commas; all if not given
+    #[arg(long, value_delimiter = ',')]
+    tests: Vec<String>,
+    /// Requests in one write, with commas
+    #[arg(long, value_delimiter = ',', default_value = "1,16")]
+    pipeline: Vec<u64>,
+    /// Connections
+    #[arg(long, default_value_t = 50)]
+    clients: u64,
+    /// Measurements of each side; the median counts, and of stops the least
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Requests of one measurement without pipelining; with it five times as many
+    #[arg(long, default_value_t = 100_000)]
+    requests: u64,
+    /// Keys, members and fields that are drawn from; 0: always the same, redis-benchmark's default
+    #[arg(long, default_value_t = 100_000)]
+    keyspace: u64,
+    /// Shapes whose memory is measured, parts of their names with commas; all if not given
+    #[arg(long, value_delimiter = ',')]
+    shapes: Vec<String>,
+    /// Strings, and elements in all collections of one kind, whose memory is measured
+    #[arg(long, default_value_t = 1_000_000)]
+    elements: u64,
+    /// Elements of the large value, or large key space, that is removed
+    #[arg(long, default_value_t = 1_000_000)]
+    large: u64,
+}
+
+/// A part of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Requests per second and CPU time per request
+    Rates,
+    /// Resident memory per key
+    Memory,
+    /// The longest time without an answer
+    Stops,
+}
+
+/// Runs the benchmark.
+pub fn run(args: &KvArgs) -> Result<Report> {
+    let mut report = Report::new("kv");
+    for part in &args.parts {
+        match part {
+            Part::Rates => rates::run(args, &mut report)?,
+            Part::Memory => memory::run(args, &mut report)?,
+            Part::Stops => stops::run(args, &mut report)?,
+        }
+    }
+    Ok(report)
+}
+
+/// A fresh server of each side.
+fn servers(args: &KvArgs) -> Result<(Host, Peer)> {
+    Ok((Host::start(&artifacts::kv_v2()?)?, Peer::redis(&args.peer)?))
+}

@@ -1,0 +1,132 @@
+//! All default tests of redis-benchmark: requests per second, and CPU time per request.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use super::KvArgs;
+use super::client::Client;
+use crate::bars;
+use crate::redis_benchmark::{Load, Measured, Work, measure, middle};
+use crate::report::{Report, Table};
+
+/// The tests in redis-benchmark's order, in which those that take away find what others brought.
+const TESTS: [&str; 19] = [
+    "ping_inline",
+    "ping_mbulk",
+    "set",
+    "get",
+    "incr",
+    "lpush",
+    "rpush",
+    "lpop",
+    "rpop",
+    "sadd",
+    "hset",
+    "spop",
+    "zadd",
+    "zpopmin",
+    "lrange_100",
+    "lrange_300",
+    "lrange_500",
+    "lrange_600",
+    "mset",
+];
+/// Elements of the list that LRANGE reads from: more than it asks for.
+const LIST: u64 = 2_000;
+
+/// Runs all tests, each with pipelines of each length.
+pub fn run(args: &KvArgs, report: &mut Report) -> Result<()> {
+    for name in &args.tests {
+        ensure!(TESTS.contains(&name.as_str()), "no test {name}; there are {}", TESTS.join(", "));
+    }
+    report.note(format!(
+        "redis-benchmark, {} connections, -r {}; medians of {} measurements of each side, by turns",
+        args.clients, args.keyspace, args.rounds
+    ));
+    let mut table = Table::new(
+        "redis-benchmark",
+        ["test", "P", "req/s", "peer's", "ratio", "CPU us/req", "peer's", "ratio"],
+    );
+    for &pipeline in &args.pipeline {
+        for (test, (ours, theirs)) in measured(args, pipeline)? {
+            let speed = ours.requests_per_s / theirs.requests_per_s;
+            let cpu = ours.cpu_us / theirs.cpu_us;
+            table.row([
+                json!(test),
+                json!(pipeline),
+                json!(ours.requests_per_s),
+                json!(theirs.requests_per_s),
+                json!(speed),
+                json!(ours.cpu_us),
+                json!(theirs.cpu_us),
+                json!(cpu),
+            ]);
+            let bar = if pipeline > 1 { bars::RPS_PIPELINED } else { bars::RPS_P1 };
+            report.judge(format!("{test} P{pipeline}: requests/s, ours / peer"), bar, speed);
+            report.judge(format!("{test} P{pipeline}: CPU, ours / peer"), bars::CPU, cpu);
+        }
+    }
+    report.tables.push(table);
+    Ok(())
+}
+
+/// Medians of both sides for each test.
+fn measured(args: &KvArgs, pipeline: u64) -> Result<Vec<(&'static str, (Measured, Measured))>> {
+    let (host, peer) = super::servers(args)?;
+    let wanted = |test: &str| args.tests.is_empty() || args.tests.iter().any(|name| name == test);
+    let tests: Vec<&str> = TESTS.into_iter().filter(|test| wanted(test)).collect();
+    let load = Load {
+        clients: args.clients,
+        requests: args.requests * if pipeline > 1 { 5 } else { 1 },
+        pipeline,
+        keyspace: args.keyspace,
+        size: 3,
+        threads: 1,
+    };
+    let mut all = vec![(Vec::new(), Vec::new()); tests.len()];
+    for round in 0..args.rounds {
+        for address in [host.address, peer.address] {
+            Client::connect(address)?.ask(&["FLUSHALL"])?;
+        }
+        for (test, (ours, theirs)) in tests.iter().zip(&mut all) {
+            let mut ours = || one(load, test, host.address, &host.process).map(|m| ours.push(m));
+            let mut theirs =
+                || one(load, test, peer.address, &peer.process).map(|m| theirs.push(m));
+            if round % 2 == 0 {
+                theirs()?;
+                ours()?;
+            } else {
+                ours()?;
+                theirs()?;
+            }
+        }
+    }
+    let medians = all.iter().map(|(ours, theirs)| (middle(ours), middle(theirs)));
+    Ok(tests.into_iter().zip(medians).collect())
+}
+
+fn one(
+    load: Load,
+    test: &str,
+    address: std::net::SocketAddr,
+    server: &crate::process::Process,
+) -> Result<Measured> {
+    let Some(elements) = test.strip_prefix("lrange_") else {
+        return measure(load, Work::Test(test), address, server);
+    };
+    // redis-benchmark fills the list anew for this test, which is not to be measured.
+    let mut client = Client::connect(address)?;
+    client.ask(&["DEL", "mylist"])?;
+    for _ in 0..LIST {
+        client.send(&[b"LPUSH", b"mylist", b"xxx"])?;
+    }
+    client.finish()?;
+    let last = (elements.parse::<u64>()? - 1).to_string();
+    let requests = (load.requests / 5).max(1);
+    measure(
+        Load { requests, ..load },
+        Work::Command(&["LRANGE", "mylist", "0", &last]),
+        address,
+        server,
+    )
+}
