@@ -163,7 +163,9 @@ pub struct Status {
     pub state_bytes: u64,
     pub state_bytes_peak: u64,
     pub set_aside: u64,
-    /// Entries that the last switch left to be converted, between calls.
+    /// Values whose conversion to another shape panicked; each is set aside.
+    pub conversions_panicked: u64,
+    /// Entries and sessions that the last switch left to be converted, between calls.
     pub draining: u64,
     /// Null without a journal.
     pub journal: Option<JournalStatus>,
@@ -479,6 +481,7 @@ impl Control {
             state_bytes: Counters::get(&counters.state_bytes),
             state_bytes_peak: Counters::get(&counters.state_bytes_peak),
             set_aside: Counters::get(&counters.set_aside),
+            conversions_panicked: Counters::get(&counters.conversions_panicked),
             draining: Counters::get(&counters.draining),
             journal: JournalStatus::of(counters),
             bytes_in: Counters::get(&counters.bytes_in),
