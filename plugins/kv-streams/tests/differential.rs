@@ -53,7 +53,7 @@ const DIFFERENCES: &str = include_str!("../../kv/DIFFERENCES.md");
 
 /// The commands of the table's rows and their subcommands, as in `xinfo stream`.
 fn commands() -> Vec<String> {
-    let table = <version::Streams as hotshell_kv_streams::Edition>::table();
+    let table = <kv_v2::V2 as hotshell_kv_streams::Edition>::table();
     let mut names = Vec::new();
     for row in table.rows() {
         let subs = row.subs.iter().filter(|sub| sub.since <= table.redis);

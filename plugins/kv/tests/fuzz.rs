@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::{V1, V2, encode, text, words};
-use hotshell_kv::Edition;
+use hotshell_kv_streams::Edition;
 use hotshell_plugin_api::testing::TestServer;
 
 /// What arguments are made of beside what the corpus has.
