@@ -86,7 +86,7 @@ fn core(
 ) -> Core {
     let mut state = ServerState::new(&config.name, started_ms);
     let mut schema = Buffer::new();
-    schema.extend_from_slice(&first.shape.schema.encode());
+    schema.extend_from_slice(&first.shape.encoded);
     state.layouts.push(schema);
     let session = &first.shape.schema.types[first.shape.schema.session as usize];
     state.session_size = session.size as usize;
