@@ -23,6 +23,12 @@ pub struct Rules {
     pub max_failed_percent: f64,
     /// How many times as much CPU time as before a call may take, on average.
     pub max_slowdown: f64,
+    /// How often the self-test looks at the live state.
+    pub self_test_every: Duration,
+    /// Most self-tests that may fail.
+    pub max_self_tests: u64,
+    /// Most defaults and conversions that may panic over a value.
+    pub max_conversions: u64,
 }
 
 /// Calls that take less CPU time than this, on average, are never too slow. Nanoseconds.
@@ -39,6 +45,9 @@ impl Default for Rules {
             max_panics: 2,
             max_failed_percent: 5.0,
             max_slowdown: 5.0,
+            self_test_every: Duration::from_secs(1),
+            max_self_tests: 0,
+            max_conversions: 0,
         }
     }
 }
@@ -57,6 +66,10 @@ pub struct Sample {
     pub cpu_ns: u64,
     pub calls_before: u64,
     pub cpu_before_ns: u64,
+    /// Defaults and conversions that panicked: what each was to make is set aside.
+    pub conversions_panicked: u64,
+    pub self_tests: u64,
+    pub self_tests_failed: u64,
 }
 
 /// What is known about a generation on probation.
@@ -68,12 +81,21 @@ pub enum Verdict {
     Proven,
     /// The longest time is over and calls were too few to tell.
     Unproven,
-    /// It broke a rule; with the numbers that tipped it.
-    Failed(String),
+    /// It broke a rule.
+    Failed(Broken),
+}
+
+/// A rule that a generation broke.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// One word for it: `panics`, `failed`, `slowdown`, `self-test`, `conversions`.
+    pub rule: &'static str,
+    /// The numbers that tipped it, and the limit.
+    pub reason: String,
 }
 
 impl Sample {
-    /// Reads the published counters.
+    /// Reads the published counters. Self-tests are counted by whoever asks for them.
     pub fn read(counters: &Counters) -> Self {
         let Counters { now, before, .. } = counters;
         Self {
@@ -84,6 +106,9 @@ impl Sample {
             cpu_ns: counters.cpu_now_ns(),
             calls_before: Counters::get(&before.calls),
             cpu_before_ns: Counters::get(&before.cpu_ns),
+            conversions_panicked: Counters::get(&now.conversions_panicked),
+            self_tests: 0,
+            self_tests_failed: 0,
         }
     }
 }
@@ -104,38 +129,69 @@ impl Rules {
         }
     }
 
-    fn broken(&self, sample: &Sample) -> Option<String> {
-        let Sample { calls, panics, failed, cpu_ns, calls_before, cpu_before_ns, .. } = *sample;
+    fn broken(&self, sample: &Sample) -> Option<Broken> {
+        let found = self.too_many(sample).or_else(|| self.too_large_a_share(sample));
+        let (rule, reason) = found.or_else(|| self.too_slow(sample))?;
+        Some(Broken { rule, reason })
+    }
+
+    /// What counts from the first one on.
+    fn too_many(&self, sample: &Sample) -> Option<(&'static str, String)> {
+        let Sample { calls, panics, conversions_panicked: conversions, .. } = *sample;
+        let Sample { self_tests, self_tests_failed: tests, .. } = *sample;
         if panics > self.max_panics {
             let most = self.max_panics;
-            return Some(format!(
-                "{panics} of {calls} calls panicked, probation-max-panics is {most}"
-            ));
+            let reason =
+                format!("{panics} of {calls} calls panicked, probation-max-panics is {most}");
+            return Some(("panics", reason));
         }
+        if conversions > self.max_conversions {
+            let most = self.max_conversions;
+            let reason = format!(
+                "{conversions} conversions of values panicked, probation-max-conversions is {most}"
+            );
+            return Some(("conversions", reason));
+        }
+        if tests > self.max_self_tests {
+            let most = self.max_self_tests;
+            let reason = format!(
+                "{tests} of {self_tests} self-tests failed, probation-max-self-tests is {most}"
+            );
+            return Some(("self-test", reason));
+        }
+        None
+    }
+
+    fn too_large_a_share(&self, sample: &Sample) -> Option<(&'static str, String)> {
+        let Sample { calls, failed, .. } = *sample;
         if calls < self.min_calls {
             return None;
         }
-        let percent = failed as f64 * 100.0 / calls as f64;
-        if percent > self.max_failed_percent {
-            let most = self.max_failed_percent;
-            return Some(format!(
+        let (percent, most) = (failed as f64 * 100.0 / calls as f64, self.max_failed_percent);
+        (percent > most).then(|| {
+            let reason = format!(
                 "{failed} of {calls} replies failed ({percent:.1} %), probation-max-failed is {most} %"
-            ));
-        }
+            );
+            ("failed", reason)
+        })
+    }
+
+    fn too_slow(&self, sample: &Sample) -> Option<(&'static str, String)> {
+        let Sample { calls, cpu_ns, calls_before, cpu_before_ns, .. } = *sample;
         let watched = calls.saturating_sub(sample.calls_unwatched);
         if watched.min(calls_before) < self.min_calls * AVERAGE_CALLS {
             return None;
         }
         let now = cpu_ns as f64 / watched as f64;
         let before = cpu_before_ns as f64 / calls_before as f64;
-        if now > SLOW_FROM_NS && now > before * self.max_slowdown {
+        (now > SLOW_FROM_NS && now > before * self.max_slowdown).then(|| {
             let (now, before, most) = (now / 1e3, before / 1e3, self.max_slowdown);
-            return Some(format!(
+            let reason = format!(
                 "a call takes {now:.0} us of CPU time, before it was {before:.0} us, \
                  probation-max-slowdown is {most}"
-            ));
-        }
-        None
+            );
+            ("slowdown", reason)
+        })
     }
 }
 
@@ -147,8 +203,8 @@ mod tests {
         Rules::default().judge(Duration::from_secs(seconds), &sample)
     }
 
-    fn failed(text: &str) -> Verdict {
-        Verdict::Failed(text.to_owned())
+    fn failed(rule: &'static str, reason: &str) -> Verdict {
+        Verdict::Failed(Broken { rule, reason: reason.to_owned() })
     }
 
     #[test]
@@ -167,7 +223,28 @@ mod tests {
         let two = Sample { calls: 10, panics: 2, ..Sample::default() };
         assert_eq!(judged(0, two), Verdict::Pending);
         let three = Sample { panics: 3, ..two };
-        assert_eq!(judged(0, three), failed("3 of 10 calls panicked, probation-max-panics is 2"));
+        assert_eq!(
+            judged(0, three),
+            failed("panics", "3 of 10 calls panicked, probation-max-panics is 2")
+        );
+    }
+
+    #[test]
+    fn one_conversion_that_panics_is_one_too_many() {
+        let one = Sample { conversions_panicked: 1, ..Sample::default() };
+        let text = "1 conversions of values panicked, probation-max-conversions is 0";
+        assert_eq!(judged(0, one), failed("conversions", text));
+        let lenient = Rules { max_conversions: 1, ..Rules::default() };
+        assert_eq!(lenient.judge(Duration::ZERO, &one), Verdict::Pending);
+    }
+
+    #[test]
+    fn one_self_test_that_fails_is_one_too_many() {
+        let one = Sample { self_tests: 4, self_tests_failed: 1, ..Sample::default() };
+        let text = "1 of 4 self-tests failed, probation-max-self-tests is 0";
+        assert_eq!(judged(0, one), failed("self-test", text));
+        let lenient = Rules { max_self_tests: 1, ..Rules::default() };
+        assert_eq!(lenient.judge(Duration::ZERO, &one), Verdict::Pending);
     }
 
     #[test]
@@ -176,7 +253,7 @@ mod tests {
         assert_eq!(judged(0, few), Verdict::Pending);
         let enough = Sample { calls: 100, failed: 6, ..Sample::default() };
         let text = "6 of 100 replies failed (6.0 %), probation-max-failed is 5 %";
-        assert_eq!(judged(0, enough), failed(text));
+        assert_eq!(judged(0, enough), failed("failed", text));
         assert_eq!(judged(0, Sample { failed: 5, ..enough }), Verdict::Pending);
     }
 
@@ -191,7 +268,7 @@ mod tests {
         };
         let text =
             "a call takes 60 us of CPU time, before it was 10 us, probation-max-slowdown is 5";
-        assert_eq!(judged(0, slow), failed(text));
+        assert_eq!(judged(0, slow), failed("slowdown", text));
         assert_eq!(judged(0, Sample { cpu_before_ns: 120_000_000, ..slow }), Verdict::Pending);
         assert_eq!(judged(0, Sample { calls_before: 9_999, ..slow }), Verdict::Pending);
         assert_eq!(judged(0, Sample { calls: 9_999, ..slow }), Verdict::Pending);

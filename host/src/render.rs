@@ -1,5 +1,7 @@
 //! Tables for people, at most 100 columns wide and without colour.
 
+mod data;
+
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
@@ -7,6 +9,7 @@ use crate::control::{Listed, Status};
 use crate::migration::Field;
 use crate::probation::Sample;
 use crate::time;
+pub use data::{soundness, survey};
 
 /// The lines of `list`.
 pub fn list(rows: &[Listed]) -> Vec<String> {
@@ -133,11 +136,18 @@ pub fn status(status: &Status) -> Vec<String> {
         format!("{}, {retained}", plural(status.generations_resident as u64, "generation"))
     });
     if let Some(watched) = &status.probation {
-        let Sample { calls, panics, failed, .. } = watched.sample;
+        let Sample { calls, panics, failed, conversions_panicked, .. } = watched.sample;
         row("probation", {
-            let left =
-                format!("generation {}, {:.0} s left", watched.generation, watched.seconds_left);
-            format!("{left}, {calls} calls, {panics} panics, {failed} failed")
+            let (generation, left) = (watched.generation, watched.seconds_left);
+            let more = if watched.extended { " (extended: too few calls)" } else { "" };
+            let conversions = match conversions_panicked {
+                0 => String::new(),
+                n => format!(", {}", plural(n, "panicked conversion")),
+            };
+            format!(
+                "generation {generation}, {left:.0} s left{more}, {calls} calls, {panics} panics, \
+                 {failed} failed{conversions}"
+            )
         });
     }
     if let Some(judged) = &status.last_probation {

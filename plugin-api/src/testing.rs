@@ -304,6 +304,11 @@ impl<P: Plugin> TestServer<P> {
         self.host.aside.len() + clients.sum::<usize>()
     }
 
+    /// Defaults and conversions of later versions that panicked over a value.
+    pub fn conversions_panicked(&self) -> u64 {
+        self.host.conversions_panicked
+    }
+
     /// What could not come back after a swap, since something newer was in its place.
     pub fn overtaken(&self) -> usize {
         self.host.overtaken

@@ -5,10 +5,14 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// What tests load, and the program that loads it.
-const PACKAGES: [&str; 12] = [
+const PACKAGES: [&str; 16] = [
     "hotshell",
     "misbehave",
     "one-way",
+    "roster-broken",
+    "roster-v1",
+    "roster-v2",
+    "roster-v3",
     "wrong-layout",
     "kv-v1",
     "kv-v2",

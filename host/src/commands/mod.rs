@@ -257,7 +257,7 @@ pub const TABLE: &[Verb] = &[
     Verb {
         name: "rollback",
         args: &[],
-        options: &[SERVER, JSON, IF_ACTIVE, DRY_RUN, WAIT, TIMEOUT],
+        options: &[SERVER, JSON, IF_ACTIVE, DRY_RUN, WAIT, TIMEOUT, ALLOW_STOP],
         summary: "Switch back to the generation used before",
         help: "Walks backwards along the history of uses, never to a generation that a rollback \
                has left before. Data written since the swap stays. Never waits for a load into \

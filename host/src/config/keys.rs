@@ -415,4 +415,31 @@ pub const KEYS: &[Key] = &[
             |server| Some(server.rules.max_slowdown.to_string()),
         ),
     },
+    Key {
+        name: "probation-max-conversions",
+        value: Some("N"),
+        help: "Most values whose conversion to a new shape may panic [default: 0]",
+        of: Of::Server(
+            |server, text, _| parse_number(text).map(|n| server.rules.max_conversions = n),
+            |server| Some(server.rules.max_conversions.to_string()),
+        ),
+    },
+    Key {
+        name: "probation-max-self-tests",
+        value: Some("N"),
+        help: "Most self-tests on the live state that may fail [default: 0]",
+        of: Of::Server(
+            |server, text, _| parse_number(text).map(|n| server.rules.max_self_tests = n),
+            |server| Some(server.rules.max_self_tests.to_string()),
+        ),
+    },
+    Key {
+        name: "probation-self-test",
+        value: Some("DUR"),
+        help: "How often the self-test looks at the live state [default: 1s]; 0 switches it off",
+        of: Of::Server(
+            |server, text, _| parse_span(text).map(|time| server.rules.self_test_every = time),
+            |server| show_duration(server.rules.self_test_every),
+        ),
+    },
 ];

@@ -1,21 +1,20 @@
 //! Probation at work: watches a generation after its `use`, and takes it back when it breaks a rule.
 
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::swap::Asked;
+use super::swap::{Asked, PROBATION};
 use super::{Control, Server};
 use crate::commands::Options;
 use crate::error::{Code, Error, Result};
-use crate::probation::{Sample, Verdict};
+use crate::probation::{Broken, Sample, Verdict};
 
 /// How often the counters are looked at.
 const LOOK: Duration = Duration::from_millis(5);
-/// How often the self-test looks at the live state.
-const TEST: Duration = Duration::from_secs(1);
 
 /// A generation on probation.
 #[derive(Debug)]
@@ -23,6 +22,16 @@ pub struct Running {
     generation: u64,
     begun: Instant,
     verdict: watch::Sender<Option<Judged>>,
+    tests: Tests,
+}
+
+/// Self-tests on the live state since the generation was switched to.
+#[derive(Debug, Default)]
+struct Tests {
+    asked: Cell<u64>,
+    failed: Cell<u64>,
+    /// What the last one that failed said.
+    refusal: RefCell<String>,
 }
 
 /// How a probation ended.
@@ -33,6 +42,8 @@ pub struct Judged {
     /// `proven`, `unproven`, `rolled-back`, `alarm` (it failed and there is no way back), or `ended`
     /// (another switch came first).
     pub verdict: &'static str,
+    /// The rule that it broke: `panics`, `failed`, `slowdown`, `self-test`, `conversions`.
+    pub rule: Option<&'static str>,
     /// The numbers that tipped it.
     pub reason: Option<String>,
     pub seconds: f64,
@@ -47,6 +58,8 @@ pub struct Watched {
     pub generation: u64,
     pub seconds: f64,
     pub seconds_left: f64,
+    /// The time is over and calls were too few to tell: it goes on to the longest time.
+    pub extended: bool,
     #[serde(flatten)]
     pub sample: Sample,
 }
@@ -57,24 +70,27 @@ impl Server {
         let running = self.probation.borrow();
         let running = running.as_ref()?;
         let elapsed = running.begun.elapsed();
+        let extended = elapsed >= self.rules.time;
+        let end = if extended { self.rules.max_time } else { self.rules.time };
         Some(Watched {
             generation: running.generation,
             seconds: elapsed.as_secs_f64(),
-            seconds_left: self.rules.time.saturating_sub(elapsed).as_secs_f64(),
-            sample: Sample::read(&self.handle.counters),
+            seconds_left: end.saturating_sub(elapsed).as_secs_f64(),
+            extended,
+            sample: running.sample(self),
         })
     }
 
     /// Ends the probation that runs, if any: something else has happened to its generation.
     pub(super) fn end_probation(&self) {
         if let Some(running) = self.probation.borrow_mut().take() {
-            let judged = running.judged(self, "ended", None);
+            let judged = running.judged(running.sample(self), "ended", None);
             self.conclude(&running, judged);
         }
     }
 
     fn conclude(&self, running: &Running, judged: Judged) {
-        self.events.judged(&self.name, judged.verdict);
+        self.events.judged(&self.name, judged.verdict, judged.rule);
         *self.judged.borrow_mut() = Some(judged.clone());
         // Nobody waits unless somebody asked with --wait.
         running.verdict.send_replace(Some(judged));
@@ -86,13 +102,33 @@ impl Server {
 }
 
 impl Running {
-    fn judged(&self, server: &Server, verdict: &'static str, reason: Option<String>) -> Judged {
+    fn judged(&self, sample: Sample, verdict: &'static str, broken: Option<Broken>) -> Judged {
+        let (rule, reason) = broken.map(|Broken { rule, reason }| (rule, reason)).unzip();
         Judged {
             generation: self.generation,
             verdict,
+            rule,
             reason,
             seconds: self.begun.elapsed().as_secs_f64(),
-            sample: Sample::read(&server.handle.counters),
+            sample,
+        }
+    }
+
+    fn sample(&self, server: &Server) -> Sample {
+        Sample {
+            self_tests: self.tests.asked.get(),
+            self_tests_failed: self.tests.failed.get(),
+            ..Sample::read(&server.handle.counters)
+        }
+    }
+}
+
+impl Tests {
+    fn count(&self, tested: Result<()>) {
+        self.asked.set(self.asked.get() + 1);
+        if let Err(refused) = tested {
+            self.failed.set(self.failed.get() + 1);
+            *self.refusal.borrow_mut() = refused.to_string();
         }
     }
 }
@@ -107,7 +143,8 @@ impl Control {
         }
         let (verdict, _) = watch::channel(None);
         let begun = Instant::now();
-        *server.probation.borrow_mut() = Some(Running { generation, begun, verdict });
+        *server.probation.borrow_mut() =
+            Some(Running { generation, begun, verdict, tests: Tests::default() });
         let (control, name) = (self.clone(), server.name.clone());
         tokio::task::spawn_local(async move { control.watch(&name, generation).await });
     }
@@ -137,42 +174,31 @@ impl Control {
         let Ok(server) = self.server(Some(name)) else { return };
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let handle = server.handle.clone();
-        let tests = async || loop {
-            if let Err(refused) = handle.self_test().await {
-                return refused;
-            }
-            tokio::time::sleep(TEST).await;
-        };
-        let tests = tests();
+        let tests = test_again_and_again(server, generation);
         tokio::pin!(tests);
         loop {
-            let refused = tokio::select! {
-                refused = &mut tests => Some(refused.to_string()),
-                _ = look.tick() => None,
-            };
+            tokio::select! {
+                () = &mut tests => return,
+                _ = look.tick() => {}
+            }
             if !server.on_probation(generation) {
                 return;
             }
-            let verdict = match refused {
-                Some(reason) => Verdict::Failed(reason),
-                None => judge(server),
-            };
-            match verdict {
+            match judge(server) {
                 Verdict::Pending => {}
                 Verdict::Proven => return self.settle(server, generation, "proven").await,
                 Verdict::Unproven => {
                     return self.settle(server, generation, "unproven").await;
                 }
-                Verdict::Failed(reason) => return self.undo(server, generation, reason).await,
+                Verdict::Failed(broken) => return self.undo(server, generation, broken).await,
             }
         }
     }
 
     async fn settle(&self, server: &Server, generation: u64, verdict: &'static str) {
         let Some(running) = server.probation.borrow_mut().take() else { return };
+        let judged = running.judged(running.sample(server), verdict, None);
         server.make_permanent(generation).await;
-        let judged = running.judged(server, verdict, None);
         let Sample { calls, panics, failed, .. } = judged.sample;
         let server_name = server.name.as_str();
         tracing::info!(
@@ -188,16 +214,24 @@ impl Control {
     }
 
     /// Takes a generation back. Another switch that is under way is waited for: it decides.
-    async fn undo(self: &Rc<Self>, server: &Server, generation: u64, reason: String) {
+    async fn undo(self: &Rc<Self>, server: &Server, generation: u64, broken: Broken) {
         let Some(running) = server.probation.borrow_mut().take() else { return };
+        // The numbers of the generation that is left: the switch begins to count anew.
+        let sample = running.sample(server);
         let server_name = server.name.as_str();
-        tracing::error!(verb = "probation", server = server_name, generation, "failed: {reason}");
+        tracing::error!(
+            verb = "probation",
+            server = server_name,
+            generation,
+            "failed: {}",
+            broken.reason
+        );
         let options = Options {
             server: Some(server.name.clone()),
             if_active: Some(generation),
             ..Options::default()
         };
-        let asked = Asked { verb: "rollback", asker: "probation", options: &options };
+        let asked = Asked { verb: "rollback", asker: PROBATION, options: &options };
         let verdict = loop {
             match self.rollback(&asked).await {
                 Ok(done) => {
@@ -212,15 +246,37 @@ impl Control {
                 }
             }
         };
-        let judged = running.judged(server, verdict, Some(reason));
+        let judged = running.judged(sample, verdict, Some(broken));
         server.conclude(&running, judged);
+    }
+}
+
+/// Lets the plugin look at the live state while the generation is on probation.
+async fn test_again_and_again(server: &Server, generation: u64) {
+    let every = server.rules.self_test_every;
+    if every.is_zero() {
+        return std::future::pending().await;
+    }
+    loop {
+        let tested = server.handle.self_test().await;
+        match server.probation.borrow().as_ref() {
+            Some(running) if running.generation == generation => running.tests.count(tested),
+            _ => return,
+        }
+        tokio::time::sleep(every).await;
     }
 }
 
 fn judge(server: &Server) -> Verdict {
     let running = server.probation.borrow();
     let Some(running) = running.as_ref() else { return Verdict::Pending };
-    server.rules.judge(running.begun.elapsed(), &Sample::read(&server.handle.counters))
+    match server.rules.judge(running.begun.elapsed(), &running.sample(server)) {
+        Verdict::Failed(Broken { rule: "self-test", reason }) => {
+            let reason = format!("{reason}: {}", running.tests.refusal.borrow());
+            Verdict::Failed(Broken { rule: "self-test", reason })
+        }
+        verdict => verdict,
+    }
 }
 
 fn rolled_back(server: &Server, judged: &Judged) -> Error {

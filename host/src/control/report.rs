@@ -163,7 +163,9 @@ pub struct Status {
     pub state_bytes: u64,
     pub state_bytes_peak: u64,
     pub set_aside: u64,
-    /// Entries that the last switch left to be converted, between calls.
+    /// Values whose conversion to another shape panicked; each is set aside.
+    pub conversions_panicked: u64,
+    /// Entries and sessions that the last switch left to be converted, between calls.
     pub draining: u64,
     /// What a crash leaves: `journal`, `snapshot` (the plugin keeps no journal), `memory` (nothing).
     pub durability: &'static str,
@@ -490,6 +492,7 @@ impl Control {
             state_bytes: Counters::get(&counters.state_bytes),
             state_bytes_peak: Counters::get(&counters.state_bytes_peak),
             set_aside: Counters::get(&counters.set_aside),
+            conversions_panicked: Counters::get(&counters.conversions_panicked),
             draining: Counters::get(&counters.draining),
             durability: match (&server.keeping, Counters::get(&counters.replays)) {
                 (None, _) => "memory",

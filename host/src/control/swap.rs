@@ -18,6 +18,9 @@ use crate::loader::retained_images;
 use crate::migration::{Migration, Version};
 use crate::registry::{Fresh, Registry};
 
+/// Who asks for the rollback of a generation that failed.
+pub const PROBATION: &str = "probation";
+
 /// Who asks for what, for the gate and for the checks before a switch.
 #[derive(Debug)]
 pub struct Asked<'a> {
@@ -326,8 +329,8 @@ async fn switch(
     expect_active(server, asked)?;
     super::watchdog::not_stuck(server)?;
     let (plan, options) = (migration.plan.clone(), asked.options);
-    // Whoever wants back wants it now, whatever it takes.
-    let allow_stop = options.allow_stop || asked.verb == "rollback";
+    // A version that broke its rules is worse than the stop.
+    let allow_stop = options.allow_stop || asked.asker == PROBATION;
     let switch = Switch { to, plan, allow_stop, dry_run: options.dry_run };
     let done = server.handle.switch(switch).await;
     if !options.dry_run {

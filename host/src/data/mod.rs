@@ -14,6 +14,7 @@ mod permanent;
 mod recovery;
 pub mod segment;
 pub mod snapshot;
+pub mod survey;
 mod writer;
 
 use std::fmt;
@@ -25,7 +26,7 @@ pub use digest::Digest;
 pub use folder::{Folder, Store, cannot};
 pub use origin::Origin;
 pub use permanent::{Kept, Permanent, STARTS};
-pub use recovery::{Recovered, Replay};
+pub use recovery::{Frame, Recovered, Replay, Step, Torn};
 pub use writer::{Progress, Writer};
 
 /// When the journal reaches the disk.

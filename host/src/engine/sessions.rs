@@ -95,6 +95,7 @@ impl Core {
         if panicked > 0 {
             self.state.counters.conversions_panicked += panicked;
             Counters::add(&self.counters.now.conversions_panicked, panicked);
+            Counters::add(&self.counters.conversions_panicked, panicked);
         }
     }
 

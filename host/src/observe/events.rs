@@ -37,6 +37,8 @@ struct Outcome {
 struct Verdict {
     server: String,
     verdict: &'static str,
+    /// The rule that was broken, or `none`.
+    rule: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -98,9 +100,10 @@ impl Events {
         self.0.loads.get_or_create(&Outcome { server, outcome }).inc();
     }
 
-    /// A probation ended.
-    pub fn judged(&self, server: &str, verdict: &'static str) {
-        self.0.verdicts.get_or_create(&Verdict { server: server.to_owned(), verdict }).inc();
+    /// A probation ended, perhaps by a rule that was broken.
+    pub fn judged(&self, server: &str, verdict: &'static str, rule: Option<&'static str>) {
+        let (server, rule) = (server.to_owned(), rule.unwrap_or("none"));
+        self.0.verdicts.get_or_create(&Verdict { server, verdict, rule }).inc();
     }
 
     /// Adds all of it to what a scrape shows.
@@ -114,7 +117,7 @@ impl Events {
         registry.register("loads", help, families.loads.clone());
         let help = "Time of loads that were done, all stages";
         registry.register_with_unit("load", help, Unit::Seconds, families.load_times.clone());
-        let help = "Probations that ended, by verdict";
+        let help = "Probations that ended, by verdict and broken rule";
         registry.register("probations", help, families.verdicts.clone());
     }
 }

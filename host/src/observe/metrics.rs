@@ -47,6 +47,9 @@ const OF_SERVERS: &[Figure<Status>] = &[
     count("calls", "Requests that the plugin was called for", None, |s| s.calls as f64),
     count("failed_replies", "Replies that the plugin marked as failed", None, |s| s.failed as f64),
     count("panics", "Calls of the plugin that panicked", None, |s| s.panics as f64),
+    count("conversions_panicked", "Values whose conversion panicked, now set aside", None, |s| {
+        s.conversions_panicked as f64
+    }),
     count("received", "Read from clients", Some(Unit::Bytes), |s| s.bytes_in as f64),
     count("sent", "Sent to clients", Some(Unit::Bytes), |s| s.bytes_out as f64),
     level("clients", "Connected now", None, |s| s.clients as f64),
@@ -63,9 +66,7 @@ const OF_SERVERS: &[Figure<Status>] = &[
     level("set_aside", "Parts of the state that the active schema cannot hold", None, |s| {
         s.set_aside as f64
     }),
-    level("draining", "Entries left to be converted by the last switch", None, |s| {
-        s.draining as f64
-    }),
+    level("draining", "Entries and sessions left to be converted", None, |s| s.draining as f64),
     level("probation", "1 while a new generation is watched", None, |s| {
         f64::from(s.probation.is_some())
     }),
@@ -130,6 +131,19 @@ fn plugins(registry: &mut Registry, seen: &[Seen]) {
         (labels, 1.0)
     });
     gauge(registry, "plugin_info", "The active plugin", None, infos);
+    let judged = seen.iter().filter_map(|Seen { status, .. }| {
+        let judged = status.last_probation.as_ref()?;
+        let labels = vec![
+            ("server", status.server.clone()),
+            ("generation", judged.generation.to_string()),
+            ("verdict", judged.verdict.to_owned()),
+            ("rule", judged.rule.unwrap_or("none").to_owned()),
+            ("reason", judged.reason.clone().unwrap_or_default()),
+        ];
+        Some((labels, 1.0))
+    });
+    let help = "How the last probation ended, and the numbers that tipped it";
+    gauge(registry, "last_probation_info", help, None, judged);
     let closed = seen.iter().flat_map(|Seen { status, .. }| {
         let labels =
             |reason: &str| vec![("server", status.server.clone()), ("reason", reason.to_owned())];

@@ -58,6 +58,8 @@ pub(super) struct Host {
     pub change: Option<Arc<Change>>,
     /// Parts that could not come back.
     pub overtaken: usize,
+    /// Defaults and conversions that panicked.
+    pub conversions_panicked: u64,
     started_ms: u64,
 }
 
@@ -128,6 +130,7 @@ impl Host {
             trail: Trail::new(),
             change: None,
             overtaken: 0,
+            conversions_panicked: 0,
             started_ms: clock::START_UNIX_MS,
         })
     }

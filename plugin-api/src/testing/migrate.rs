@@ -51,6 +51,7 @@ impl<P: Plugin> TestServer<P> {
         };
         let lost = drains::finished(&change);
         self.host.aside.put(change.from.schema.fingerprint, lost);
+        self.host.conversions_panicked += change.take_panicked();
         more
     }
 
@@ -134,5 +135,6 @@ impl Host {
         let brought = unsafe { self.trail.bring(client.layout, at, &mut client.aside) };
         (client.session, client.layout) = (brought.at.as_ptr(), today);
         self.overtaken += brought.overtaken.len();
+        self.conversions_panicked += brought.panicked;
     }
 }

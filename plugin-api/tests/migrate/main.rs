@@ -3,6 +3,7 @@
 
 mod drain;
 mod model;
+mod sessions;
 mod versions;
 
 use hotshell_plugin_api::collections::{Box, Option, String};
