@@ -221,7 +221,7 @@ fn a_damaged_snapshot_and_one_of_a_newer_version_are_refused() {
 #[test]
 fn a_switch_of_shape_comes_before_a_snapshot_and_one_that_keeps_it_does_not_disturb_it() {
     let data = Folder::new();
-    let host = host("ledger-v1", &data, &["--fsync", "no"]);
+    let host = host("ledger-v1", &data, &["--fsync", "always"]);
     let mut client = host.lines();
     for thousand in 0..60 {
         let lines: String = (0..1000).map(|n| format!("n{}\n", thousand * 1000 + n)).collect();
