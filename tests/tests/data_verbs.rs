@@ -12,16 +12,18 @@ use serde_json::Value;
 /// Bytes of a segment's head.
 const HEAD: usize = 96;
 
-/// A folder that a host has written `keys` keys to, one call each.
+/// A folder that a host has written `keys` keys to, one call each, before it was killed: a graceful stop
+/// would take a snapshot.
 fn written(folder: &Folder, keys: usize) -> PathBuf {
     let data = folder.at("data");
-    let mut host = Host::with(kv_v1()).flags(&["--data", text(&data)]).start();
+    let flags = ["--data", text(&data), "--fsync", "always"];
+    let mut host = Host::with(kv_v1()).flags(&flags).start();
     let mut client = host.resp();
     for n in 0..keys {
         client.call(&["SET", &format!("key-{n}"), "value"]);
     }
-    host.signal(libc::SIGTERM);
-    assert!(host.wait().success());
+    host.signal(libc::SIGKILL);
+    host.wait();
     data
 }
 
@@ -163,6 +165,38 @@ fn a_file_of_a_newer_version_and_a_damaged_artifact_are_named() {
     let problem = data("check", &dir).expect(1).json()["servers"][0]["problems"][0].clone();
     let message = problem["message"].as_str().expect("a text");
     assert!(message.starts_with("the artifact '") && message.ends_with("is damaged"), "{message}");
+}
+
+#[test]
+fn a_snapshot_is_counted_verified_and_named_and_a_flipped_bit_in_it_is_refused() {
+    let folder = Folder::new();
+    let dir = folder.at("data");
+    let mut host = Host::with(kv_v1()).flags(&["--data", text(&dir)]).start();
+    for n in 0..5 {
+        host.resp().call(&["SET", &format!("key-{n}"), "value"]);
+    }
+    host.json(&["snapshot"]);
+    host.resp().call(&["SET", "after", "value"]);
+    host.signal(libc::SIGTERM);
+    assert!(host.wait().success());
+    let survey = data("check", &dir).expect(0).json();
+    let files = survey["servers"][0]["files"].as_array().expect("files").clone();
+    let snapshot = files.iter().find(|file| file["kind"] == "snapshot").expect("one");
+    assert!(snapshot["records"].as_u64().is_some_and(|entries| entries >= 5), "{snapshot}");
+    let said = hotshell(["data", "export", text(&dir)]).expect(0).stdout;
+    assert!(
+        said.lines().next().is_some_and(|line| line.contains("\"kind\":\"snapshot\"")),
+        "{said}"
+    );
+    let file = dir.join("main").join(snapshot["file"].as_str().expect("a name"));
+    let mut bytes = fs::read(&file).expect("readable");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, &bytes).expect("writable");
+    let problem = data("check", &dir).expect(1).json()["servers"][0]["problems"][0].clone();
+    let message = problem["message"].as_str().expect("a text");
+    assert!(message.starts_with("the snapshot '") && message.contains("is damaged at byte "));
+    assert_eq!(fs::read(&file).expect("readable"), bytes, "looking changes nothing");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::folder::{Store, cannot};
 use super::frame::{self, Kind};
 use super::origin::Origin;
 use super::segment::{self, BadHead, HEAD, Head, Segment};
+use super::snapshot;
 use crate::error::{Code, Error, Result};
 
 /// What was read back.
@@ -63,14 +64,16 @@ impl Store {
         Ok(found)
     }
 
-    /// The generations that wrote what is there, each once, in that order.
+    /// The generations that wrote what a start reads, each once, in that order.
     ///
     /// # Errors
     /// As for [`Store::segments`].
     pub fn origins(&self) -> Result<Vec<Origin>> {
-        let mut origins = Vec::new();
-        for (_, head) in self.segments()? {
-            if !origins.contains(&head.origin) {
+        let snapshot = self.snapshot()?.map(|snapshot| snapshot.head);
+        let from = snapshot.map_or(0, |head| head.position);
+        let mut origins: Vec<Origin> = snapshot.map(|head| head.origin).into_iter().collect();
+        for (segment, head) in self.segments()? {
+            if segment.first >= from && !origins.contains(&head.origin) {
                 origins.push(head.origin);
             }
         }
@@ -79,9 +82,11 @@ impl Store {
 
     /// Bytes of everything that a start reads back.
     pub fn bytes(&self) -> u64 {
+        let size = |path: &Path| fs::metadata(path).map_or(0, |meta| meta.len());
         let segments = segment::list(&self.folder).unwrap_or_default();
-        let sizes = segments.iter().filter_map(|segment| fs::metadata(&segment.path).ok());
-        sizes.map(|meta| meta.len()).sum()
+        let snapshots = snapshot::list(&self.folder).unwrap_or_default();
+        let journal: u64 = segments.iter().map(|segment| size(&segment.path)).sum();
+        journal + snapshots.last().map_or(0, |(_, path)| size(path))
     }
 
     /// Hands over every record from `from` on, in the order in which they were written. A torn frame is

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::folder::{Store, cannot};
 use super::frame::Kind;
 use super::recovery::{Frame, Step};
+use super::snapshot::{Kind as Block, Snapshot};
 use super::{Digest, Fsync};
 use crate::error::{Code, Error, Result};
 use crate::loader::digest_of;
@@ -82,7 +83,7 @@ pub struct FileSurvey {
     pub first: Option<u64>,
     /// Calls of the plugin in it.
     pub frames: Option<u64>,
-    /// Records in them.
+    /// Records in them; entries of a snapshot.
     pub records: Option<u64>,
     /// The generation that wrote it.
     pub generation: Option<u64>,
@@ -103,7 +104,7 @@ pub struct Exported<'a> {
     pub position: u64,
     /// The generation that wrote it.
     pub generation: u64,
-    /// `call`, or `use` for a switch.
+    /// `call`, `use` for a switch, or `snapshot`, whose content is not told.
     pub kind: &'static str,
     /// The record, where it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,6 +166,20 @@ pub fn export(
         Error::new(Code::File, "cannot print the records", error.to_string(), hint)
     };
     for (name, store) in chosen {
+        if let Some(snapshot) = store.snapshot()? {
+            let (file, head) = (name_of(&snapshot.path), snapshot.head);
+            let told = Exported {
+                server: name,
+                file: &file,
+                offset: 0,
+                position: head.position,
+                generation: head.origin.generation,
+                kind: "snapshot",
+                text: None,
+                hex: None,
+            };
+            each(&told).map_err(gone)?;
+        }
         store.read(None, &mut |step| {
             let Step::Frame(frame) = step else { return Ok(()) };
             frame
@@ -267,15 +282,41 @@ impl ServerSurvey {
         survey.bytes = survey.files.iter().map(|file| file.bytes).sum();
         let data = survey.files.iter().filter(|file| matches!(file.kind, "journal" | "snapshot"));
         survey.newest_at = data.filter_map(|file| file.changed_at.clone()).max();
-        survey.read_journal(store);
+        let from = survey.read_snapshot(store);
+        survey.read_journal(store, from);
         survey.read_permanent(store);
         survey.check_artifacts(&store.folder);
         survey
     }
 
-    fn read_journal(&mut self, store: &Store) {
+    /// Verifies the newest snapshot; answers the position from which the journal goes on.
+    fn read_snapshot(&mut self, store: &Store) -> Option<u64> {
+        let snapshot = match store.snapshot() {
+            Ok(snapshot) => snapshot?,
+            Err(problem) => {
+                self.problems.push(problem);
+                return None;
+            }
+        };
+        let (head, name) = (snapshot.head, name_of(&snapshot.path));
+        let entries = match entries_of(snapshot) {
+            Ok(entries) => Some(entries),
+            Err(problem) => {
+                self.problems.push(problem);
+                None
+            }
+        };
+        if let Some(file) = self.files.iter_mut().find(|file| file.file == name) {
+            (file.first, file.records) = (Some(head.position), entries);
+            file.generation = Some(head.origin.generation);
+            file.digest = Some(head.origin.digest.to_string());
+        }
+        Some(head.position)
+    }
+
+    fn read_journal(&mut self, store: &Store, from: Option<u64>) {
         let (files, mut current) = (&mut self.files, None);
-        let read = store.read(None, &mut |step| {
+        let read = store.read(from, &mut |step| {
             if let Step::Segment(segment, _) = step {
                 current = files.iter().position(|file| file.file == segment.name());
             }
@@ -296,12 +337,13 @@ impl ServerSurvey {
             Ok(())
         });
         self.frames = self.files.iter().filter_map(|file| file.frames).sum();
-        self.records = self.files.iter().filter_map(|file| file.records).sum();
+        let journal = self.files.iter().filter(|file| file.kind == "journal");
+        self.records = journal.filter_map(|file| file.records).sum();
         match read {
             Ok((found, torn)) => {
                 self.position = found.position;
                 self.torn = torn.map(|torn| TornSurvey {
-                    file: torn.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                    file: name_of(&torn.path),
                     offset: torn.offset,
                     bytes: torn.bytes,
                 });
@@ -338,6 +380,21 @@ impl ServerSurvey {
             }
         }
     }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Entries of a snapshot, all of whose blocks are looked at.
+fn entries_of(snapshot: Snapshot) -> Result<u64> {
+    for block in snapshot.blocks()? {
+        let (kind, content) = block?;
+        if kind == Block::Done {
+            return Ok(content.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)));
+        }
+    }
+    Ok(0)
 }
 
 /// All files of a server, those in the folder of artifacts included.

@@ -70,6 +70,9 @@ const OF_SERVERS: &[Figure<Status>] = &[
     level("probation", "1 while a new generation is watched", None, |s| {
         f64::from(s.probation.is_some())
     }),
+    level("snapshot_running", "1 while a snapshot is taken", None, |s| {
+        f64::from(s.snapshot_running)
+    }),
     level("call_running", "How long the running call has taken", Some(Unit::Seconds), |s| {
         s.call_running_us.unwrap_or(0.0) / 1e6
     }),
@@ -154,6 +157,11 @@ fn plugins(registry: &mut Registry, seen: &[Seen]) {
     });
     let help = "How the last probation ended, and the numbers that tipped it";
     gauge(registry, "last_probation_info", help, None, judged);
+    let ages = seen.iter().filter_map(|Seen { status, .. }| {
+        Some((vec![("server", status.server.clone())], status.snapshot_age_s?))
+    });
+    let help = "Since the last snapshot of this process was on disk";
+    gauge(registry, "snapshot_age", help, Some(Unit::Seconds), ages);
     let closed = seen.iter().flat_map(|Seen { status, .. }| {
         let labels =
             |reason: &str| vec![("server", status.server.clone()), ("reason", reason.to_owned())];
