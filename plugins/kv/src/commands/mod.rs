@@ -1,11 +1,14 @@
 //! The commands, one small family per file. Each file holds its rows of the table and their functions.
 
 mod absent;
+mod acl;
 mod auth;
 mod bitfield;
 mod bits;
 mod blocking;
 mod client;
+mod client_kill;
+mod client_tracking;
 mod command;
 mod config;
 mod connection;
@@ -60,6 +63,7 @@ pub const FAMILIES: &[&[Row]] = &[
     absent::FUNCTIONS,
     absent::OTHERS,
     absent::SCRIPTS,
+    acl::ROWS,
     auth::ROWS,
     bitfield::ROWS,
     bits::ROWS,

@@ -6,8 +6,9 @@ use crate::cx::{Cx, Outcome, is};
 use crate::errors;
 use crate::flags::{Flags, READ_FAST};
 use crate::reply::Reply;
-use crate::state::{DATABASES, SESSION_DIRTY};
+use crate::state::{DATABASES, MODE_TRACKING, SESSION_DIRTY};
 use crate::table::{NO_KEYS, rows, v};
+use crate::tracking;
 
 rows! { Server:
     "dbsize", 1, READ_FAST, NO_KEYS, v(1, 0), dbsize,
@@ -68,6 +69,9 @@ fn flush(cx: &mut Cx<'_>, db: u32) {
         }
     }
     cx.state.flush(db);
+    if cx.state.modes & MODE_TRACKING != 0 {
+        tracking::flushed(cx.state);
+    }
     if cx.state.has_graves() {
         cx.shell.wake_at(cx.now);
     }
