@@ -236,10 +236,9 @@ fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]], re
 
 /// [`run`], and notes what was read for clients that keep copies.
 fn run_tracked(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
-    let errors = cx.state.stats.errors;
     run(cx, row, slot, args);
     if cx.state.modes & MODE_TRACKING != 0 {
-        tracking::after(cx, row, args, cx.state.stats.errors != errors);
+        tracking::after(cx, row, args);
     }
 }
 

@@ -136,7 +136,7 @@ pub fn changed(state: &mut State, by: ClientId, key: &[u8]) {
     }
 }
 
-/// All keys of a database are gone: whoever tracks forgets all that it has.
+/// All keys of a database are gone: whoever tracks forgets all that it has. Cheap when nobody does.
 pub fn flushed(state: &mut State) {
     let tracking = &mut state.tracking;
     tracking.readers = HashMap::default();
@@ -145,8 +145,8 @@ pub fn flushed(state: &mut State) {
     }
 }
 
-/// A command was run: notes what the client read by it.
-pub fn after(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]], failed: bool) {
+/// A command was run: notes what the client read by it, or tried to.
+pub fn after(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]]) {
     let client = cx.client;
     let Some(tracker) = cx.state.tracking.clients.get_mut(&client) else { return };
     let caching = tracker.has(TRACKS_CACHING);
@@ -159,7 +159,7 @@ pub fn after(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]], failed: bool) {
     if !cx.session.in_multi() && !cx.in_exec && row.name != "client" {
         tracker.flags &= !TRACKS_CACHING;
     }
-    if wanted && !failed && row.flags.has(Flags::READONLY) {
+    if wanted && row.flags.has(Flags::READONLY) {
         for key in key_places::keys(row, args).unwrap_or_default() {
             let readers = cx.state.tracking.readers.entry(key.into()).or_default();
             if !readers.contains(&client) {

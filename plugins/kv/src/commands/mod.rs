@@ -12,6 +12,8 @@ mod client_tracking;
 mod command;
 mod config;
 mod connection;
+mod debug;
+mod dump;
 mod expire;
 mod geo;
 mod geo_search;
@@ -26,6 +28,7 @@ mod lcs;
 mod list;
 mod list_edit;
 mod member_scan;
+mod memory;
 mod monitor;
 mod multi_pop;
 mod object;
@@ -72,6 +75,8 @@ pub const FAMILIES: &[&[Row]] = &[
     command::ROWS,
     config::ROWS,
     connection::ROWS,
+    debug::ROWS,
+    dump::ROWS,
     expire::ROWS,
     geo::ROWS,
     geo_search::ROWS,
@@ -86,6 +91,7 @@ pub const FAMILIES: &[&[Row]] = &[
     list::ROWS,
     list_edit::ROWS,
     member_scan::ROWS,
+    memory::ROWS,
     monitor::ROWS,
     multi_pop::ROWS,
     object::ROWS,

@@ -6,7 +6,7 @@ use crate::cx::{Cx, Outcome, is};
 use crate::errors;
 use crate::flags::{Flags, READ_FAST};
 use crate::reply::Reply;
-use crate::state::{DATABASES, MODE_TRACKING, SESSION_DIRTY};
+use crate::state::{DATABASES, SESSION_DIRTY};
 use crate::table::{NO_KEYS, rows, v};
 use crate::tracking;
 
@@ -36,6 +36,7 @@ fn dbsize(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
 fn flushdb(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     check_flush(cx, args)?;
     flush(cx, cx.session.db);
+    tracking::flushed(cx.state);
     cx.out.ok();
     Ok(())
 }
@@ -45,6 +46,7 @@ fn flushall(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     for db in 0..DATABASES as u32 {
         flush(cx, db);
     }
+    tracking::flushed(cx.state);
     cx.out.ok();
     Ok(())
 }
@@ -69,9 +71,6 @@ fn flush(cx: &mut Cx<'_>, db: u32) {
         }
     }
     cx.state.flush(db);
-    if cx.state.modes & MODE_TRACKING != 0 {
-        tracking::flushed(cx.state);
-    }
     if cx.state.has_graves() {
         cx.shell.wake_at(cx.now);
     }

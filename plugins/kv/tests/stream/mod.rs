@@ -116,8 +116,7 @@ multi;multi;exec;exec;discard;watch K;watch K K;unwatch;\
 subscribe C;unsubscribe C;psubscribe c*;punsubscribe c*;publish C V;publish C V;pubsub numsub C C;\
 pubsub numpat;pubsub O;pubsub channels x;\
 ping;ping V;echo V;hello 4;hello x;client setname V;client getname;client O;client O V;\
-client tracking on;client tracking on noloop;client tracking on bcast;client tracking on bcast prefix a prefix z noloop;\
-client tracking on optin;client caching yes;client tracking on optout;client caching no;client tracking off;client tracking on O;\
+client tracking on;client tracking on noloop;client tracking on optin;client caching yes;client tracking on optout;client caching no;client tracking off;client tracking on O;\
 client trackinginfo;client getredir;client no-evict V;client unblock N;acl whoami;acl users;acl cat V;acl V;\
 reset;command count V;config O;config set V;config get nothing;nosuchcommand V V;\
 scan x;scan 0 O;scan 0 match nothing count 1000;scan 0 count x";
