@@ -70,14 +70,14 @@ pub fn keys<'a>(row: &Row, args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
         Some(Rule::Streams) => {
             let at = args.iter().position(|word| is(word, "streams"))?;
             let rest = args[at + 1..].len();
-            (rest > 0 && rest % 2 == 0).then(|| args[at + 1..][..rest / 2].to_vec())
+            (rest > 0 && rest.is_multiple_of(2)).then(|| args[at + 1..][..rest / 2].to_vec())
         }
         Some(Rule::Stored(words)) => {
             let mut all = fixed(row, args);
-            let targets = args.windows(2).skip(2);
-            let targets = targets.filter(|two| words.iter().any(|word| is(two[0], word)));
+            let options = args.get(2..).unwrap_or_default().windows(2);
+            let mut targets = options.filter(|two| words.iter().any(|word| is(two[0], word)));
             // Of several targets the last one counts.
-            all.extend(targets.last().map(|two| two[1]));
+            all.extend(targets.next_back().map(|two| two[1]));
             Some(all)
         }
     }

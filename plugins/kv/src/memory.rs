@@ -60,7 +60,8 @@ fn below(value: &Value, samples: usize) -> usize {
 /// The sum of some sizes, as if all were like them.
 fn sampled(len: usize, samples: usize, sizes: impl Iterator<Item = usize>) -> usize {
     let samples = if samples == 0 { len } else { samples.min(len) };
-    if samples == 0 { 0 } else { sizes.take(samples).sum::<usize>() * len / samples }
+    let sum = sizes.take(samples).sum::<usize>() * len;
+    sum.checked_div(samples).unwrap_or(0)
 }
 
 /// Bytes of the slots of a map by key, whatever hangs below them.

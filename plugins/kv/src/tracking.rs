@@ -130,7 +130,8 @@ pub fn changed(state: &mut State, by: ClientId, key: &[u8]) {
     }
     for client in readers.remove(key).into_iter().flatten() {
         let Some(tracker) = clients.get(&client) else { continue };
-        if !tracker.has(TRACKS_PREFIXES) && !(tracker.has(TRACKS_NO_LOOP) && client == by) {
+        let own = tracker.has(TRACKS_NO_LOOP) && client == by;
+        if !own && !tracker.has(TRACKS_PREFIXES) {
             news.push(News { client, flushed: false, key: key.into() });
         }
     }

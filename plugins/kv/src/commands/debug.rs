@@ -58,6 +58,7 @@ fn object(cx: &mut Cx<'_>, key: &[u8]) -> Outcome {
 }
 
 /// A reply of each type of RESP, for tests of clients.
+#[allow(clippy::approx_constant, reason = "clients expect Redis' number")]
 fn protocol(cx: &mut Cx<'_>, kind: &[u8]) -> Outcome {
     let resp3 = cx.out.is_resp3();
     let out = &mut cx.out;
