@@ -18,8 +18,8 @@ rows! { Server:
 subs! {
     "count", 2, v(2, 8), count;
     "docs", -2, v(7, 0), docs;
-    "getkeys", -3, v(2, 8), getkeys;
-    "getkeysandflags", -3, v(7, 0), getkeysandflags;
+    "getkeys", -4, v(2, 8), getkeys;
+    "getkeysandflags", -4, v(7, 0), getkeysandflags;
     "help", 2, v(5, 0), dispatch::help;
     "info", -2, v(2, 8), info;
     "list", -2, v(7, 0), list;
@@ -84,7 +84,7 @@ fn info(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         match find(cx, name) {
             Some((row, None)) => describe(cx, row),
             Some((row, Some(sub))) => describe_sub(cx, row, sub),
-            None => cx.out.null_array(),
+            None => cx.out.null(),
         }
     }
     Ok(())
@@ -96,14 +96,14 @@ fn describe(cx: &mut Cx<'_>, row: &Row) {
     if cx.has(v(7, 0)) {
         let level = cx.table.redis;
         let subs: Vec<&Sub> = row.subs.iter().filter(|sub| sub.since <= level).collect();
-        cx.out.array(subs.len());
+        cx.out.set(subs.len());
         subs.iter().for_each(|sub| describe_sub(cx, row, sub));
     }
 }
 
 fn describe_sub(cx: &mut Cx<'_>, row: &Row, sub: &Sub) {
     describe_as(cx, row, &format!("{}|{}", row.name, sub.name), sub.arity);
-    cx.out.array(0);
+    cx.out.set(0);
 }
 
 /// All elements but the last of Redis 7, the subcommands.
