@@ -123,9 +123,9 @@ fn keys_of_requests_are_found() {
         ("command getkeys xread count 2 streams a b 0 0", "*2|$1|a|$1|b"),
         ("command getkeys sort a by x store d", "*2|$1|a|$1|d"),
         ("command getkeys georadius a 1 2 3 m storedist d", "*2|$1|a|$1|d"),
-        ("command getkeys ping", "-ERR The command has no key arguments"),
+        ("command getkeys ping x", "-ERR The command has no key arguments"),
         ("command getkeys nothing a", "-ERR Invalid command specified"),
-        ("command getkeys get", "-ERR Invalid number of arguments specified for command"),
+        ("command getkeys get a b", "-ERR Invalid number of arguments specified for command"),
         ("command getkeys lmpop x a left", "-ERR Invalid arguments specified for command"),
         ("command getkeysandflags get a", "*1|*2|$1|a|*2|+RO|+access"),
         (

@@ -136,12 +136,12 @@ fn describe_keys(cx: &mut Cx<'_>, row: &Row) {
         return cx.out.array(0);
     }
     let last = if last < 0 { last } else { last - first };
-    let access = if row.flags.has(Flags::WRITE) { "RW" } else { "RO" };
+    let uses = key_places::uses(row, 0);
     cx.out.array(1);
     cx.out.map(3);
     cx.out.bulk(b"flags");
-    cx.out.set(1);
-    cx.out.simple(access);
+    cx.out.set(uses.len());
+    uses.iter().for_each(|flag| cx.out.simple(flag));
     let range = [("lastkey", last), ("keystep", step), ("limit", 0)];
     for (name, kind, places) in
         [("begin_search", "index", &[("index", first)][..]), ("find_keys", "range", &range[..])]

@@ -52,7 +52,7 @@ fn usage(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 fn doctor(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     let text = if cx.shell.server_info().state_bytes < LITTLE {
-        "Hi Sam, this instance is empty or is using very little memory, my issue detector can't be \
+        "Hi Sam, this instance is empty or is using very little memory, my issues detector can't be \
          used in these conditions. Please, leave for your mission on Earth and fill it with some data. \
          The new Sam and I will be back to our programming as soon as I finished rebooting.\n"
     } else {
