@@ -13,6 +13,7 @@ mod origin;
 mod permanent;
 mod recovery;
 pub mod segment;
+pub mod survey;
 mod writer;
 
 use std::fmt;
@@ -24,7 +25,7 @@ pub use digest::Digest;
 pub use folder::{Folder, Store, cannot};
 pub use origin::Origin;
 pub use permanent::{Kept, Permanent, STARTS};
-pub use recovery::{Recovered, Replay};
+pub use recovery::{Frame, Recovered, Replay, Step, Torn};
 pub use writer::{Progress, Writer};
 
 /// When the journal reaches the disk.

@@ -380,7 +380,8 @@ impl Server {
             false => Some(Prepared::new(core, &change, allow_stop)?),
         };
         // ---- point of no return: nothing below can fail ----
-        let migrated = prepared.map(|prepared| prepared.switch(core)).unwrap_or_default();
+        let migrated =
+            prepared.map(|prepared| prepared.switch(core, &to.shape.encoded)).unwrap_or_default();
         core.state.generation = to.generation;
         self.layout.set(core.state.root_layout);
         let old = std::mem::replace(&mut core.active, to);

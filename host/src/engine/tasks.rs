@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::SyncSender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hotshell_plugin_api::abi::{Buffer, NO_WAKE};
 use hotshell_plugin_api::collections::String as StateString;
@@ -82,7 +82,7 @@ fn core(
 ) -> Core {
     let mut state = ServerState::new(&config.name, started_ms);
     let mut schema = Buffer::new();
-    schema.extend_from_slice(&first.shape.schema.encode());
+    schema.extend_from_slice(&first.shape.encoded);
     state.layouts.push(schema);
     let session = &first.shape.schema.types[first.shape.schema.session as usize];
     state.session_size = session.size as usize;
@@ -275,10 +275,13 @@ async fn flush(server: Rc<Server>) {
     loop {
         server.flush.notified().await;
         let wait = take_batch(&server, &mut batch);
+        let (answered, mut waited) = (batch.len(), Duration::ZERO);
         if let Some((position, progress)) = wait {
             // What this batch shows may not be durable yet. Others are read meanwhile, and what they
             // write goes with the next batch: a group commit.
+            let began = Instant::now();
             progress.reached(position).await;
+            waited = began.elapsed();
         }
         let mut sent = 0;
         for Ready { slot, id, end } in batch.drain(..) {
@@ -307,7 +310,24 @@ async fn flush(server: Rc<Server>) {
         }
         server.core.borrow_mut().state.counters.bytes_out += sent as u64;
         server.publish();
+        if !waited.is_zero() {
+            gather(&server, answered, waited / 4).await;
+        }
     }
+}
+
+/// Lets the clients that were just answered ask again before the next sync begins. Otherwise half of
+/// them would always arrive while the other half is synced, and each sync would serve half of them.
+async fn gather(server: &Server, answered: usize, limit: Duration) {
+    let together = async {
+        let waiting = server.core.borrow().dirty.len();
+        while server.core.borrow().dirty.len() < waiting + answered {
+            server.flush.notified().await;
+        }
+    };
+    // Late ones go with the sync after.
+    let _ = tokio::time::timeout(limit, together).await;
+    server.flush.notify_one();
 }
 
 /// Calls `tick` when its time has come.

@@ -8,7 +8,6 @@ mod compare;
 mod peer;
 #[path = "../../kv/tests/stream/mod.rs"]
 mod stream;
-mod version;
 
 /// `K` may hold other types; `C` is a group, `G` a field or consumer, see `stream::argument`.
 const REQUESTS: &str = "\
@@ -46,5 +45,5 @@ rename x y;multi;multi;exec;exec;discard;watch x;ping;expire x T;ttl x;persist x
 
 #[test]
 fn random_streams_get_the_replies_of_redis() {
-    compare::run::<version::Kv>(REQUESTS);
+    compare::run::<common::V2>(REQUESTS);
 }

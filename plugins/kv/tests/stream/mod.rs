@@ -95,6 +95,15 @@ bitop and K K K;bitop or K K K;bitop xor K K K;bitop not K K;bitop not K K K;bit
 bitfield K get T1 D;bitfield K set T1 D I;bitfield K set u8 #N I get u4 0;bitfield K incrby T1 D I get T1 D;\
 bitfield K overflow T2 incrby T1 D I set T1 D I;bitfield K overflow T2 set T1 D I get T1 D;bitfield_ro K get T1 D;bitfield_ro K set u8 0 1;bitfield K O D;\
 pfadd P2 V V;pfadd P2 G;pfadd P2 U U U U;pfcount P2;pfcount P2 P2;pfmerge P2 P2 P2;pfcount K;pfmerge P2 K;\
+geoadd Z G1 G2 G;geoadd Z G1 G2 G G1 G2 G;geoadd Z Y G1 G2 G;geoadd K G1 G2 V;geoadd z2 G1 G2 G G1 G2 G G1 G2 G;geopos Z G G;geopos K V;\
+geodist Z G G;geodist Z G G G3;geodist K V V G3;geohash Z G G;geohash K V;\
+georadius Z G1 G2 G4 G3;georadius Z G1 G2 G4 G3 G5;georadius Z G1 G2 G4 G3 G5 G5 count N;georadius z2 G1 G2 5000 km asc G5;\
+georadius z2 G1 G2 G4 km store Z;georadius Z G1 G2 G4 G3 storedist z1;georadius_ro z2 G1 G2 G4 km G5 G5;georadius K G1 G2 G4 G3 G5;\
+georadiusbymember z2 G G4 G3 G5;georadiusbymember Z G G4 km G5 G5;georadiusbymember_ro Z G G4 km G5 count N;georadiusbymember K V G4 G3 store Z;\
+geosearch z2 frommember G byradius G4 G3 G5 G5;geosearch z2 fromlonlat G1 G2 byradius G4 km asc;geosearch Z fromlonlat G1 G2 bybox G4 G4 km G5;\
+geosearch z2 fromlonlat G1 G2 bybox 9000 4000 km desc withdist;geosearch z2 frommember G bybox G4 G4 G3 asc count N any;geosearch K frommember G byradius G4 G3;\
+geosearch z2 G5 G1 G2 G5 G4 G3;geosearchstore Z z2 fromlonlat G1 G2 byradius G4 km;geosearchstore z1 z2 frommember G byradius G4 km storedist;\
+geosearchstore K Z fromlonlat G1 G2 bybox G4 G4 km asc count N;zrange z2 0 -1 withscores;\
 del P2;del K;del K K;unlink K K;exists K K K;touch K K;type K;rename K K;renamenx K K;copy K K;copy K K O;\
 copy K K db N replace;move K N;dbsize;flushdb;flushall O;select N;object encoding K;\
 object O K;\
@@ -252,6 +261,35 @@ fn argument(random: &mut Random, word: &str) -> Vec<u8> {
                 0 => format!("{}-*", random.1).into_bytes(),
                 seq => format!("{}-{}", random.1, seq % 3).into_bytes(),
             };
+        }
+        // Longitude, latitude, unit, length, option of geo commands.
+        "G1" => {
+            return random
+                .pick(&["13.361389", "15.08", "-122.4", "0", "179.9", "-180", "181", "x"])
+                .into();
+        }
+        "G2" => return random.pick(&["38.115556", "37.5", "-33.9", "0", "84", "-85", "86"]).into(),
+        "G3" => return random.pick(&["m", "km", "KM", "ft", "mi", "mile"]).into(),
+        "G4" => return random.pick(&["200", "1000", "0", "4000.5", "20000", "-1", "x"]).into(),
+        "G5" => {
+            return random
+                .pick(&[
+                    "asc",
+                    "desc",
+                    "withdist",
+                    "withcoord",
+                    "withhash",
+                    "any",
+                    "count",
+                    "store",
+                    "storedist",
+                    "fromlonlat",
+                    "frommember",
+                    "byradius",
+                    "bybox",
+                    "O",
+                ])
+                .into();
         }
         "L" => return random.pick(&["l0", "l1"]).into(),
         "C" => return random.pick(&["c0", "c1"]).into(),
