@@ -110,13 +110,19 @@ object O K;\
 expire K T;pexpire K M;expireat K A;pexpireat K P;expire K T O;expire K T O O;pexpire K J;expire K I;\
 ttl K;pttl K;expiretime K;pexpiretime K;persist K;expire K J;\
 sort K;sort K alpha;sort K desc;sort K limit N N;sort K alpha desc limit N N;sort S alpha;\
-sort K by K* get # get K;sort K alpha store K;sort S store K;sort_ro Z;sort_ro Z by nosort desc;sort K O N;\
+sort K by K* get # get K;sort K alpha store K;sort S store K;sort_ro z9;sort_ro z9 by nosort desc;zadd z9 X G X G;sort_ro z9 alpha;sort K O N;\
 swapdb N N;auth V;auth default V;wait 0 W;wait 0 N;script exists V;fcall V N;evalsha V N;\
 multi;multi;exec;exec;discard;watch K;watch K K;unwatch;\
 subscribe C;unsubscribe C;psubscribe c*;punsubscribe c*;publish C V;publish C V;pubsub numsub C C;\
 pubsub numpat;pubsub O;pubsub channels x;\
 ping;ping V;echo V;hello 4;hello x;client setname V;client getname;client O;client O V;\
 reset;command count V;config O;config set V;config get nothing;nosuchcommand V V;\
+keys *;keys K;keys [a-c];keys V;randomkey V;object freq K;object idletime L;object refcount K;quit V;\
+script flush;script flush V;script kill;function flush;function list;function kill;function delete V;\
+slowlog get N;slowlog len;slowlog reset;slowlog get V;latency history V;latency latest;latency reset;\
+client no-evict on;client no-evict V;client pause N;client pause 0;client unpause;client reply on;client reply V;\
+config resetstat;config rewrite;command getkeys get K;command getkeys V;\
+readonly;readwrite;asking;module list;\
 scan x;scan 0 O;scan 0 match nothing count 1000;scan 0 count x";
 
 /// Spoiled, these would show what must differ: ids, orders, what is drawn by lot.
@@ -133,6 +139,7 @@ const KEEP: &[&str] = &[
     "hrandfield",
     "srandmember",
     "zrandmember",
+    "randomkey",
     "spop",
 ];
 
@@ -152,6 +159,7 @@ const IN_NO_ORDER: &[&str] = &[
     "sscan",
     "zscan",
     "zrandmember",
+    "keys",
     "exec",
 ];
 
