@@ -13,6 +13,7 @@ mod origin;
 mod permanent;
 mod recovery;
 pub mod segment;
+pub mod snapshot;
 pub mod survey;
 mod writer;
 
@@ -69,7 +70,7 @@ impl FromStr for Fsync {
 }
 
 /// Wall clock, milliseconds since the Unix epoch.
-fn unix_ms() -> u64 {
+pub fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
 

@@ -63,14 +63,16 @@ impl Store {
         Ok(found)
     }
 
-    /// The generations that wrote what is there, each once, in that order.
+    /// The generations that wrote what a start reads, each once, in that order.
     ///
     /// # Errors
     /// As for [`Store::segments`].
     pub fn origins(&self) -> Result<Vec<Origin>> {
-        let mut origins = Vec::new();
-        for (_, head) in self.segments()? {
-            if !origins.contains(&head.origin) {
+        let snapshot = self.snapshot()?.map(|snapshot| snapshot.head);
+        let from = snapshot.map_or(0, |head| head.position);
+        let mut origins: Vec<Origin> = snapshot.map(|head| head.origin).into_iter().collect();
+        for (segment, head) in self.segments()? {
+            if segment.first >= from && !origins.contains(&head.origin) {
                 origins.push(head.origin);
             }
         }

@@ -19,6 +19,7 @@ use super::convert::{Converter, EntryMover, Lost, Step};
 use super::plan::Pair;
 use crate::collections::hash_map::conversion::{Conversion, ConversionTable, Mover, Place};
 use crate::collections::hash_map::erased;
+use crate::snapshot;
 
 /// Entries from which a map converts later. Smaller ones are done in less than the swap's aim.
 pub const LAZY_FROM: usize = 1024;
@@ -233,6 +234,10 @@ pub extern "C" fn table() -> *const c_void {
 }
 
 unsafe extern "C" fn touch(at: *mut Conversion, source: u32, index: usize, hash: u64) -> Place {
+    // SAFETY: typed code passes its map's conversion and a full slot of it.
+    if let Some(place) = unsafe { snapshot::touch(at, source, index, hash) } {
+        return place;
+    }
     DRAINS.with_borrow_mut(|drains| {
         // SAFETY: typed code passes its map's conversion and a full slot of it.
         unsafe {
@@ -243,6 +248,10 @@ unsafe extern "C" fn touch(at: *mut Conversion, source: u32, index: usize, hash:
 }
 
 unsafe extern "C" fn advance(at: *mut Conversion, slots: u64, exclusive: bool) {
+    // SAFETY: typed code passes its map's conversion, and says whether it is borrowed exclusively.
+    if unsafe { snapshot::advance(at, slots, exclusive) } {
+        return;
+    }
     DRAINS.with_borrow_mut(|drains| {
         // SAFETY: typed code passes its map's conversion, and says whether it is borrowed exclusively.
         unsafe {
