@@ -47,10 +47,10 @@ struct Drain {
 }
 
 /// A change and its converter, which borrows from it.
-struct Held {
+pub(crate) struct Held {
     /// Before the change: dropped first.
-    converter: Converter<'static>,
-    change: Arc<Change>,
+    pub(crate) converter: Converter<'static>,
+    pub(crate) change: Arc<Change>,
 }
 
 /// How far drains are.
@@ -160,7 +160,7 @@ pub(crate) unsafe fn forget(at: NonNull<Conversion>) {
 }
 
 impl Held {
-    fn new(change: &Arc<Change>) -> Rc<Self> {
+    pub(crate) fn new(change: &Arc<Change>) -> Rc<Self> {
         let change = Arc::clone(change);
         // SAFETY: the converter borrows from the change, which the `Arc` beside it keeps in its place;
         // it is dropped before that, and lent for the life of `Held` only.
@@ -222,8 +222,14 @@ pub fn finished(change: &Arc<Change>) -> Vec<Lost> {
 
 /// What typed code asks for: see [`ConversionTable`].
 pub extern "C" fn table() -> *const c_void {
-    static TABLE: ConversionTable =
-        ConversionTable { size: size_of::<ConversionTable>() as u32, reserved: 0, touch, advance };
+    static TABLE: ConversionTable = ConversionTable {
+        size: size_of::<ConversionTable>() as u32,
+        reserved: 0,
+        touch,
+        advance,
+        leaf: super::trees::leaf,
+        end_tree: super::trees::end_tree,
+    };
     (&raw const TABLE).cast()
 }
 

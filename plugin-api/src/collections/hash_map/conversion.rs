@@ -22,6 +22,7 @@ use core::ptr::{self, NonNull};
 use super::group::{DELETED, EMPTY, Group, Tags, WIDTH, tag};
 use super::raw::Raw;
 use super::table::{Geometry, Table};
+use crate::collections::btree_map::conversion::TreeConversion;
 use crate::heap;
 use crate::reflect::Pair;
 use core::alloc::Layout;
@@ -559,4 +560,8 @@ pub struct ConversionTable {
     /// `[engine]` Empties about so many slots of the sources; `exclusive`, then also of the extras:
     /// nobody holds a reference to an entry. With `u64::MAX` it goes on to the end.
     pub advance: unsafe extern "C" fn(conversion: *mut Conversion, slots: u64, exclusive: bool),
+    /// `[engine]` Puts the leaf that is child `at` of a lowest inner node into the new shape.
+    pub leaf: unsafe extern "C" fn(conversion: *mut TreeConversion, parent: *mut u8, at: usize),
+    /// `[engine]` Puts all leaves of a tree into the new shape, and forgets its conversion.
+    pub end_tree: unsafe extern "C" fn(conversion: *mut TreeConversion),
 }
