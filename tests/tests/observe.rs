@@ -155,7 +155,7 @@ fn a_service_manager_hears_of_the_start_a_reload_signs_of_life_and_the_end() {
     socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
     let host = Host::with(kv_v1()).env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "1000000");
     let mut host = host.start();
-    hears(&socket, "STATUS=loading");
+    hears(&socket, "STATUS=starting");
     hears(&socket, "READY=1");
     hears(&socket, "WATCHDOG=1");
     hears(&socket, "STATUS=main: ready, kv 1.0.0 (generation 1), 0 clients");
