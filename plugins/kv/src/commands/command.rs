@@ -1,9 +1,10 @@
 //! COMMAND: the table, as clients read it.
 
-use crate::cx::{Cx, Outcome};
+use crate::cx::{Cx, Outcome, is};
 use crate::dispatch;
 use crate::errors;
 use crate::flags::Flags;
+use crate::glob;
 use crate::reply::Reply;
 use crate::table::{Group, Level, NO_KEYS, Row, Sub, rows, subs, v};
 
@@ -34,13 +35,23 @@ fn count(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     Ok(())
 }
 
+/// All names, those of subcommands as `config|get`; with FILTERBY PATTERN those that match.
 fn list(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    if args.len() > 2 {
-        return Err(errors::SYNTAX);
+    let pattern: &[u8] = match args[2..] {
+        [] => b"*",
+        [by, kind, pattern] if is(by, "filterby") && is(kind, "pattern") => pattern,
+        _ => return Err(errors::SYNTAX),
+    };
+    let level = cx.table.redis;
+    let mut names = Vec::new();
+    for row in cx.table.rows() {
+        names.push(row.name.to_owned());
+        let subs = row.subs.iter().filter(|sub| sub.since <= level);
+        names.extend(subs.map(|sub| format!("{}|{}", row.name, sub.name)));
     }
-    let rows: Vec<&Row> = cx.table.rows().collect();
-    cx.out.array(rows.len());
-    rows.iter().for_each(|row| cx.out.bulk(row.name.as_bytes()));
+    names.retain(|name| glob::matches(pattern, name.as_bytes(), true));
+    cx.out.set(names.len());
+    names.iter().for_each(|name| cx.out.bulk(name.as_bytes()));
     Ok(())
 }
 
