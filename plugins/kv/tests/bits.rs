@@ -70,7 +70,7 @@ fn a_cardinality_is_sparse_until_it_would_take_too_much() {
         ("setrange q 4 x", ":12304"),
         ("pfcount q", "-WRONGTYPE Key is not a valid HyperLogLog string value."),
         ("pfadd r x", ":1"),
-        ("append r x", ":22"),
+        ("append r x", ":21"),
         ("pfcount r", "-INVALIDOBJ Corrupted HLL object detected"),
     ]);
 }
