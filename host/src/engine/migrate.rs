@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use hotshell_plugin_api::abi::Buffer;
 use hotshell_plugin_api::migrate::change::{Change, Version, Waiting};
-use hotshell_plugin_api::migrate::convert::{Converter, Unfit};
+use hotshell_plugin_api::migrate::convert::{Converter, Lost, Unfit};
 use hotshell_plugin_api::migrate::trail::Leg;
 use hotshell_plugin_api::migrate::{drains, trees};
 
@@ -169,12 +169,27 @@ impl Server {
 }
 
 impl Core {
+    /// Forgets what is set aside of entries of maps, also what drains that run will still find: it is
+    /// from before.
+    pub(super) fn forget_entries(&mut self) {
+        self.state.aside.forget_entries();
+        self.forgotten = self.change.clone();
+    }
+
+    /// Sets aside what drains of a change found.
+    fn set_aside(&mut self, change: &Arc<Change>, lost: Vec<Lost>) {
+        let forgotten = self.forgotten.as_ref().is_some_and(|of| Arc::ptr_eq(of, change));
+        if !forgotten {
+            self.state.aside.put(change.from.schema.fingerprint, lost);
+        }
+    }
+
     fn drain_maps(&mut self, change: &Arc<Change>, mut more: impl FnMut() -> bool) {
         // SAFETY: no plugin code runs, so nobody holds a reference to an entry; the images of both
         // sides are mapped, since `settle` comes before a discard.
         let more = unsafe { drains::work(change, &mut more) || trees::work(change, more) };
         for lost in [drains::finished(change), trees::finished(change)] {
-            self.state.aside.put(change.from.schema.fingerprint, lost);
+            self.set_aside(change, lost);
         }
         self.count_panicked(change.take_panicked());
         if !more {
