@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use hotshell_plugin_api::abi::Buffer;
 use hotshell_plugin_api::migrate::change::{Change, Version, Waiting};
-use hotshell_plugin_api::migrate::convert::{Converter, Unfit};
+use hotshell_plugin_api::migrate::convert::{Converter, Lost, Unfit};
 use hotshell_plugin_api::migrate::drains;
 use hotshell_plugin_api::migrate::trail::Leg;
 
@@ -101,7 +101,7 @@ impl<'a> Prepared<'a> {
         // the new one now.
         let switched = unsafe { root.switch(change, &converter, &mut core.state.aside) };
         for lost in &switched.overtaken {
-            tracing::warn!("use: a part that was set aside cannot return: {lost}");
+            overtaken(lost);
         }
         core.state.root = switched.at.as_ptr();
         let schema = &change.to.schema;
@@ -170,8 +170,9 @@ impl Core {
         // SAFETY: no plugin code runs, so nobody holds a reference to an entry; the images of both
         // sides are mapped, since `settle` comes before a discard.
         let more = unsafe { drains::work(change, more) };
-        let lost = drains::finished(change);
-        self.state.aside.put(change.from.schema.fingerprint, lost);
+        let finished = drains::finished(change);
+        self.state.aside.put(change.from.schema.fingerprint, finished.lost);
+        finished.overtaken.iter().for_each(overtaken);
         self.count_panicked(change.take_panicked());
         if !more {
             self.change = None;
@@ -198,6 +199,12 @@ fn layout_of(core: &mut Core, encoded: &[u8]) -> u32 {
         layouts.push(layout);
         layouts.len() - 1
     }) as u32
+}
+
+/// Tells of a part that is not in the state any more.
+#[cold]
+fn overtaken(lost: &Lost) {
+    tracing::warn!("use: a part that was set aside cannot return: {lost}");
 }
 
 #[cold]

@@ -49,8 +49,9 @@ impl<P: Plugin> TestServer<P> {
                 steps > 0
             })
         };
-        let lost = drains::finished(&change);
-        self.host.aside.put(change.from.schema.fingerprint, lost);
+        let finished = drains::finished(&change);
+        self.host.aside.put(change.from.schema.fingerprint, finished.lost);
+        self.host.overtaken += finished.overtaken.len();
         self.host.conversions_panicked += change.take_panicked();
         more
     }
