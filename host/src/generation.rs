@@ -49,12 +49,16 @@ pub struct Shape {
     pub schema: Arc<Schema>,
     /// Older names, defaults of new fields, conversions.
     pub lineage: Arc<Lineage>,
+    /// The types as bytes, by which the state's layouts are told apart. Made here, since a switch has no
+    /// time for it.
+    pub encoded: Arc<[u8]>,
 }
 
 impl Shape {
     /// A shape from its two halves.
     pub fn new(schema: Schema, lineage: Lineage) -> Self {
-        Self { schema: Arc::new(schema), lineage: Arc::new(lineage) }
+        let encoded = schema.encode().into();
+        Self { schema: Arc::new(schema), lineage: Arc::new(lineage), encoded }
     }
 
     /// A shape without a past.

@@ -1,5 +1,7 @@
 //! Tables for people, at most 100 columns wide and without colour.
 
+mod data;
+
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
@@ -7,6 +9,7 @@ use crate::control::{Listed, Status};
 use crate::migration::Field;
 use crate::probation::Sample;
 use crate::time;
+pub use data::{soundness, survey};
 
 /// The lines of `list`.
 pub fn list(rows: &[Listed]) -> Vec<String> {

@@ -122,7 +122,7 @@ impl Start<'_> {
         mapped.push(digest);
         let readers = self.readers(store, &wrote, &mapped).await;
         let all = readers.iter().chain(&before).map(|one| one.callable.clone()).collect();
-        let durable = Durable { store: store.clone(), readers: all };
+        let durable = Durable { store: store.clone(), readers: all, policy: self.config.snapshots };
         let keeping = Keeping { store: store.clone(), permanent: RefCell::new(permanent.clone()) };
         let started = self.run(before, fresh, Some((durable, keeping)), from);
         for reader in readers {

@@ -19,6 +19,7 @@ pub mod note;
 pub mod plugin;
 pub mod reflect;
 pub mod schema;
+pub mod snapshot;
 pub mod state;
 pub mod testing;
 

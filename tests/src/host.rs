@@ -16,6 +16,7 @@ use crate::files::Folder;
 use crate::lines::Lines;
 use crate::poll::{PATIENCE, eventually};
 use crate::resp::Resp;
+use crate::small_disk::SmallDisk;
 
 /// Lines of a host that are shown when a test has failed.
 const MOST_SAID: usize = 40;
@@ -79,6 +80,16 @@ impl HostBuilder {
     #[must_use]
     pub fn flags(mut self, flags: &[&str]) -> Self {
         self.command.args(flags);
+        self
+    }
+
+    /// It runs on a small disk. After all flags and its environment.
+    #[must_use]
+    pub fn inside(mut self, disk: &SmallDisk) -> Self {
+        if let Some(admin) = self.admin.take() {
+            self.command.arg("--admin").arg(admin);
+        }
+        self.command = disk.inside(&self.command);
         self
     }
 

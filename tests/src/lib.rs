@@ -10,6 +10,7 @@ pub mod lines;
 pub mod patch;
 pub mod poll;
 pub mod resp;
+pub mod small_disk;
 pub mod traffic;
 pub mod transcript;
 

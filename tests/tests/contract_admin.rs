@@ -32,7 +32,7 @@ fn arrays_and_inline_commands_are_understood() {
     admin.send("\r\n  ping  \r\n");
     assert_eq!(admin.read(), pong, "an empty line is nothing");
     admin.send(format!("swap \"{}\"\r\n", kv_v2().display()));
-    assert!(admin.read().text().starts_with("kv 1.0.0 -> 2.0.0 (generation 2), adopt"));
+    assert!(admin.read().text().starts_with("kv 1.0.0 -> 2.0.0 (generation 2), by-name"));
 }
 
 #[test]
@@ -340,7 +340,7 @@ fn redis_cli_can_do_all_of_it() {
     };
     assert_eq!(ask(&["ping"]).expect(0).stdout, "PONG\n");
     let swapped = ask(&["swap", text(&kv_v2())]).expect(0).stdout;
-    assert!(swapped.starts_with("kv 1.0.0 -> 2.0.0 (generation 2), adopt, stop "), "{swapped}");
+    assert!(swapped.starts_with("kv 1.0.0 -> 2.0.0 (generation 2), by-name, stop "), "{swapped}");
     assert_eq!(ask(&["list"]).expect(0).stdout.lines().count(), 3);
     assert!(ask(&["-3", "list"]).expect(0).stdout.starts_with("GEN  PLUGIN"));
     let refused = ask(&["swap", "relative.so"]);

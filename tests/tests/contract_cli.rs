@@ -26,7 +26,7 @@ fn what_is_done_exits_0() {
     let host = Host::start(kv_v1());
     assert_eq!(host.cli(&["ping"]).expect(0).stdout, "PONG\n");
     let swapped = host.cli(&["swap", text(&kv_v2())]).expect(0).stdout;
-    assert!(swapped.starts_with("kv 1.0.0 -> 2.0.0 (generation 2), adopt, stop "), "{swapped}");
+    assert!(swapped.starts_with("kv 1.0.0 -> 2.0.0 (generation 2), by-name, stop "), "{swapped}");
     assert!(host.cli(&["list"]).expect(0).stdout.contains("way back"));
     assert!(host.cli(&["status"]).expect(0).stdout.contains("kv 2.0.0 (generation 2)"));
     host.cli(&["rollback"]).expect(0);
@@ -122,7 +122,7 @@ fn a_dry_run_answers_the_plan_and_changes_nothing() {
     let host = Host::start(kv_v1());
     let before = host.json(&["list"]);
     let plan = host.json(&["swap", text(&kv_v2()), "--dry-run"]);
-    assert_eq!((&plan["dry_run"], &plan["migration"]), (&true.into(), &"adopt".into()));
+    assert_eq!((&plan["dry_run"], &plan["migration"]), (&true.into(), &"by-name".into()));
     assert!(plan["pause_us"].is_null() && plan["generation"].is_null(), "{plan}");
     assert_eq!((&plan["set_aside"], &plan["from_generation"]), (&0.into(), &1.into()));
     assert_eq!(host.json(&["list"]), before);
@@ -327,7 +327,7 @@ fn a_file_is_compared_with_what_serves_when_a_host_is_named() {
     let check = ["check", text(&file), "--json", "--admin", text(&host.admin)];
     let verdict = hotshell(check).expect(0).json();
     assert_eq!(verdict["against"], "kv 1.0.0 (generation 1)");
-    assert_eq!(verdict["migration"], "adopt");
+    assert_eq!(verdict["migration"], "by-name");
     assert_eq!(host.json(&["list"]).as_array().map(Vec::len), Some(1), "checking loads nothing");
 }
 

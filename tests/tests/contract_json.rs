@@ -113,7 +113,7 @@ fn a_digest_is_that_of_the_file() {
 #[test]
 fn use_swap_reload_and_rollback_answer_alike() {
     let host = Host::start(kv_v1());
-    let swapped = |answer: &Value, generation: u64, version: &str, from: u64| {
+    let swapped = |answer: &Value, generation: u64, version: &str, from: u64, how: &str| {
         has(
             answer,
             &[
@@ -130,15 +130,15 @@ fn use_swap_reload_and_rollback_answer_alike() {
         assert_eq!(answer["generation"], generation);
         assert_eq!(answer["version"], version);
         assert_eq!(answer["from_generation"], from);
-        assert_eq!(answer["migration"], "adopt");
+        assert_eq!(answer["migration"], how);
         let (pause, total) = (answer["pause_us"].as_f64(), answer["total_us"].as_f64());
         assert!(pause < total, "the stop is a part of the whole: {answer}");
     };
-    swapped(&host.swap(kv_v2()), 2, "2.0.0", 1);
-    swapped(&host.json(&["rollback"]), 1, "1.0.0", 2);
-    swapped(&host.json(&["use", "2"]), 2, "2.0.0", 1);
-    swapped(&host.json(&["reload"]), 3, "2.0.0", 2);
-    swapped(&host.json(&["reload", text(&kv_v1())]), 4, "1.0.0", 3);
+    swapped(&host.swap(kv_v2()), 2, "2.0.0", 1, "by-name");
+    swapped(&host.json(&["rollback"]), 1, "1.0.0", 2, "by-name");
+    swapped(&host.json(&["use", "2"]), 2, "2.0.0", 1, "by-name");
+    swapped(&host.json(&["reload"]), 3, "2.0.0", 2, "adopt");
+    swapped(&host.json(&["reload", text(&kv_v1())]), 4, "1.0.0", 3, "by-name");
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn a_record_is_read_by_its_writer_or_refused_and_nothing_is_lost() {
     serve.arg("--admin").arg(data.at("other.sock")).args(["--data", text(&path)]);
     let refused = cli::run(&mut serve).expect(1);
     assert!(refused.stderr.contains("[DATA]"), "{}", refused.stderr);
-    assert!(refused.stderr.contains("does not know COPY"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("by generation 1, whose code is gone"), "{}", refused.stderr);
     std::fs::rename(&aside, &copy).expect("the folder is there");
     let flags = ["--data", text(&path), "--ignore-permanent"];
     let second = Host::with(plugin("kv-v1")).flags(&flags).start();

@@ -53,7 +53,7 @@ fn metrics_count_calls_swaps_by_kind_and_outcome_and_the_stop() {
     client.call(&["SET", "key", "value"]);
     let done = |verb: &str| {
         format!(
-            "hotshell_swaps_total{{server=\"main\",verb=\"{verb}\",migration=\"adopt\",outcome=\"done\"}}"
+            "hotshell_swaps_total{{server=\"main\",verb=\"{verb}\",migration=\"by-name\",outcome=\"done\"}}"
         )
     };
     host.swap(kv_v2());

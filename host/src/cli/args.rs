@@ -65,7 +65,8 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .max_term_width(100)
         .infer_subcommands(false)
-        .subcommand(serve());
+        .subcommand(serve())
+        .subcommand(super::data::command());
     let verbs = TABLE.iter().filter(|verb| verb.name != "help");
     verbs.fold(command, |command, verb| command.subcommand(of_verb(verb)))
 }
@@ -116,7 +117,7 @@ fn of_verb(verb: &'static Verb) -> Command {
 }
 
 /// Any bytes: paths need not be UTF-8.
-fn any() -> ValueParser {
+pub(super) fn any() -> ValueParser {
     ValueParser::os_string()
 }
 

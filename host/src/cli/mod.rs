@@ -2,6 +2,7 @@
 
 mod args;
 mod client;
+mod data;
 mod discover;
 mod local;
 mod output;
@@ -36,6 +37,9 @@ fn run(words: Vec<OsString>, output: Output) -> Result<ExitCode> {
     let (name, matches) = matches.subcommand().expect("clap lets nothing else through");
     if name == "serve" {
         return serve(matches);
+    }
+    if name == "data" {
+        return data::run(matches, output);
     }
     let verb = commands::find(name)?;
     verb_of_host(verb, matches, output)

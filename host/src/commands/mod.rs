@@ -334,6 +334,19 @@ pub const TABLE: &[Verb] = &[
         run: verbs::discard,
     },
     Verb {
+        name: "snapshot",
+        args: &[],
+        options: &[SERVER, JSON, TIMEOUT],
+        summary: "Write all data to --data now, and cut the journal",
+        help: "An image of the whole state as it is now, written while clients are served; the \
+               answer comes when it is on disk. What the journal held before is removed then. \
+               Snapshots are also taken by themselves (snapshot-every, snapshot-after) and at a \
+               graceful stop.",
+        examples: &["snapshot"],
+        changes: true,
+        run: verbs::snapshot,
+    },
+    Verb {
         name: "check",
         args: &[FILE, Arg { name: "NEW", kind: ArgKind::File, required: false }],
         options: &[SERVER, JSON, TIMEOUT, REPLACE, ONE_WAY],

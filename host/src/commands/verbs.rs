@@ -120,6 +120,13 @@ verb! {
         Ok(Answer::new(Text::Line("PONG".to_owned()), &json!({ "pong": true })))
     }
 
+    #[doc = "`snapshot`"]
+    fn snapshot(control, request) {
+        let server = control.server(request.options.server.as_deref())?;
+        let done = server.handle.snapshot().await?;
+        Ok(Answer::new(Text::Line(done.line()), &done))
+    }
+
     #[doc = "`help [VERB]`"]
     fn help(_control, request) {
         let lines = super::help::help(request.text(0).as_deref())?;

@@ -247,6 +247,25 @@ pub const KEYS: &[Key] = &[
         ),
     },
     Key {
+        name: "snapshot-every",
+        value: Some("DUR"),
+        help: "Take a snapshot after this time, if anything changed, and cut the journal \
+               [default: 900s]; 0 switches it off",
+        of: Of::Server(
+            |server, text, _| parse_span(text).map(|time| server.snapshots.every = time),
+            |server| show_duration(server.snapshots.every),
+        ),
+    },
+    Key {
+        name: "snapshot-after",
+        value: Some("N"),
+        help: "Take a snapshot after so many changes [default: 2000000]; 0 switches it off",
+        of: Of::Server(
+            |server, text, _| parse_number(text).map(|n| server.snapshots.after = n),
+            |server| Some(server.snapshots.after.to_string()),
+        ),
+    },
+    Key {
         name: "stage-dir",
         value: Some("DIR"),
         help: "Folder for private copies of plugins; must allow mapping code \

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::data::Fsync;
+use crate::engine::Policy;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::probation::Rules;
@@ -72,6 +73,8 @@ pub struct ServerConfig {
     pub watch: bool,
     /// When its journal reaches the disk.
     pub fsync: Fsync,
+    /// When snapshots of its data are taken.
+    pub snapshots: Policy,
     /// Its limits.
     pub limits: Limits,
     /// How new generations are judged.
@@ -157,6 +160,7 @@ impl ServerConfig {
             ignore_permanent: false,
             watch: false,
             fsync: Fsync::default(),
+            snapshots: Policy::default(),
             limits,
             rules,
             config,

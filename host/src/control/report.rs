@@ -167,6 +167,12 @@ pub struct Status {
     pub conversions_panicked: u64,
     /// Entries and sessions that the last switch left to be converted, between calls.
     pub draining: u64,
+    /// What a crash leaves: `journal`, `snapshot` (the plugin keeps no journal), `memory` (nothing).
+    pub durability: &'static str,
+    /// When the last snapshot of this process was on disk; null before the first.
+    pub snapshot_at: Option<String>,
+    /// Whether one is being taken.
+    pub snapshot_running: bool,
     /// Null without a journal.
     pub journal: Option<JournalStatus>,
     pub bytes_in: u64,
@@ -248,6 +254,11 @@ impl JournalStatus {
             _ => facts,
         }
     }
+}
+
+fn snapshot_at(counters: &Counters) -> Option<String> {
+    let ms = i64::try_from(Counters::get(&counters.snapshot_at_ms)).ok().filter(|ms| *ms > 0)?;
+    jiff::Timestamp::from_millisecond(ms).ok().map(time::text)
 }
 
 /// Nanoseconds in the microseconds of the outside contract.
@@ -483,6 +494,13 @@ impl Control {
             set_aside: Counters::get(&counters.set_aside),
             conversions_panicked: Counters::get(&counters.conversions_panicked),
             draining: Counters::get(&counters.draining),
+            durability: match (&server.keeping, Counters::get(&counters.replays)) {
+                (None, _) => "memory",
+                (Some(_), 0) => "snapshot",
+                (Some(_), _) => "journal",
+            },
+            snapshot_at: snapshot_at(counters),
+            snapshot_running: Counters::get(&counters.snapshot_running) > 0,
             journal: JournalStatus::of(counters),
             bytes_in: Counters::get(&counters.bytes_in),
             bytes_out: Counters::get(&counters.bytes_out),

@@ -13,6 +13,8 @@ mod origin;
 mod permanent;
 mod recovery;
 pub mod segment;
+pub mod snapshot;
+pub mod survey;
 mod writer;
 
 use std::fmt;
@@ -24,7 +26,7 @@ pub use digest::Digest;
 pub use folder::{Folder, Store, cannot};
 pub use origin::Origin;
 pub use permanent::{Kept, Permanent, STARTS};
-pub use recovery::{Recovered, Replay};
+pub use recovery::{Frame, Recovered, Replay, Step, Torn};
 pub use writer::{Progress, Writer};
 
 /// When the journal reaches the disk.
@@ -68,7 +70,7 @@ impl FromStr for Fsync {
 }
 
 /// Wall clock, milliseconds since the Unix epoch.
-fn unix_ms() -> u64 {
+pub fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
 

@@ -5,7 +5,7 @@
 //! nothing is changed, and the start is refused with the place, what is lost, and the way on.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::folder::{Store, cannot};
 use super::frame::{self, Kind};
@@ -63,97 +63,171 @@ impl Store {
         Ok(found)
     }
 
-    /// The generations that wrote what is there, each once, in that order.
+    /// The generations that wrote what a start reads, each once, in that order.
     ///
     /// # Errors
     /// As for [`Store::segments`].
     pub fn origins(&self) -> Result<Vec<Origin>> {
-        let mut origins = Vec::new();
-        for (_, head) in self.segments()? {
-            if !origins.contains(&head.origin) {
+        let snapshot = self.snapshot()?.map(|snapshot| snapshot.head);
+        let from = snapshot.map_or(0, |head| head.position);
+        let mut origins: Vec<Origin> = snapshot.map(|head| head.origin).into_iter().collect();
+        for (segment, head) in self.segments()? {
+            if segment.first >= from && !origins.contains(&head.origin) {
                 origins.push(head.origin);
             }
         }
         Ok(origins)
     }
 
-    /// Hands over every record from `from` on, in the order in which they were written.
+    /// Hands over every record from `from` on, in the order in which they were written. A torn frame is
+    /// cut off.
     ///
     /// # Errors
     /// `DATA`: damage in the middle, a gap, a newer format, a file that cannot be read; and whatever
     /// `replay` refuses. No file is changed then.
     pub fn recover(&self, from: u64, replay: &mut dyn Replay) -> Result<Recovered> {
+        let (mut found, torn) = self.read(Some(from), &mut |step| match step {
+            Step::Segment(_, head) => replay.origin(&head.origin),
+            Step::Frame(frame) if frame.kind == Kind::Call => {
+                frame.records().try_for_each(|record| replay.record(record))
+            }
+            Step::Frame(_) => Ok(()),
+        })?;
+        if let Some(torn) = torn {
+            torn.cut_off()?;
+            found.cut = torn.bytes;
+        }
+        Ok(found)
+    }
+
+    /// Hands over what lies in the journal from `from` on, or from its beginning. Changes nothing; what
+    /// a crash has left unfinished at the end is answered.
+    ///
+    /// # Errors
+    /// As for [`Store::recover`].
+    pub fn read(
+        &self,
+        from: Option<u64>,
+        each: &mut dyn FnMut(Step<'_>) -> Result<()>,
+    ) -> Result<(Recovered, Option<Torn>)> {
         let mut segments = self.segments()?;
+        let begins = segments.first().map_or(0, |(segment, _)| segment.first);
+        let from = from.unwrap_or(begins);
         // What a snapshot holds already is about to be removed.
         let covered = segments.windows(2).take_while(|pair| pair[1].0.first <= from).count();
         segments.drain(..covered);
-        let mut so_far = Recovered { position: from, ..Recovered::default() };
+        let (mut so_far, mut torn) = (Recovered { position: from, ..Recovered::default() }, None);
         for (at, (segment, head)) in segments.iter().enumerate() {
             if segment.first != so_far.position {
                 return Err(gap(segment, so_far.position));
             }
             let later = segments.len() - at - 1;
-            let in_head = |error| in_file(error, &segment.path, 0);
-            replay.origin(&head.origin).map_err(in_head)?;
-            read_segment(segment, later, &mut so_far, replay)?;
+            each(Step::Segment(segment, head)).map_err(|e| in_file(e, &segment.path, 0))?;
+            torn = read_segment((segment, head), later, &mut so_far, each)?;
         }
-        Ok(so_far)
+        Ok((so_far, torn))
+    }
+}
+
+/// What is met on the way through a journal.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// A file begins.
+    Segment(&'a Segment, &'a Head),
+    /// A whole frame.
+    Frame(Frame<'a>),
+}
+
+/// A whole frame.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// The file that it is in.
+    pub segment: &'a Segment,
+    /// What that says of itself.
+    pub head: &'a Head,
+    /// Where in the file it begins.
+    pub offset: usize,
+    /// Where in the journal it begins.
+    pub position: u64,
+    /// Whose records it holds.
+    pub kind: Kind,
+    bytes: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// Its records.
+    pub fn records(&self) -> impl Iterator<Item = &'a [u8]> {
+        // They add up: that was looked at before the frame was handed over.
+        frame::records(self.bytes).flatten()
+    }
+}
+
+/// A frame at the end that a crash left unfinished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Torn {
+    /// The file.
+    pub path: PathBuf,
+    /// Where in the file it begins.
+    pub offset: u64,
+    /// Bytes of it that are there.
+    pub bytes: u64,
+}
+
+impl Torn {
+    /// Takes it away, for good, and tells the log.
+    fn cut_off(&self) -> Result<()> {
+        let file = File::options().write(true).open(&self.path);
+        let cut = file.and_then(|file| {
+            file.set_len(self.offset)?;
+            file.sync_all()
+        });
+        cut.map_err(|error| cannot(&self.path, &error))?;
+        tracing::warn!(
+            file = %self.path.display(),
+            offset = self.offset,
+            bytes = self.bytes,
+            "journal: cut off a frame that a crash left unfinished"
+        );
+        Ok(())
     }
 }
 
 fn read_segment(
-    segment: &Segment,
+    (segment, head): (&Segment, &Head),
     later: usize,
     so_far: &mut Recovered,
-    replay: &mut dyn Replay,
-) -> Result<()> {
+    each: &mut dyn FnMut(Step<'_>) -> Result<()>,
+) -> Result<Option<Torn>> {
     let bytes = fs::read(&segment.path).map_err(|error| cannot(&segment.path, &error))?;
-    let mut at = HEAD;
-    while at < bytes.len() {
-        let Some((kind, records)) = frame::read(&bytes[at..]) else {
-            return torn(segment, &bytes, at, later, so_far);
-        };
-        if kind == Kind::Call {
-            for record in frame::records(records) {
-                let Some(record) = record else { return Err(damaged(segment, &bytes, at, later)) };
-                replay.record(record).map_err(|error| in_file(error, &segment.path, at))?;
-                so_far.records += 1;
+    let mut offset = HEAD;
+    while offset < bytes.len() {
+        let Some((kind, records)) = frame::read(&bytes[offset..]) else {
+            if later > 0 || frame::find(&bytes[offset + 1..]).is_some() {
+                return Err(damaged(segment, &bytes, offset, later));
             }
+            let (path, left) = (segment.path.clone(), bytes.len() - offset);
+            return Ok(Some(Torn { path, offset: offset as u64, bytes: left as u64 }));
+        };
+        let mut count = 0;
+        for record in frame::records(records) {
+            if record.is_none() {
+                return Err(damaged(segment, &bytes, offset, later));
+            }
+            count += 1;
+        }
+        let position = so_far.position;
+        let frame = Frame { segment, head, offset, position, kind, bytes: records };
+        each(Step::Frame(frame)).map_err(|error| in_file(error, &segment.path, offset))?;
+        if kind == Kind::Call {
             so_far.frames += 1;
+            so_far.records += count;
         }
         let size = frame::HEAD + records.len();
-        at += size;
+        offset += size;
         so_far.bytes += size as u64;
         so_far.position += size as u64;
     }
-    Ok(())
-}
-
-/// The frame at `at` is not whole.
-fn torn(
-    segment: &Segment,
-    bytes: &[u8],
-    at: usize,
-    later: usize,
-    so_far: &mut Recovered,
-) -> Result<()> {
-    if later > 0 || frame::find(&bytes[at + 1..]).is_some() {
-        return Err(damaged(segment, bytes, at, later));
-    }
-    let file = File::options().write(true).open(&segment.path);
-    let cut = file.and_then(|file| {
-        file.set_len(at as u64)?;
-        file.sync_all()
-    });
-    cut.map_err(|error| cannot(&segment.path, &error))?;
-    so_far.cut = (bytes.len() - at) as u64;
-    tracing::warn!(
-        file = %segment.path.display(),
-        offset = at,
-        bytes = so_far.cut,
-        "journal: cut off a frame that a crash left unfinished"
-    );
-    Ok(())
+    Ok(None)
 }
 
 #[cold]

@@ -36,6 +36,13 @@ pub struct Segment {
     pub path: PathBuf,
 }
 
+impl Segment {
+    /// The name of its file.
+    pub fn name(&self) -> &str {
+        self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    }
+}
+
 /// What a segment says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {

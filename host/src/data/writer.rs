@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::disk::{Disk, System};
 use super::folder::{Store, cannot};
@@ -125,7 +125,7 @@ enum Order {
     /// Frames, and the position behind them.
     Append(Vec<u8>, u64),
     /// What follows is in a file of its own, with frames of this generation.
-    Begin(Origin),
+    Begin(Origin, oneshot::Sender<()>),
     /// Everything on disk, then the end.
     Close(SyncSender<()>),
 }
@@ -166,9 +166,12 @@ impl Writer {
         let _ = self.orders.send(Order::Append(frames, position));
     }
 
-    /// What is handed over from here on is in a file of its own, with frames of this generation.
-    pub fn begin(&self, origin: Origin) {
-        let _ = self.orders.send(Order::Begin(origin));
+    /// What is handed over from here on is in a file of its own, with frames of this generation. The
+    /// answer comes when that file is there, and all before it is on disk.
+    pub fn begin(&self, origin: Origin) -> oneshot::Receiver<()> {
+        let (tell, begun) = oneshot::channel();
+        let _ = self.orders.send(Order::Begin(origin, tell));
+        begun
     }
 
     /// How far the journal is on disk.
@@ -241,7 +244,10 @@ impl<D: Disk> Log<D> {
             while let Some(some) = order {
                 match some {
                     Order::Append(frames, position) => self.write(&frames, position)?,
-                    Order::Begin(origin) => self.begin(origin)?,
+                    Order::Begin(origin, tell) => {
+                        self.begin(origin)?;
+                        let _ = tell.send(());
+                    }
                     Order::Close(done) => closing = Some(done),
                 }
                 order = inbox.try_recv().ok();

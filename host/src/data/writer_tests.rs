@@ -215,7 +215,8 @@ fn a_disk_too_full_for_the_file_of_another_generation_is_waited_out() {
     });
     rig.append("one");
     let second = Origin { generation: 2, ..Origin::default() };
-    rig.orders.send(Order::Begin(second)).expect("the thread lives");
+    let (tell, _) = oneshot::channel();
+    rig.orders.send(Order::Begin(second, tell)).expect("the thread lives");
     rig.append("two");
     rig.until("the disk is found full", |rig| rig.progress.full_for().is_some());
     rig.until("both are durable", |rig| rig.progress.durable() == rig.position);

@@ -22,6 +22,7 @@ use super::core::{Server, monotonic_ns, unix_ms};
 use super::handle::{CallKind, Counters, Switch, Switched};
 use super::journal::Journal;
 use super::migrate::{Migrated, Prepared, version};
+use super::snapshot::Snapshots;
 use crate::error::Result;
 
 /// Most requests of one client before the others get their turn.
@@ -380,7 +381,8 @@ impl Server {
             false => Some(Prepared::new(core, &change, allow_stop)?),
         };
         // ---- point of no return: nothing below can fail ----
-        let migrated = prepared.map(|prepared| prepared.switch(core)).unwrap_or_default();
+        let migrated =
+            prepared.map(|prepared| prepared.switch(core, &to.shape.encoded)).unwrap_or_default();
         core.state.generation = to.generation;
         self.layout.set(core.state.root_layout);
         let old = std::mem::replace(&mut core.active, to);
@@ -405,7 +407,11 @@ impl Server {
         counters.swap_pause_ns_last.store(pause_ns, std::sync::atomic::Ordering::Relaxed);
         counters.swap_pause_ns_max.store(max, std::sync::atomic::Ordering::Relaxed);
         core.count_panicked(panicked);
-        core.replays = core.active.replay().is_some();
+        let replayed = std::mem::replace(&mut core.replays, core.active.replay().is_some());
+        if core.replays && !replayed {
+            // What came before is in no journal.
+            core.snapshots.as_mut().into_iter().for_each(Snapshots::want);
+        }
         let origin = core.active.origin();
         core.journal.as_mut().into_iter().for_each(|journal| journal.switched(origin));
     }

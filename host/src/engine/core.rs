@@ -16,6 +16,7 @@ use super::connection::Socket;
 use super::handle::Counters;
 use super::journal::Journal;
 use super::sessions::Sessions;
+use super::snapshot::Snapshots;
 use super::state::ServerState;
 use crate::generation::Callable;
 use crate::limits::Limits;
@@ -43,6 +44,8 @@ pub(super) struct Server {
     pub tick: Notify,
     /// Wakes the task that converts what a switch left for later.
     pub drain: Notify,
+    /// Wakes the task that takes snapshots.
+    pub snapshot: Notify,
     /// Wakes everybody who waits for the last client to leave.
     pub emptied: Notify,
 }
@@ -77,6 +80,8 @@ pub(super) struct Core {
     pub free_slots: Vec<u32>,
     /// What is kept on disk, unless everything is in memory only.
     pub journal: Option<Journal>,
+    /// Snapshots of what is kept on disk.
+    pub snapshots: Option<Snapshots>,
     /// The active generation reads its journal back, so it keeps one.
     pub replays: bool,
     /// The plugin's own counters changed since they were published.
@@ -112,6 +117,7 @@ impl Server {
             flush: Notify::new(),
             tick: Notify::new(),
             drain: Notify::new(),
+            snapshot: Notify::new(),
             emptied: Notify::new(),
         }
     }
@@ -136,6 +142,7 @@ impl Server {
         let set_aside = core.state.aside.len() as u64 + core.sessions.set_aside();
         out.set_aside.store(set_aside, Relaxed);
         out.state_bytes_peak.store(tally.state_bytes_peak, Relaxed);
+        out.replays.store(u64::from(core.replays), Relaxed);
         if let Some(journal) = &core.journal {
             journal.publish(out);
         }

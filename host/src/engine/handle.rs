@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use hotshell_plugin_api::migrate::plan::Plan;
 use tokio::sync::{mpsc, oneshot};
 
+use super::snapshot::Snapshot;
 use crate::data::Progress;
 use crate::error::{Code, Error, Result};
 use crate::generation::Callable;
@@ -21,6 +22,8 @@ pub enum Command {
     SelfTest(oneshot::Sender<Result<()>>),
     /// Run an admin verb of the plugin; the answer is its text.
     Plugin(Vec<Vec<u8>>, oneshot::Sender<Result<Vec<u8>>>),
+    /// Take a snapshot; the answer comes when it is on disk.
+    Snapshot(oneshot::Sender<Result<Snapshot>>),
     /// Finish what is being answered, close every client, end the thread.
     Stop(oneshot::Sender<()>),
 }
@@ -78,6 +81,12 @@ pub struct Counters {
     pub journal_position: AtomicU64,
     /// How far the journal is on disk; none without a journal.
     pub journal: OnceLock<Arc<Progress>>,
+    /// 1 while the active generation reads its journal back.
+    pub replays: AtomicU64,
+    /// When the last snapshot was on disk, milliseconds since the Unix epoch; 0 before the first.
+    pub snapshot_at_ms: AtomicU64,
+    /// 1 while one is being taken.
+    pub snapshot_running: AtomicU64,
     pub closed_slow: AtomicU64,
     pub closed_unread: AtomicU64,
     /// What the active generation did since it was switched to.
@@ -257,6 +266,14 @@ impl EngineHandle {
     /// What the self-test refused, or its panic.
     pub async fn self_test(&self) -> Result<()> {
         self.ask(Command::SelfTest).await?
+    }
+
+    /// Takes a snapshot; returns when it is on disk and the journal before it is gone.
+    ///
+    /// # Errors
+    /// `DATA` without a folder, and what the disk says; `BUSY` when a switch came first.
+    pub async fn snapshot(&self) -> Result<Snapshot> {
+        self.ask(Command::Snapshot).await?
     }
 
     /// Returns when all that the last switch left for later has been converted.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tokio::sync::oneshot;
+
 use super::handle::Counters;
 use crate::data::frame::{self, Kind};
 use crate::data::{Fsync, Origin, Progress, Writer};
@@ -15,12 +17,14 @@ pub(super) struct Journal {
     frames: Vec<u8>,
     /// Position behind the last frame: bytes of frames since the journal began.
     position: u64,
+    /// Frames of calls since the start.
+    sealed: u64,
     writer: Writer,
 }
 
 impl Journal {
     pub(super) fn new(writer: Writer, position: u64) -> Self {
-        Self { records: Vec::new(), frames: Vec::new(), position, writer }
+        Self { records: Vec::new(), frames: Vec::new(), position, sealed: 0, writer }
     }
 
     /// Adds a record to the frame of the running call.
@@ -38,16 +42,29 @@ impl Journal {
         if !self.records.is_empty() {
             self.position += frame::seal(&mut self.frames, Kind::Call, &self.records) as u64;
             self.records.clear();
+            self.sealed += 1;
         }
     }
 
-    /// What follows is written by another generation: it has a file of its own.
-    pub(super) fn switched(&mut self, origin: Origin) {
+    /// Frames of calls since the start.
+    pub(super) const fn frames(&self) -> u64 {
+        self.sealed
+    }
+
+    /// What follows is in a file of its own; answers the position at which that begins, and who tells
+    /// that it is there and all before it on disk.
+    pub(super) fn begin_file(&mut self, origin: Origin) -> (u64, oneshot::Receiver<()>) {
         self.seal();
         if !self.frames.is_empty() {
             self.writer.append(std::mem::take(&mut self.frames), self.position);
         }
-        self.writer.begin(origin);
+        (self.position, self.writer.begin(origin))
+    }
+
+    /// What follows is written by another generation: it has a file of its own.
+    pub(super) fn switched(&mut self, origin: Origin) {
+        // Frames of the new generation wait behind the new file anyway.
+        let _ = self.begin_file(origin);
         self.tell_use("use");
     }
 

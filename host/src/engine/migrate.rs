@@ -94,7 +94,9 @@ impl<'a> Prepared<'a> {
     }
 
     /// The new root takes its place. Cannot fail.
-    pub(super) fn switch(self, core: &mut Core) -> Migrated {
+    ///
+    /// `encoded` is the new schema as bytes.
+    pub(super) fn switch(self, core: &mut Core, encoded: &[u8]) -> Migrated {
         let Self { change, converter, root, leg } = self;
         let set_aside = root.lost().len() as u64;
         // SAFETY: nothing touched the old root since it was prepared; its place gets the address of
@@ -109,7 +111,7 @@ impl<'a> Prepared<'a> {
         core.state.session_size = session.size as usize;
         core.state.session_align = session.align as usize;
         core.change = Some(Arc::clone(change));
-        let (left, today) = (core.state.root_layout, layout_of(core, &schema.encode()));
+        let (left, today) = (core.state.root_layout, layout_of(core, encoded));
         core.sessions.switched(left, leg, today);
         core.state.root_layout = today;
         core.publish_draining();

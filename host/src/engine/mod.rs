@@ -12,8 +12,10 @@ mod handle;
 mod journal;
 mod migrate;
 mod recover;
+mod restore;
 mod services;
 mod sessions;
+mod snapshot;
 pub mod stack;
 mod state;
 mod tasks;
@@ -30,6 +32,7 @@ pub use core::monotonic_ns;
 pub use handle::{CALL_KINDS, Command, Conduct, Counters, EngineHandle, Switch, Switched};
 pub use recover::Durable;
 pub use services::host_table;
+pub use snapshot::{Policy, Snapshot};
 
 /// What a server is started with.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ use super::core::{Server, monotonic_ns};
 use super::handle::Switch;
 use super::journal::Journal;
 use super::migrate::version;
+use super::snapshot::{Policy, Snapshots};
 use crate::data::{Origin, Replay, Store, Writer};
 use crate::error::{Code, Error, Result};
 use crate::generation::{Callable, ReplayFn};
@@ -23,6 +24,8 @@ pub struct Durable {
     pub store: Store,
     /// The generations that wrote what is there, as far as their code can be had.
     pub readers: Vec<Callable>,
+    /// When snapshots are taken.
+    pub policy: Policy,
 }
 
 impl Durable {
@@ -47,10 +50,8 @@ impl Durable {
 
     /// The generation that the state is made with: the one that wrote the first of what is there.
     pub(super) fn first(&self, serves: &Callable) -> Result<Callable> {
-        match self.store.segments()?.first() {
-            Some((_, head)) => self.reader(&head.origin, serves),
-            None => Ok(serves.clone()),
-        }
+        let origins = self.store.origins()?;
+        origins.first().map_or(Ok(serves.clone()), |origin| self.reader(origin, serves))
     }
 }
 
@@ -67,11 +68,14 @@ struct Recovering<'a> {
 /// Makes the state out of what is on disk, and goes on with the journal. Before the first client; the
 /// server's active generation is [`Durable::first`].
 pub(super) fn recover(server: &Server, durable: &Durable, serves: &Callable) -> Result<()> {
-    server.init()?;
-    let replay = server.core.borrow().active.replay();
     let began = monotonic_ns();
+    let from = match durable.store.snapshot()? {
+        None => server.init().map(|()| 0)?,
+        Some(snapshot) => super::restore::restore(server, snapshot)?,
+    };
+    let replay = server.core.borrow().active.replay();
     let mut recovering = Recovering { server, durable, serves, replay, gone: None };
-    let found = durable.store.recover(0, &mut recovering)?;
+    let found = durable.store.recover(from, &mut recovering)?;
     let last = server.core.borrow().active.origin();
     recovering.go_to(serves)?;
     let took_ms = (monotonic_ns() - began) / 1_000_000;
@@ -90,10 +94,11 @@ pub(super) fn recover(server: &Server, durable: &Durable, serves: &Callable) -> 
         journal.tell_use("start");
     }
     if serves.replay().is_none() {
-        tracing::warn!("this plugin keeps no journal: its changes are in memory only");
+        tracing::info!("this plugin keeps no journal: what a crash leaves is the last snapshot");
     }
     let core = &mut *server.core.borrow_mut();
     core.journal = Some(journal);
+    core.snapshots = Some(Snapshots::new(durable.store.clone(), durable.policy));
     core.replays = serves.replay().is_some();
     Ok(())
 }

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::SyncSender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hotshell_plugin_api::abi::{Buffer, NO_WAKE};
 use hotshell_plugin_api::collections::String as StateString;
 use hotshell_plugin_api::migrate::aside::Aside;
+use hotshell_plugin_api::migrate::plan::PlanKind;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
@@ -82,7 +83,7 @@ fn core(
 ) -> Core {
     let mut state = ServerState::new(&config.name, started_ms);
     let mut schema = Buffer::new();
-    schema.extend_from_slice(&first.shape.schema.encode());
+    schema.extend_from_slice(&first.shape.encoded);
     state.layouts.push(schema);
     let session = &first.shape.schema.types[first.shape.schema.session as usize];
     state.session_size = session.size as usize;
@@ -109,6 +110,7 @@ fn core(
         sockets: Vec::new(),
         free_slots: Vec::new(),
         journal: None,
+        snapshots: None,
         replays: false,
         plugin_counters_changed: false,
     }
@@ -124,13 +126,19 @@ async fn serve(
     spawn_local(flush(Rc::clone(&server)));
     spawn_local(tick(Rc::clone(&server)));
     spawn_local(super::migrate::drain(Rc::clone(&server)));
+    spawn_local(super::snapshot::take(Rc::clone(&server)));
     server.tick.notify_one();
     while let Some(command) = inbox.recv().await {
         match command {
             // Whoever asked may be gone; the switch stands all the same.
             Command::Use(switch, answer) => {
                 server.ready_to_switch().await;
-                _ = answer.send(server.switch(*switch));
+                if !switch.dry_run && switch.plan.kind != PlanKind::Adopt {
+                    server.give_up_snapshot().await;
+                }
+                let switched = server.switch(*switch);
+                server.core.borrow_mut().snapshots.iter_mut().for_each(|s| s.hold(false));
+                _ = answer.send(switched);
             }
             Command::Settle(answer) => {
                 server.drained().await;
@@ -138,9 +146,11 @@ async fn serve(
             }
             Command::SelfTest(answer) => _ = answer.send(server.self_test()),
             Command::Plugin(args, answer) => _ = answer.send(server.plugin_command(&args)),
+            Command::Snapshot(answer) => server.ask_snapshot(answer),
             Command::Stop(answer) => {
                 accept.abort();
                 stop(&server).await;
+                server.last_snapshot().await;
                 let journal = server.core.borrow_mut().journal.take();
                 journal.into_iter().for_each(Journal::close);
                 _ = answer.send(());
@@ -211,6 +221,13 @@ fn welcome(
 }
 
 impl Client {
+    /// A client of an earlier process, of whom only the session is left.
+    pub(super) fn gone(id: u64, session: *mut u8, layout: u32) -> Self {
+        let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
+        let client = Self::accepted(id, u32::MAX, nobody, unix_ms());
+        Self { session, layout, connected: true, closing: true, ..client }
+    }
+
     fn accepted(id: u64, slot: u32, peer: SocketAddr, now_ms: u64) -> Self {
         let ip = match peer.ip() {
             IpAddr::V4(ip) => ip.to_ipv6_mapped(),
@@ -275,10 +292,13 @@ async fn flush(server: Rc<Server>) {
     loop {
         server.flush.notified().await;
         let wait = take_batch(&server, &mut batch);
+        let (answered, mut waited) = (batch.len(), Duration::ZERO);
         if let Some((position, progress)) = wait {
             // What this batch shows may not be durable yet. Others are read meanwhile, and what they
             // write goes with the next batch: a group commit.
+            let began = Instant::now();
             progress.reached(position).await;
+            waited = began.elapsed();
         }
         let mut sent = 0;
         for Ready { slot, id, end } in batch.drain(..) {
@@ -307,7 +327,24 @@ async fn flush(server: Rc<Server>) {
         }
         server.core.borrow_mut().state.counters.bytes_out += sent as u64;
         server.publish();
+        if !waited.is_zero() {
+            gather(&server, answered, waited / 4).await;
+        }
     }
+}
+
+/// Lets the clients that were just answered ask again before the next sync begins. Otherwise half of
+/// them would always arrive while the other half is synced, and each sync would serve half of them.
+async fn gather(server: &Server, answered: usize, limit: Duration) {
+    let together = async {
+        let waiting = server.core.borrow().dirty.len();
+        while server.core.borrow().dirty.len() < waiting + answered {
+            server.flush.notified().await;
+        }
+    };
+    // Late ones go with the sync after.
+    let _ = tokio::time::timeout(limit, together).await;
+    server.flush.notify_one();
 }
 
 /// Calls `tick` when its time has come.

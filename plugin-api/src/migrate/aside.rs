@@ -98,6 +98,14 @@ impl Aside {
         shelf.parts.iter().map(|part| decoded(part)).collect()
     }
 
+    /// Every part, encoded, with the fingerprint of its schema.
+    pub fn encoded(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.shelves.iter().flat_map(|shelf| {
+            let fingerprint = shelf.fingerprint;
+            shelf.parts.iter().map(move |part: &Bytes| (fingerprint, &**part))
+        })
+    }
+
     /// Forgets everything. O(parts).
     pub fn clear(&mut self) {
         *self = Self::new();

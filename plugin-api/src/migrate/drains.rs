@@ -23,6 +23,7 @@ use crate::collections::hash_map::conversion::{
     Conversion, ConversionTable, Mover, Place, STEP_SLOTS,
 };
 use crate::collections::hash_map::erased;
+use crate::snapshot;
 use returning::Returning;
 
 /// Entries from which a map converts later. Smaller ones are done in less than the swap's aim.
@@ -286,6 +287,10 @@ pub extern "C" fn table() -> *const c_void {
 }
 
 unsafe extern "C" fn touch(at: *mut Conversion, source: u32, index: usize, hash: u64) -> Place {
+    // SAFETY: typed code passes its map's conversion and a full slot of it.
+    if let Some(place) = unsafe { snapshot::touch(at, source, index, hash) } {
+        return place;
+    }
     DRAINS.with_borrow_mut(|drains| {
         // SAFETY: typed code passes its map's conversion and a full slot of it.
         unsafe {
@@ -296,6 +301,10 @@ unsafe extern "C" fn touch(at: *mut Conversion, source: u32, index: usize, hash:
 }
 
 unsafe extern "C" fn advance(at: *mut Conversion, slots: u64, exclusive: bool) {
+    // SAFETY: typed code passes its map's conversion, and says whether it is borrowed exclusively.
+    if unsafe { snapshot::advance(at, slots, exclusive) } {
+        return;
+    }
     DRAINS.with_borrow_mut(|drains| {
         // SAFETY: typed code passes its map's conversion, and says whether it is borrowed exclusively.
         unsafe {

@@ -222,13 +222,13 @@ impl Reflect<'_> {
     }
 }
 
-fn word(source: &mut dyn Source) -> Result<u64, Ends> {
+pub(super) fn word(source: &mut dyn Source) -> Result<u64, Ends> {
     let mut bytes = [0; 8];
     source.take(&mut bytes)?;
     Ok(u64::from_le_bytes(bytes))
 }
 
-fn count(source: &mut dyn Source) -> Result<usize, Ends> {
+pub(super) fn count(source: &mut dyn Source) -> Result<usize, Ends> {
     let mut count = 0_u64;
     for shift in (0..63).step_by(7) {
         let mut byte = [0];

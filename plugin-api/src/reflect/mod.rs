@@ -11,11 +11,13 @@
 //! | [`Reflect::drop_value`] | frees all that a value owns, as its typed drop would |
 //! | [`Reflect::write`] | a self-contained, little-endian image of a value |
 //! | [`Reflect::build`] | makes a value of such an image |
+//! | [`Reflect::write_outline`], [`Rebuilding`] | the same in parts: entries of large maps follow one by one |
 
 mod build;
 mod drop;
 mod hash;
 mod order;
+mod outline;
 mod write;
 
 use core::alloc::Layout;
@@ -24,6 +26,7 @@ use crate::collections::{btree_map, hash_map, vec, vec_deque};
 use crate::schema::{Field, Kind, Schema, TypeDef, TypeIndex};
 
 pub use build::{Ends, Source};
+pub use outline::{Left, Rebuilding};
 pub use write::Sink;
 
 /// A schema, ready to be followed: with what is asked for every value worked out once per type.

@@ -57,16 +57,27 @@ impl Reflect<'_> {
                 Kind::VecDeque => put_count(sink, vec_deque::erased::len(at)),
                 Kind::BTreeMap => put_count(sink, btree_map::erased::len(at)),
                 Kind::HashMap | Kind::HashSet => {
-                    put_count(sink, hash_map::erased::len(at));
-                    if hash_map::erased::len(at) > 0 {
-                        let [a, b] = hash_map::erased::seed(at);
-                        sink.put(&a.to_le_bytes());
-                        sink.put(&b.to_le_bytes());
-                    }
+                    self.write_map_head(at, sink);
                 }
                 Kind::Struct | Kind::Array | Kind::Box => {}
             }
             self.each_part(ty, at, |part, at| self.write(part, at, sink));
+        }
+    }
+
+    /// Writes what comes before the entries of a hash map.
+    ///
+    /// # Safety
+    /// `at` is a hash map.
+    pub(super) unsafe fn write_map_head(&self, at: *mut u8, sink: &mut dyn Sink) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            put_count(sink, hash_map::erased::len(at));
+            if hash_map::erased::len(at) > 0 {
+                let [a, b] = hash_map::erased::seed(at);
+                sink.put(&a.to_le_bytes());
+                sink.put(&b.to_le_bytes());
+            }
         }
     }
 
@@ -77,7 +88,7 @@ impl Reflect<'_> {
     }
 }
 
-fn put_count(sink: &mut dyn Sink, count: usize) {
+pub(super) fn put_count(sink: &mut dyn Sink, count: usize) {
     let (mut rest, mut bytes, mut n) = (count, [0_u8; 10], 0);
     loop {
         bytes[n] = rest as u8 & 0x7f | u8::from(rest > 0x7f) << 7;

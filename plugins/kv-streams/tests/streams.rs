@@ -3,24 +3,22 @@
 
 #[path = "../../kv/tests/common/mod.rs"]
 mod common;
-mod version;
 
-use common::{One, V1, words};
+use common::{One, V1, V2, words};
 use hotshell_plugin_api::testing::TestServer;
-use version::Kv;
 
 #[test]
 fn streams_wait_aside_while_the_version_without_them_serves() {
     let mut server = TestServer::<V1>::new();
     let client = server.connect();
     server.ask(client, &words("set old v"));
-    let mut server = server.swap_to::<Kv>().unwrap();
+    let mut server = server.swap_to::<V2>().unwrap();
     assert_eq!(server.ask(client, &words("xadd s 1-1 f v")), b"$3\r\n1-1\r\n");
     assert_eq!(server.ask(client, &words("get old")), b"$1\r\nv\r\n");
     let mut server = server.swap_to::<V1>().unwrap();
     assert_eq!(server.ask(client, &words("exists s old")), b":1\r\n");
     assert_eq!(server.ask(client, &words("set new w")), b"+OK\r\n");
-    let mut server = server.swap_to::<Kv>().unwrap();
+    let mut server = server.swap_to::<V2>().unwrap();
     assert_eq!(server.ask(client, &words("xlen s")), b":1\r\n");
     assert_eq!(server.ask(client, &words("mget old new")), b"*2\r\n$1\r\nv\r\n$1\r\nw\r\n");
     assert!(server.panics().is_empty());
@@ -28,7 +26,7 @@ fn streams_wait_aside_while_the_version_without_them_serves() {
 
 #[test]
 fn a_large_stream_is_found_cut_and_freed() {
-    let mut one = One::<Kv>::new();
+    let mut one = One::<V2>::new();
     for n in 1..=20_000 {
         one.send(&["xadd", "s", &format!("{n}-0"), "field", "value"]);
     }
@@ -52,7 +50,7 @@ fn a_large_stream_is_found_cut_and_freed() {
 
 #[test]
 fn an_entry_costs_little_more_than_its_bytes() {
-    let mut one = One::<Kv>::new();
+    let mut one = One::<V2>::new();
     let empty = one.server.state_bytes();
     for n in 1..=10_000 {
         one.send(&["xadd", "s", &format!("1700000000000-{n}"), "temperature", "21.5"]);
@@ -63,7 +61,7 @@ fn an_entry_costs_little_more_than_its_bytes() {
 
 #[test]
 fn all_who_wait_for_a_stream_are_served_by_one_entry() {
-    let mut server = TestServer::<Kv>::new();
+    let mut server = TestServer::<V2>::new();
     let clients: Vec<u64> = (0..3).map(|_| server.connect()).collect();
     for &client in &clients[..2] {
         server.feed(client, &words("xread block 5000 streams s $"));

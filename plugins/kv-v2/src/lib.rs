@@ -1,6 +1,6 @@
 //! Version 2 of the kv plugin: the commands and options of Redis 7.0.
 
-use hotshell_kv::{Edition, Level, Table};
+use hotshell_kv_streams::{Edition, Level, Table};
 use hotshell_plugin_api::export_plugin;
 
 /// What makes this version.
@@ -15,6 +15,6 @@ impl Edition for V2 {
 }
 
 /// The plugin.
-pub type Kv = hotshell_kv::Kv<V2>;
+pub type Kv = hotshell_kv_streams::Kv<V2>;
 
 export_plugin!(Kv, name = "kv");

@@ -186,7 +186,12 @@ fn serve_reader(
     if error.is_none() && stream.is_none_or(|stream| stream.last <= from) {
         return None;
     }
+    let is_new = reading.in_group
+        && group.is_some_and(|group| !group.consumers.contains_key(&reading.consumer));
     let waiting = forget(state, client, session)?;
+    if is_new {
+        notify::notify(state, shell, notify::STREAM, "xgroup-createconsumer", db, key);
+    }
     let stream = state.db(db).keys.get_mut(key).and_then(Value::stream_mut);
     let mut out = shell.out_of(client)?;
     match (error, stream, waiting.reading.as_std()) {
@@ -280,7 +285,8 @@ fn give_elements(
     let db = waiting.db;
     let from = if waiting.end == End::Tail as u8 { End::Tail } else { End::Head };
     let Some(list) = list_at(state, db, key) else { return };
-    let pop: &[u8] = if from == End::Head { b"LPOP" } else { b"RPOP" };
+    let (pop, event): (&[u8], _) =
+        if from == End::Head { (b"LPOP", "lpop") } else { (b"RPOP", "rpop") };
     let pop = [pop, key.as_slice()];
     if waiting.push == 0 {
         let n = list.len().min(usize::try_from(waiting.count).unwrap_or(usize::MAX));
@@ -298,6 +304,7 @@ fn give_elements(
         for _ in 0..n.max(1) {
             journal::tell(shell, db, &pop);
         }
+        notify::notify(state, shell, notify::LIST, event, db, key);
     } else if let Some(element) = list::pop(list, from) {
         let to = if waiting.push == 1 { End::Head } else { End::Tail };
         let done = push(state, shell, db, &waiting.target, to, &element);
@@ -306,6 +313,7 @@ fn give_elements(
         }
         if done {
             let push: &[u8] = if to == End::Head { b"LPUSH" } else { b"RPUSH" };
+            notify::notify(state, shell, notify::LIST, event, db, key);
             journal::tell(shell, db, &pop);
             journal::tell(shell, db, &[push, &waiting.target, &element]);
         }
@@ -316,6 +324,7 @@ fn give_elements(
     let space = state.db(db);
     if space.keys.get(key).is_some_and(Value::is_empty) {
         space.remove(key);
+        notify::notify(state, shell, notify::GENERIC, "del", db, key);
     }
 }
 
@@ -342,6 +351,8 @@ fn push(
     if space.waiting.contains_key(target) {
         state.ready.push_back(Ready { db, key: target.clone() });
     }
+    let event = if end == End::Head { "lpush" } else { "rpush" };
+    notify::notify(state, shell, notify::LIST, event, db, target);
     true
 }
 

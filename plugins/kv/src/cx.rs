@@ -321,7 +321,8 @@ impl Cx<'_> {
         self.put_in(self.session.db, key, value);
     }
 
-    /// [`Cx::put`] in another database.
+    /// [`Cx::put`] in another database. Who waits for elements of the key hears of it when there was
+    /// no such key, as in Redis: a value that takes the place of another one wakes nobody.
     pub fn put_in(&mut self, db: u32, key: &[u8], mut value: Value) {
         let awaited = matches!(value.kind(), Kind::List | Kind::Zset | Kind::Stream);
         value.head_mut().access = self.fresh_access();
@@ -330,12 +331,14 @@ impl Cx<'_> {
                 self.replaced(db, key, &old);
                 self.bury(old);
             }
-            None => self.notify_in(db, notify::NEW, "new", key),
+            None => {
+                self.notify_in(db, notify::NEW, "new", key);
+                if awaited {
+                    self.signal(db, key);
+                }
+            }
         }
         self.touch_in(db, key);
-        if awaited {
-            self.signal(db, key);
-        }
     }
 
     /// Sets when a key ends.

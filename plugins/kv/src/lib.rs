@@ -1,7 +1,8 @@
 //! A Redis-compatible server as a hotshell plugin: the code that all versions share.
 //!
-//! A version is an [`Edition`]: a command table of one Redis level. All editions have one state schema,
-//! so a swap between them is an adoption, whatever the clients are in the middle of.
+//! A version is an [`Edition`]: a command table of one Redis level. This source is two packages with two
+//! state schemas: `hotshell-kv`, and `hotshell-kv-streams`, whose values may be streams. Values of the
+//! first are values of the second as they are; on the way back streams are set aside.
 //!
 //! The way of a request: [`plugin`] takes it off the input with [`resp`] or [`inline`](mod@inline), finds its row in
 //! the [`table`], and [`dispatch`] runs it, queues it (MULTI) or refuses it; then clients that wait
@@ -21,6 +22,7 @@ pub mod errors;
 pub mod eviction;
 pub mod extended;
 pub mod flags;
+pub mod geo;
 pub mod glob;
 pub mod hash;
 pub mod idle;

@@ -17,6 +17,7 @@ pub enum Group {
     Bitmap,
     Connection,
     Generic,
+    Geo,
     Hash,
     HyperLogLog,
     List,

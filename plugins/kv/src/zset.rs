@@ -173,7 +173,8 @@ pub fn put(zset: &mut Value, member: &[u8], score: f64) {
     }
 }
 
-fn unpack(zset: &mut Value) {
+/// Leaves the small form.
+pub fn unpack(zset: &mut Value) {
     let Value::ZsetPack(head, bytes) = zset else { return };
     let mut ranking = Ranking::default();
     packed(bytes).for_each(|(member, score)| ranking.put(member, score));

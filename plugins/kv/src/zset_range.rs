@@ -100,6 +100,11 @@ impl<'a> Span<'a> {
         }
     }
 
+    /// The scores from one up to another, which is excluded.
+    pub fn from_up_to(from: f64, to: f64) -> Self {
+        Self::Scores(Edge { score: from, exclusive: false }, Edge { score: to, exclusive: true })
+    }
+
     /// A range of bytes, from its ends.
     ///
     /// # Errors

@@ -7,7 +7,9 @@ use hotshell_kv::flags::Flags;
 use hotshell_kv::{Edition, Level, Table};
 
 fn tables() -> [&'static Table; 2] {
-    [kv_v1::V1::table(), kv_v2::V2::table()]
+    // The rows of version 2 as far as they are in this package: streams are in its twin, kv-streams.
+    static V2: Table = Table::new(Level::of(7, 0, 15), "2.0.0");
+    [kv_v1::V1::table(), &V2]
 }
 
 #[test]

@@ -47,6 +47,12 @@ pub const BOUNDARY: Bar = AtMost(1.01);
 pub const DRAIN: Bar = AtLeast(1_000_000.0);
 /// Most memory while entries change their shape, against the larger of before and after.
 pub const DRAIN_MEMORY: Bar = AtMost(1.15);
+/// Requests per second with a journal, against the peer with its own.
+pub const JOURNAL_RPS: Bar = AtLeast(1.0);
+/// From the start until the first answer, against the peer.
+pub const START: Bar = AtMost(1.0);
+/// What `everysec` may lose: a second and a bit.
+pub const EVERYSEC_LOST_S: Bar = AtMost(1.5);
 /// Speed of a collection against its peer.
 pub const COLLECTION: Bar = AtLeast(0.9);
 /// The worst single insert of a growing map against its peer's.

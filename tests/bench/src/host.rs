@@ -22,7 +22,7 @@ pub struct Host {
     /// Where its clients connect.
     pub address: SocketAddr,
     // Last, so that the folder outlives the process.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// The answer of `use` and `swap`.
@@ -37,11 +37,17 @@ pub struct Switched {
 impl Host {
     /// Starts a host with a plugin, on a port that the system chooses.
     pub fn start(plugin: &Path) -> Result<Self> {
+        Self::with(plugin, |_| {})
+    }
+
+    /// Starts a host with a plugin and more flags.
+    pub fn with(plugin: &Path, flags: impl FnOnce(&mut Command)) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("hotshell-bench-").tempdir()?;
         let socket = folder.path().join("admin.sock");
         let mut command = Command::new(artifacts::hotshell()?);
         command.arg("serve").arg("--plugin").arg(plugin);
         command.args(["--listen", "127.0.0.1:0"]).arg("--admin").arg(&socket);
+        flags(&mut command);
         command.env("XDG_RUNTIME_DIR", folder.path()).env_remove("RUNTIME_DIRECTORY");
         // Lines about each swap are part of its price, but nobody wants to read a thousand of them.
         command.env_remove("HOTSHELL_ADMIN").stdin(Stdio::null()).stdout(Stdio::null());
@@ -60,7 +66,12 @@ impl Host {
         let listen = status["listen"].as_str().context("`status --json` has no 'listen'")?;
         let address =
             listen.parse().with_context(|| format!("'listen' is no address: {listen}"))?;
-        Ok(Self { process, admin, address, _folder: folder })
+        Ok(Self { process, admin, address, folder })
+    }
+
+    /// Where its admin socket is.
+    pub fn admin_path(&self) -> PathBuf {
+        self.folder.path().join("admin.sock")
     }
 
     /// Switches to a generation that is loaded.

@@ -7,6 +7,7 @@ mod bars;
 mod boundary;
 mod clock;
 mod collections;
+mod durability;
 mod host;
 mod kv;
 mod load;
@@ -67,6 +68,8 @@ enum What {
     Boundary(boundary::BoundaryArgs),
     /// The collections of server state against hashbrown's and std's
     Collections(collections::CollectionsArgs),
+    /// What a kill loses, what the journal costs, how long a start takes
+    Durability(durability::DurabilityArgs),
     /// The traffic of `swap` against any RESP server, without swaps
     Rehearse(rehearse::RehearseArgs),
 }
@@ -94,6 +97,7 @@ fn run(cli: &Cli) -> Result<bool> {
         What::Kv(args) => kv::run(args),
         What::Boundary(args) => boundary::run(args),
         What::Collections(args) => collections::run(args),
+        What::Durability(args) => durability::run(args),
         What::Rehearse(args) => rehearse::run(args),
     }?;
     if cli.json {

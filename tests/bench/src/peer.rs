@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -29,6 +30,14 @@ impl Peer {
         Self::start(program, |command, port| {
             command.args(["--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]);
             command.args(["--port", &port.to_string()]);
+        })
+    }
+
+    /// Starts a Redis that keeps its data in a folder.
+    pub fn redis_on(folder: &Path, options: &[&str]) -> Result<Self> {
+        Self::start("redis-server", |command, port| {
+            command.arg("--dir").arg(folder).args(["--save", "", "--bind", "127.0.0.1"]);
+            command.args(["--port", &port.to_string()]).args(options);
         })
     }
 

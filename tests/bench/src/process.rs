@@ -12,7 +12,7 @@ use rustix::time::Timespec;
 use crate::clock::{MILLISECOND, SECOND, now_ns};
 
 /// How long a child may take until it is ready.
-const START_PATIENCE_NS: u64 = 10 * SECOND;
+const START_PATIENCE_NS: u64 = 300 * SECOND;
 /// How often it is asked whether it is ready.
 const ASK_AGAIN_NS: u64 = 2 * MILLISECOND;
 /// Clock ticks per second in `/proc/PID/stat`: a constant of the Linux interface.
@@ -90,6 +90,12 @@ impl Process {
         }
     }
 
+    /// Ends the child on the spot: SIGKILL, and waits until it is gone.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Resident memory, KiB.
     pub fn rss_kib(&self) -> Result<u64> {
         self.memory_kib("VmRSS:")
@@ -119,8 +125,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // What a benchmark's child holds is not worth a graceful end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 

@@ -47,14 +47,6 @@ pub struct ThroughputArgs {
     threads: u64,
 }
 
-/// What is measured.
-#[derive(Debug, Clone, Copy)]
-struct Case<'a> {
-    test: &'a str,
-    pipeline: u64,
-    requests: u64,
-}
-
 /// Runs the benchmark.
 pub fn run(args: &ThroughputArgs) -> Result<Report> {
     let peer = match &args.peer_cmd {
@@ -84,8 +76,9 @@ pub fn run(args: &ThroughputArgs) -> Result<Report> {
     for &pipeline in &args.pipeline {
         for test in &args.tests {
             let requests = args.requests * if pipeline > 1 { 8 } else { 1 };
-            let case = Case { test, pipeline, requests };
-            let (ours, theirs) = compare(args, case, &host, &peer)?;
+            let ThroughputArgs { clients, keyspace, size, threads, .. } = *args;
+            let load = Load { clients, requests, pipeline, keyspace, size, threads };
+            let (ours, theirs) = compare(load, Work::Test(test), args.rounds, (&host, &peer))?;
             let speed = ours.requests_per_s / theirs.requests_per_s;
             let cpu = ours.cpu_us / theirs.cpu_us;
             table.row([
@@ -108,25 +101,16 @@ pub fn run(args: &ThroughputArgs) -> Result<Report> {
 }
 
 /// Medians of both sides.
-fn compare(
-    args: &ThroughputArgs,
-    case: Case<'_>,
-    host: &Host,
-    peer: &Peer,
+pub fn compare(
+    load: Load,
+    work: Work<'_>,
+    rounds: usize,
+    (host, peer): (&Host, &Peer),
 ) -> Result<(Measured, Measured)> {
-    let load = Load {
-        clients: args.clients,
-        requests: case.requests,
-        pipeline: case.pipeline,
-        keyspace: args.keyspace,
-        size: args.size,
-        threads: args.threads,
-    };
-    let work = Work::Test(case.test);
     let ours = || measure(load, work, host.address, &host.process);
     let theirs = || measure(load, work, peer.address, &peer.process);
     let (mut a, mut b) = (Vec::new(), Vec::new());
-    for round in 0..args.rounds {
+    for round in 0..rounds {
         if round % 2 == 0 {
             b.push(theirs()?);
             a.push(ours()?);

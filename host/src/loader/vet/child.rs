@@ -127,7 +127,7 @@ fn examine(file: &Path, order: &Order, report: &mut Report) -> Result<Done, Reas
     unsafe { mapped.close() };
     report.at(At::End);
     Ok(Done {
-        schema: to_hex(&shape.schema.encode()),
+        schema: to_hex(&shape.encoded),
         lineage: to_hex(&shape.lineage.encode()),
         unmapped: !place.is_in(&maps::read()),
     })

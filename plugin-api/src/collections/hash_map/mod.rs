@@ -5,6 +5,7 @@
 
 pub(crate) mod conversion;
 mod converting;
+pub(crate) mod copying;
 mod drain;
 mod entry;
 pub(crate) mod erased;

@@ -127,7 +127,23 @@ mod functions {
         Ok(())
     }
 
-    fn list(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    /// There are none, but what is asked is checked as in Redis.
+    fn list(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+        let (mut code, mut name) = (false, false);
+        let mut rest = args[2..].iter();
+        while let Some(word) = rest.next() {
+            if !code && is(word, "withcode") {
+                code = true;
+            } else if !name && is(word, "libraryname") {
+                name = true;
+                if rest.next().is_none() {
+                    return Err("ERR library name argument was not given");
+                }
+            } else {
+                let word = String::from_utf8_lossy(word).into_owned();
+                return cx.error(&format!("ERR Unknown argument {word}"));
+            }
+        }
         cx.out.array(0);
         Ok(())
     }

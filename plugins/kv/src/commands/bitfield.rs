@@ -164,8 +164,9 @@ fn run(cx: &mut Cx<'_>, key: &[u8], steps: &[Step]) -> Outcome {
     cx.find(key, Kind::String)?;
     let writes = steps.iter().filter(|(_, action, _)| !matches!(action, Action::Get));
     let end = writes.map(|(field, ..)| field.end()).max();
+    let mut shorter = false;
     if let Some(end) = end {
-        grown(cx, key, end)?;
+        shorter = grown(cx, key, end)?.1;
     }
     cx.out.array(steps.len());
     let mut changed = false;
@@ -186,8 +187,8 @@ fn run(cx: &mut Cx<'_>, key: &[u8], steps: &[Step]) -> Outcome {
             }
         };
         if let Some(new) = new {
-            field.set(grown(cx, key, field.end())?, new);
-            changed = true;
+            field.set(grown(cx, key, field.end())?.0, new);
+            changed |= shorter || new != old;
         }
         match reply {
             Some(n) => cx.out.int(n),

@@ -37,7 +37,7 @@ fn offset(text: &[u8]) -> Result<usize, &'static str> {
     n.map(|n| n as usize).ok_or("ERR bit offset is not an integer or out of range")
 }
 
-/// The string at a key as bytes to write to, at least `len` of them.
+/// The string at a key as bytes to write to, at least `len` of them, and whether it was shorter.
 ///
 /// # Errors
 /// When it is no string.
@@ -45,15 +45,16 @@ pub(super) fn grown<'a>(
     cx: &'a mut Cx<'_>,
     key: &[u8],
     len: usize,
-) -> Result<&'a mut Bytes, &'static str> {
+) -> Result<(&'a mut Bytes, bool), &'static str> {
     if cx.find_mut(key, Kind::String)?.is_none() {
         cx.put(key, Value::raw(Bytes::new()));
     }
     let bytes = bytes_mut(cx, key)?.ok_or(errors::NO_SUCH_KEY)?;
-    if bytes.len() < len {
+    let shorter = bytes.len() < len;
+    if shorter {
         bytes.resize(len, 0);
     }
-    Ok(bytes)
+    Ok((bytes, shorter))
 }
 
 fn setbit(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
@@ -63,7 +64,7 @@ fn setbit(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         Some(1) => true,
         _ => return Err("ERR bit is not an integer or out of range"),
     };
-    let bytes = grown(cx, args[1], at / 8 + 1)?;
+    let (bytes, shorter) = grown(cx, args[1], at / 8 + 1)?;
     let (byte, mask) = (&mut bytes[at / 8], 0x80 >> (at % 8));
     let old = *byte & mask != 0;
     if on {
@@ -71,7 +72,9 @@ fn setbit(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     } else {
         *byte &= !mask
     }
-    cx.event(args[1], notify::STRING, "setbit");
+    if shorter || old != on {
+        cx.event(args[1], notify::STRING, "setbit");
+    }
     cx.out.int(i64::from(old));
     Ok(())
 }

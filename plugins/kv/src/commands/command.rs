@@ -16,7 +16,7 @@ rows! { Server:
 subs! {
     "count", 2, v(2, 8), count;
     "docs", -2, v(7, 0), docs;
-    "getkeys", -3, v(2, 8), getkeys;
+    "getkeys", -4, v(2, 8), getkeys;
     "help", 2, v(5, 0), dispatch::help;
     "info", -2, v(2, 8), info;
     "list", -2, v(7, 0), list;
@@ -53,7 +53,7 @@ fn info(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     for name in names {
         match cx.table.find(name) {
             Some(row) => describe(cx, row),
-            None => cx.out.null_array(),
+            None => cx.out.null(),
         }
     }
     Ok(())
@@ -65,10 +65,10 @@ fn describe(cx: &mut Cx<'_>, row: &Row) {
     if cx.has(v(7, 0)) {
         let level = cx.table.redis;
         let subs: Vec<&Sub> = row.subs.iter().filter(|sub| sub.since <= level).collect();
-        cx.out.array(subs.len());
+        cx.out.set(subs.len());
         for sub in subs {
             describe_as(cx, row, &format!("{}|{}", row.name, sub.name), sub.arity);
-            cx.out.array(0);
+            cx.out.set(0);
         }
     }
 }
@@ -103,6 +103,7 @@ fn categories(row: &Row) -> Vec<&'static str> {
         Group::Bitmap => Some("@bitmap"),
         Group::Connection => Some("@connection"),
         Group::Generic => Some("@keyspace"),
+        Group::Geo => Some("@geo"),
         Group::Hash => Some("@hash"),
         Group::HyperLogLog => Some("@hyperloglog"),
         Group::List => Some("@list"),
@@ -126,6 +127,7 @@ fn group_name(group: Group) -> &'static str {
         Group::Bitmap => "bitmap",
         Group::Connection => "connection",
         Group::Generic => "generic",
+        Group::Geo => "geo",
         Group::Hash => "hash",
         Group::HyperLogLog => "hyperloglog",
         Group::List => "list",

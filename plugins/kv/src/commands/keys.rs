@@ -108,6 +108,7 @@ fn rename_key(
         cx.replaced(cx.session.db, from, &value);
         value.head_mut().flags &= !crate::value::HEAD_EXPIRES;
         cx.put(to, value);
+        cx.signal(cx.session.db, to);
         if let Some(at) = at {
             cx.set_expiry(to, at);
         }
@@ -162,6 +163,7 @@ fn put_elsewhere(
         return false;
     }
     cx.put_in(db, key, value());
+    cx.signal(db, key);
     if let Some(at) = at {
         cx.state.db(db).set_expiry(key, at);
         let cycle = cx.state.settings.cycle_ms();

@@ -10,6 +10,8 @@ mod command;
 mod config;
 mod connection;
 mod expire;
+mod geo;
+mod geo_search;
 mod hash;
 mod hash_numbers;
 mod hyperloglog;
@@ -67,6 +69,8 @@ pub const FAMILIES: &[&[Row]] = &[
     config::ROWS,
     connection::ROWS,
     expire::ROWS,
+    geo::ROWS,
+    geo_search::ROWS,
     hash::ROWS,
     hash_numbers::ROWS,
     hyperloglog::ROWS,

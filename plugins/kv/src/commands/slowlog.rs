@@ -43,7 +43,12 @@ fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             Ok(n) if n >= 0 => n as usize,
             _ => return Err("ERR count should be greater than or equal to -1"),
         },
-        _ => return Err("ERR wrong number of arguments for 'slowlog|get' command"),
+        _ => {
+            let word = String::from_utf8_lossy(args[1]).into_owned();
+            return cx.error(&format!(
+                "ERR unknown subcommand or wrong number of arguments for '{word}'. Try SLOWLOG HELP."
+            ));
+        }
     };
     cx.out.array(count.min(entries.len()));
     for entry in entries.iter().take(count) {

@@ -93,7 +93,7 @@ enum Change {
     Same(f64),
 }
 
-fn zadd(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+pub(super) fn zadd(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (options, used) = Options::read(cx, &args[2..]);
     add(cx, args[1], &args[2 + used..], &options)
 }

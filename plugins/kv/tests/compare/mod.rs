@@ -10,7 +10,10 @@ use crate::common::encode;
 use crate::peer::{self, Redis};
 use crate::stream::{self, Random, Step, stream};
 
+/// Clients that send requests.
 const CLIENTS: usize = 3;
+/// The one behind them only hears of changes of keys, in every second stream.
+const LISTENER: usize = CLIENTS;
 const STEPS: usize = 150;
 
 /// What is open in a reply.
@@ -20,6 +23,15 @@ struct Open {
     order: bool,
     /// How much time has passed.
     time: bool,
+}
+
+/// How a stream is run.
+#[derive(Debug, Clone, Copy)]
+struct Setting {
+    /// Which clients speak RESP3.
+    resp3: [bool; CLIENTS],
+    /// Whether keyspace notifications are sent.
+    notify: bool,
 }
 
 /// Sends streams made of these requests for some seconds.
@@ -40,17 +52,18 @@ pub fn run<P: Plugin>(requests: &str) {
     for seed in first.. {
         let mut random = Random::new(seed);
         let resp3 = [0; CLIENTS].map(|_| random.below(2) == 1);
+        let setting = Setting { resp3, notify: random.below(2) == 1 };
         let steps = stream(&mut random, requests, STEPS, CLIENTS);
-        if let Some(failure) = compare::<P>(&mut redis, resp3, &steps) {
+        if let Some(failure) = compare::<P>(&mut redis, setting, &steps) {
             // On a loaded machine a clock may jump a second between the two: what is wrong, is wrong
             // again.
-            if compare::<P>(&mut redis, resp3, &steps).is_none() {
+            if compare::<P>(&mut redis, setting, &steps).is_none() {
                 println!("seed {seed} differed once:\n{failure}");
                 continue;
             }
-            let steps = shrink::<P>(&mut redis, resp3, steps, start + budget * 4);
-            let failure = compare::<P>(&mut redis, resp3, &steps).unwrap_or(failure);
-            panic!("seed {seed}, RESP3: {resp3:?}\n{}{failure}", print(&steps));
+            let steps = shrink::<P>(&mut redis, setting, steps, start + budget * 4);
+            let failure = compare::<P>(&mut redis, setting, &steps).unwrap_or(failure);
+            panic!("seed {seed}, {setting:?}\n{}{failure}", print(&steps));
         }
         if only.is_some() || start.elapsed() > budget {
             println!("{} streams from seed {first} on", seed - first + 1);
@@ -59,19 +72,28 @@ pub fn run<P: Plugin>(requests: &str) {
     }
 }
 
-/// Runs a stream on both, with clients that speak RESP3 or not; what differs first.
-fn compare<P: Plugin>(redis: &mut Redis, resp3: [bool; CLIENTS], steps: &[Step]) -> Option<String> {
-    redis.renew(CLIENTS);
+/// Runs a stream on both; what differs first.
+fn compare<P: Plugin>(redis: &mut Redis, setting: Setting, steps: &[Step]) -> Option<String> {
+    redis.renew(CLIENTS + 1);
     let mut server = TestServer::<P>::new();
-    let clients: Vec<_> = (0..CLIENTS).map(|_| server.connect()).collect();
-    for (i, &client) in clients.iter().enumerate().filter(|(i, _)| resp3[*i]) {
+    let clients: Vec<_> = (0..=LISTENER).map(|_| server.connect()).collect();
+    let events = if setting.notify { "KEA" } else { "" };
+    for request in [
+        encode(&["config", "set", "notify-keyspace-events", events]),
+        encode(&["psubscribe", "__key*__:*"]),
+    ] {
+        let ours = server.ask(clients[LISTENER], &request);
+        redis.send(LISTENER, &request);
+        assert_eq!(ours, redis.read_until(LISTENER, |theirs| theirs == ours));
+    }
+    for (i, &client) in clients[..CLIENTS].iter().enumerate().filter(|(i, _)| setting.resp3[*i]) {
         // The replies hold ids, which differ.
         server.ask(client, &encode(&["hello", "3"]));
         redis.send(i, &encode(&["hello", "3"]));
         redis.read_until(i, |reply| reply.ends_with(b"modules\r\n*0\r\n"));
     }
     // Of replies that are still to come, too: a client may wait meanwhile.
-    let mut open = [Open::default(); CLIENTS];
+    let mut open = [Open::default(); CLIENTS + 1];
     for (n, step) in steps.iter().enumerate() {
         open[step.client].order |= stream::in_no_order(&step.args);
         open[step.client].time |= stream::tells_time(&step.args);
@@ -137,7 +159,7 @@ fn near(a: &[u8], b: &[u8], time: bool) -> bool {
 /// Leaves out steps as long as the stream still fails.
 fn shrink<P: Plugin>(
     redis: &mut Redis,
-    resp3: [bool; CLIENTS],
+    setting: Setting,
     mut steps: Vec<Step>,
     until: Instant,
 ) -> Vec<Step> {
@@ -147,7 +169,7 @@ fn shrink<P: Plugin>(
         while at < steps.len() && Instant::now() < until {
             let mut fewer = steps.clone();
             fewer.drain(at..(at + size).min(steps.len()));
-            if compare::<P>(redis, resp3, &fewer).is_some() {
+            if compare::<P>(redis, setting, &fewer).is_some() {
                 steps = fewer;
             } else {
                 at += size;

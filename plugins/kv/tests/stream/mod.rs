@@ -95,19 +95,34 @@ bitop and K K K;bitop or K K K;bitop xor K K K;bitop not K K;bitop not K K K;bit
 bitfield K get T1 D;bitfield K set T1 D I;bitfield K set u8 #N I get u4 0;bitfield K incrby T1 D I get T1 D;\
 bitfield K overflow T2 incrby T1 D I set T1 D I;bitfield K overflow T2 set T1 D I get T1 D;bitfield_ro K get T1 D;bitfield_ro K set u8 0 1;bitfield K O D;\
 pfadd P2 V V;pfadd P2 G;pfadd P2 U U U U;pfcount P2;pfcount P2 P2;pfmerge P2 P2 P2;pfcount K;pfmerge P2 K;\
+geoadd Z G1 G2 G;geoadd Z G1 G2 G G1 G2 G;geoadd Z Y G1 G2 G;geoadd K G1 G2 V;geoadd z2 G1 G2 G G1 G2 G G1 G2 G;geopos Z G G;geopos K V;\
+geodist Z G G;geodist Z G G G3;geodist K V V G3;geohash Z G G;geohash K V;\
+georadius Z G1 G2 G4 G3;georadius Z G1 G2 G4 G3 G5;georadius Z G1 G2 G4 G3 G5 G5 count N;georadius z2 G1 G2 5000 km asc G5;\
+georadius z2 G1 G2 G4 km store Z;georadius Z G1 G2 G4 G3 storedist z1;georadius_ro z2 G1 G2 G4 km G5 G5;georadius K G1 G2 G4 G3 G5;\
+georadiusbymember z2 G G4 G3 G5;georadiusbymember Z G G4 km G5 G5;georadiusbymember_ro Z G G4 km G5 count N;georadiusbymember K V G4 G3 store Z;\
+geosearch z2 frommember G byradius G4 G3 G5 G5;geosearch z2 fromlonlat G1 G2 byradius G4 km asc;geosearch Z fromlonlat G1 G2 bybox G4 G4 km G5;\
+geosearch z2 fromlonlat G1 G2 bybox 9000 4000 km desc withdist;geosearch z2 frommember G bybox G4 G4 G3 asc count N any;geosearch K frommember G byradius G4 G3;\
+geosearch z2 G5 G1 G2 G5 G4 G3;geosearchstore Z z2 fromlonlat G1 G2 byradius G4 km;geosearchstore z1 z2 frommember G byradius G4 km storedist;\
+geosearchstore K Z fromlonlat G1 G2 bybox G4 G4 km asc count N;zrange z2 0 -1 withscores;\
 del P2;del K;del K K;unlink K K;exists K K K;touch K K;type K;rename K K;renamenx K K;copy K K;copy K K O;\
 copy K K db N replace;move K N;dbsize;flushdb;flushall O;select N;object encoding K;\
 object O K;\
 expire K T;pexpire K M;expireat K A;pexpireat K P;expire K T O;expire K T O O;pexpire K J;expire K I;\
 ttl K;pttl K;expiretime K;pexpiretime K;persist K;expire K J;\
 sort K;sort K alpha;sort K desc;sort K limit N N;sort K alpha desc limit N N;sort S alpha;\
-sort K by K* get # get K;sort K alpha store K;sort S store K;sort_ro Z;sort_ro Z by nosort desc;sort K O N;\
+sort K by K* get # get K;sort K alpha store K;sort S store K;sort_ro z9;sort_ro z9 by nosort desc;zadd z9 X G X G;sort_ro z9 alpha;sort K O N;\
 swapdb N N;auth V;auth default V;wait 0 W;wait 0 N;script exists V;fcall V N;evalsha V N;\
 multi;multi;exec;exec;discard;watch K;watch K K;unwatch;\
 subscribe C;unsubscribe C;psubscribe c*;punsubscribe c*;publish C V;publish C V;pubsub numsub C C;\
 pubsub numpat;pubsub O;pubsub channels x;\
 ping;ping V;echo V;hello 4;hello x;client setname V;client getname;client O;client O V;\
 reset;command count V;config O;config set V;config get nothing;nosuchcommand V V;\
+keys *;keys K;keys [a-c];keys V;randomkey V;object freq K;object idletime L;object refcount K;quit V;\
+script flush;script flush V;script kill;function flush;function list;function kill;function delete V;\
+slowlog get N;slowlog len;slowlog reset;slowlog get V;latency history V;latency latest;latency reset;\
+client no-evict on;client no-evict V;client pause N;client pause 0;client unpause;client reply on;client reply V;\
+config resetstat;config rewrite;command getkeys get K;command getkeys V;\
+readonly;readwrite;asking;module list;\
 scan x;scan 0 O;scan 0 match nothing count 1000;scan 0 count x";
 
 /// Spoiled, these would show what must differ: ids, orders, what is drawn by lot.
@@ -124,6 +139,7 @@ const KEEP: &[&str] = &[
     "hrandfield",
     "srandmember",
     "zrandmember",
+    "randomkey",
     "spop",
 ];
 
@@ -143,6 +159,7 @@ const IN_NO_ORDER: &[&str] = &[
     "sscan",
     "zscan",
     "zrandmember",
+    "keys",
     "exec",
 ];
 
@@ -252,6 +269,35 @@ fn argument(random: &mut Random, word: &str) -> Vec<u8> {
                 0 => format!("{}-*", random.1).into_bytes(),
                 seq => format!("{}-{}", random.1, seq % 3).into_bytes(),
             };
+        }
+        // Longitude, latitude, unit, length, option of geo commands.
+        "G1" => {
+            return random
+                .pick(&["13.361389", "15.08", "-122.4", "0", "179.9", "-180", "181", "x"])
+                .into();
+        }
+        "G2" => return random.pick(&["38.115556", "37.5", "-33.9", "0", "84", "-85", "86"]).into(),
+        "G3" => return random.pick(&["m", "km", "KM", "ft", "mi", "mile"]).into(),
+        "G4" => return random.pick(&["200", "1000", "0", "4000.5", "20000", "-1", "x"]).into(),
+        "G5" => {
+            return random
+                .pick(&[
+                    "asc",
+                    "desc",
+                    "withdist",
+                    "withcoord",
+                    "withhash",
+                    "any",
+                    "count",
+                    "store",
+                    "storedist",
+                    "fromlonlat",
+                    "frommember",
+                    "byradius",
+                    "bybox",
+                    "O",
+                ])
+                .into();
         }
         "L" => return random.pick(&["l0", "l1"]).into(),
         "C" => return random.pick(&["c0", "c1"]).into(),

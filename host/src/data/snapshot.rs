@@ -1,0 +1,153 @@
+//! Snapshots: the whole state at one position of the journal.
+//!
+//! `snapshot-POSITION.hss`. A head of 96 bytes, then blocks; all numbers are little-endian. What lies
+//! before POSITION in the journal is in the snapshot.
+//!
+//! | head | bytes | | block | bytes |
+//! |---|---|---|---|---|
+//! | `hssnapsh` | 8 | | kind | 4 |
+//! | format, 1 | 4 | | bytes of content | 4 |
+//! | bytes of the head, 96 | 4 | | CRC-32 of the eight bytes before and the content | 4 |
+//! | position | 8 | | content | |
+//! | when it was taken, milliseconds since the Unix epoch | 8 | | | |
+//! | generation, fingerprint, SHA-256 of the artifact | 48 | | | |
+//! | the id that the next client gets | 8 | | | |
+//! | reserved, 0 | 4 | | | |
+//! | CRC-32 of the 92 bytes before | 4 | | | |
+
+mod read;
+mod take;
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::origin::{self, Origin};
+use super::segment::BadHead;
+
+pub use read::{Blocks, Snapshot};
+pub use take::{Taken, Taker};
+
+const MAGIC: &[u8; 8] = b"hssnapsh";
+/// The format this version writes, and the newest it reads.
+pub const FORMAT: u32 = 1;
+/// Bytes of the head.
+pub const HEAD: usize = 96;
+/// Bytes in front of a block's content.
+const BLOCK_HEAD: usize = 12;
+
+/// What a snapshot says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The journal goes on from here.
+    pub position: u64,
+    /// When it was taken, milliseconds since the Unix epoch.
+    pub taken_ms: u64,
+    /// Whose state it is.
+    pub origin: Origin,
+    /// The id that the next client gets.
+    pub next_client: u64,
+}
+
+/// What a block holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The encoded schema that all of it follows. First.
+    Schema,
+    /// The outline of the root. Second.
+    Root,
+    /// Sessions of clients: each its client's id in eight bytes, and its image.
+    Sessions,
+    /// What is set aside: each the fingerprint of its schema in eight bytes, its length in four, and the
+    /// encoded part.
+    Aside,
+    /// Entries of the outline's maps, whole ones.
+    Entries,
+    /// How many entries there are, in eight bytes. Last.
+    Done,
+}
+
+impl Kind {
+    const ALL: [Self; 6] =
+        [Self::Schema, Self::Root, Self::Sessions, Self::Aside, Self::Entries, Self::Done];
+
+    /// Its four bytes.
+    pub const fn tag(self) -> [u8; 4] {
+        match self {
+            Self::Schema => *b"SCHM",
+            Self::Root => *b"ROOT",
+            Self::Sessions => *b"SESS",
+            Self::Aside => *b"ASID",
+            Self::Entries => *b"ENTR",
+            Self::Done => *b"DONE",
+        }
+    }
+
+    fn of(tag: [u8; 4]) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.tag() == tag)
+    }
+}
+
+/// All snapshots in a folder, by position.
+pub fn list(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    super::folder::numbered(folder, "snapshot-", ".hss")
+}
+
+fn path(folder: &Path, position: u64) -> PathBuf {
+    folder.join(format!("snapshot-{position:020}.hss"))
+}
+
+impl Head {
+    fn encode(&self) -> [u8; HEAD] {
+        let mut head = [0; HEAD];
+        head[..8].copy_from_slice(MAGIC);
+        head[8..12].copy_from_slice(&FORMAT.to_le_bytes());
+        head[12..16].copy_from_slice(&(HEAD as u32).to_le_bytes());
+        head[16..24].copy_from_slice(&self.position.to_le_bytes());
+        head[24..32].copy_from_slice(&self.taken_ms.to_le_bytes());
+        head[32..80].copy_from_slice(&self.origin.encode());
+        head[80..88].copy_from_slice(&self.next_client.to_le_bytes());
+        let crc = crc32fast::hash(&head[..92]);
+        head[92..].copy_from_slice(&crc.to_le_bytes());
+        head
+    }
+
+    /// Reads the head at the front of a snapshot's bytes.
+    ///
+    /// # Errors
+    /// [`BadHead`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, BadHead> {
+        let Some(found) = bytes.first_chunk::<HEAD>() else { return Err(BadHead::Damaged) };
+        let word = |at: usize| {
+            let mut word = [0; 8];
+            word.copy_from_slice(&found[at..at + 8]);
+            u64::from_le_bytes(word)
+        };
+        let format = word(8) as u32;
+        if &found[..8] == MAGIC && format > FORMAT {
+            return Err(BadHead::Newer(format));
+        }
+        let mut origin = [0; origin::SIZE];
+        origin.copy_from_slice(&found[32..80]);
+        let origin = Origin::decode(&origin);
+        let head = Self { position: word(16), taken_ms: word(24), origin, next_client: word(80) };
+        if found == &head.encode() { Ok(head) } else { Err(BadHead::Damaged) }
+    }
+
+    /// Reads the head of a file. The outer error is the disk's.
+    ///
+    /// # Errors
+    /// The disk's; [`BadHead`] inside.
+    pub fn read(file: &mut File) -> io::Result<Result<Self, BadHead>> {
+        let mut bytes = Vec::with_capacity(HEAD);
+        file.take(HEAD as u64).read_to_end(&mut bytes)?;
+        Ok(Self::decode(&bytes))
+    }
+}
+
+fn checksum(head: &[u8], content: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(head);
+    crc.update(content);
+    crc.finalize()
+}

@@ -1,0 +1,171 @@
+//! The thread that writes a snapshot beside, gives it its name when it is whole, and cuts the journal.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use tokio::sync::oneshot;
+
+use super::{BLOCK_HEAD, HEAD, Head, Kind, checksum, list, path};
+use crate::data::folder::{Store, cannot};
+use crate::data::{file, segment};
+use crate::error::{Code, Error, Result};
+
+/// Bytes between two hints to the system to write back, so that the last sync has little left to do.
+const WRITE_BACK: u64 = 16 << 20;
+
+enum Order {
+    Block(Kind, Vec<u8>),
+    /// All blocks were given.
+    Finish,
+}
+
+/// A snapshot that is being written. Dropped before [`Taker::finish`], it leaves nothing behind.
+#[derive(Debug)]
+pub struct Taker {
+    orders: Sender<Order>,
+    backlog: Arc<AtomicUsize>,
+    outcome: oneshot::Receiver<Result<Taken>>,
+}
+
+/// A snapshot that is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Files of the journal that were removed, since it holds what they held.
+    pub cut: usize,
+}
+
+impl Taker {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// `START` when there is none.
+    pub fn start(store: &Store, head: Head) -> Result<Self> {
+        let (orders, inbox) = channel();
+        let (tell, outcome) = oneshot::channel();
+        let backlog = Arc::new(AtomicUsize::new(0));
+        let (folder, counter) = (store.folder.clone(), Arc::clone(&backlog));
+        let thread = std::thread::Builder::new().name("snapshot".to_owned());
+        let run = move || {
+            let name = path(&folder, head.position);
+            let taken = write(&folder, &name, head, &inbox, &counter);
+            if !matches!(taken, Ok(Some(_))) {
+                // Whatever is there has no name yet, and means nothing.
+                let _ = fs::remove_file(file::beside(&name));
+            }
+            if let Some(taken) = taken.map_err(|error| cannot(&name, &error)).transpose() {
+                // Nobody hears when it was given up.
+                let _ = tell.send(taken);
+            }
+        };
+        thread.spawn(run).map_err(|error| {
+            let hint = "raise the limit of threads (ulimit -u)";
+            Error::new(Code::Start, "cannot write a snapshot", error.to_string(), hint)
+        })?;
+        Ok(Self { orders, backlog, outcome })
+    }
+
+    /// Hands a block over.
+    pub fn block(&self, kind: Kind, content: Vec<u8>) {
+        self.backlog.fetch_add(content.len(), Ordering::Relaxed);
+        if self.orders.send(Order::Block(kind, content)).is_err() {
+            // The thread met an error, which it tells at the end; nothing waits for the disk.
+            self.backlog.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes that were handed over and are not written.
+    pub fn backlog(&self) -> usize {
+        self.backlog.load(Ordering::Relaxed)
+    }
+
+    /// Completes the snapshot; returns when it is on disk and the journal is cut.
+    ///
+    /// # Errors
+    /// `DATA`: there is no new snapshot, and everything else is as it was.
+    pub async fn finish(self) -> Result<Taken> {
+        let _ = self.orders.send(Order::Finish);
+        self.outcome.await.unwrap_or_else(|_| {
+            let hint = "look at the host's log and report it";
+            Err(Error::new(
+                Code::Internal,
+                "the snapshot was not written",
+                "its thread ended",
+                hint,
+            ))
+        })
+    }
+}
+
+/// `None`: it was given up.
+fn write(
+    folder: &Path,
+    name: &Path,
+    head: Head,
+    inbox: &Receiver<Order>,
+    backlog: &AtomicUsize,
+) -> io::Result<Option<Taken>> {
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let new = options.open(file::beside(name))?;
+    let (mut out, mut bytes, mut hinted) = (BufWriter::new(&new), HEAD as u64, 0);
+    out.write_all(&head.encode())?;
+    loop {
+        match inbox.recv() {
+            Err(_) => return Ok(None),
+            Ok(Order::Finish) => break,
+            Ok(Order::Block(kind, content)) => {
+                write_block(&mut out, kind, &content)?;
+                bytes += (BLOCK_HEAD + content.len()) as u64;
+                backlog.fetch_sub(content.len(), Ordering::Relaxed);
+            }
+        }
+        if bytes - hinted >= WRITE_BACK {
+            out.flush()?;
+            write_back(&new, hinted, bytes - hinted);
+            hinted = bytes;
+        }
+    }
+    out.flush()?;
+    drop(out);
+    new.sync_all()?;
+    file::publish(name)?;
+    for (position, old) in list(folder)? {
+        if position < head.position {
+            file::remove(&old)?;
+        }
+    }
+    let cut = segment::cut(folder, head.position)?;
+    Ok(Some(Taken { bytes, cut }))
+}
+
+fn write_block(out: &mut impl io::Write, kind: Kind, content: &[u8]) -> io::Result<()> {
+    let mut head = [0; BLOCK_HEAD];
+    let len = u32::try_from(content.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    head[..4].copy_from_slice(&kind.tag());
+    head[4..8].copy_from_slice(&len.to_le_bytes());
+    let crc = checksum(&head[..8], content);
+    head[8..].copy_from_slice(&crc.to_le_bytes());
+    out.write_all(&head)?;
+    out.write_all(content)
+}
+
+/// Asks the system to begin to write a range back. A hint: what it answers changes nothing.
+fn write_back(file: &File, from: u64, len: u64) {
+    use std::os::fd::AsRawFd as _;
+    // SAFETY: a system call on an open file, without pointers.
+    unsafe {
+        libc::sync_file_range(
+            file.as_raw_fd(),
+            from as i64,
+            len as i64,
+            libc::SYNC_FILE_RANGE_WRITE,
+        );
+    }
+}

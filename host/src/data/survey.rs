@@ -1,0 +1,370 @@
+//! What lies in a folder of `--data`: looked at without changing it and without taking it, so also
+//! while a host runs on it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::folder::{Store, cannot};
+use super::frame::Kind;
+use super::recovery::{Frame, Step};
+use super::{Digest, Fsync};
+use crate::error::{Code, Error, Result};
+use crate::loader::digest_of;
+use crate::time;
+
+/// Looks at a folder on which a host runs before what they find wrong is believed.
+const LOOKS: usize = 3;
+
+/// Everything in a folder.
+#[derive(Debug, Serialize)]
+pub struct Survey {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The host that runs on it; null when there is none. What it is writing now may look torn.
+    pub host_pid: Option<u32>,
+    /// Its servers.
+    pub servers: Vec<ServerSurvey>,
+}
+
+/// What is kept of one server.
+#[derive(Debug, Serialize)]
+pub struct ServerSurvey {
+    /// Its name.
+    pub server: String,
+    /// Position behind the last whole frame.
+    pub position: u64,
+    /// Calls of the plugin that changed something.
+    pub frames: u64,
+    /// Records in them.
+    pub records: u64,
+    /// Bytes of all its files.
+    pub bytes: u64,
+    /// When the newest of them was written.
+    pub newest_at: Option<String>,
+    /// What is started next, `kv 2.0.0 (sha256:...)`; null before the first start.
+    pub permanent: Option<String>,
+    /// Its files.
+    pub files: Vec<FileSurvey>,
+    /// A frame at the end that is not whole; a start cuts it off.
+    pub torn: Option<TornSurvey>,
+    /// What keeps it from being read; empty when a start would read all of it.
+    pub problems: Vec<Error>,
+}
+
+/// What a crash left unfinished.
+#[derive(Debug, Serialize)]
+pub struct TornSurvey {
+    /// The file.
+    pub file: String,
+    /// Where in it the frame begins.
+    pub offset: u64,
+    /// Bytes of it that are there.
+    pub bytes: u64,
+}
+
+/// A file.
+#[derive(Debug, Serialize)]
+pub struct FileSurvey {
+    /// Its name, below the server's folder.
+    pub file: String,
+    /// `journal`, `snapshot`, `artifact`, `permanent`, `starts`, `leftover` (of a crash) or `other`.
+    pub kind: &'static str,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was written last.
+    pub changed_at: Option<String>,
+    /// Position of its first frame.
+    pub first: Option<u64>,
+    /// Calls of the plugin in it.
+    pub frames: Option<u64>,
+    /// Records in them.
+    pub records: Option<u64>,
+    /// The generation that wrote it.
+    pub generation: Option<u64>,
+    /// Digest of the artifact that wrote it.
+    pub digest: Option<String>,
+}
+
+/// A record, as `data export` tells it.
+#[derive(Debug, Serialize)]
+pub struct Exported<'a> {
+    /// The server.
+    pub server: &'a str,
+    /// The file, and where in it its frame begins.
+    pub file: &'a str,
+    /// See `file`.
+    pub offset: usize,
+    /// Where in the journal.
+    pub position: u64,
+    /// The generation that wrote it.
+    pub generation: u64,
+    /// `call`, or `use` for a switch.
+    pub kind: &'static str,
+    /// The record, where it is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<&'a str>,
+    /// The record in hexadecimal digits, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hex: Option<String>,
+}
+
+impl Survey {
+    /// Looks at a folder. O(bytes in it).
+    ///
+    /// # Errors
+    /// `DATA`: it is none, or cannot be read. What is wrong with a file is part of the survey.
+    pub fn of(folder: &Path) -> Result<Self> {
+        let look = || -> Result<Self> {
+            let servers = stores(folder)?;
+            let servers = servers.iter().map(|(name, store)| ServerSurvey::of(name, store));
+            let servers = servers.collect();
+            Ok(Self { folder: folder.to_owned(), host_pid: holder(folder), servers })
+        };
+        let mut survey = look()?;
+        for _ in 1..LOOKS {
+            // A host that runs may have begun or removed a file in the middle of the look.
+            if survey.host_pid.is_none() || survey.problems().next().is_none() {
+                break;
+            }
+            survey = look()?;
+        }
+        Ok(survey)
+    }
+
+    /// Everything that keeps a server from being read.
+    pub fn problems(&self) -> impl Iterator<Item = &Error> {
+        self.servers.iter().flat_map(|server| &server.problems)
+    }
+}
+
+/// Hands over every record of a folder, or of one server in it, in the order in which they were written.
+///
+/// # Errors
+/// `DATA`: as for a start; what is before has been handed over then.
+pub fn export(
+    folder: &Path,
+    only: Option<&str>,
+    each: &mut dyn FnMut(&Exported<'_>) -> io::Result<()>,
+) -> Result<()> {
+    let stores = stores(folder)?;
+    let chosen: Vec<_> =
+        stores.iter().filter(|(name, _)| only.is_none_or(|only| only == name)).collect();
+    if let (Some(only), true) = (only, chosen.is_empty()) {
+        let names: Vec<&str> = stores.iter().map(|(name, _)| name.as_str()).collect();
+        let message = format!("'{}' keeps no server '{only}'", folder.display());
+        let there = format!("it keeps {}", names.join(", "));
+        return Err(Error::new(Code::Server, message, there, "pass one of these to --server"));
+    }
+    let gone = |error: io::Error| {
+        let hint = "whoever reads the lines has stopped";
+        Error::new(Code::File, "cannot print the records", error.to_string(), hint)
+    };
+    for (name, store) in chosen {
+        store.read(None, &mut |step| {
+            let Step::Frame(frame) = step else { return Ok(()) };
+            frame
+                .records()
+                .try_for_each(|record| each(&exported(name, &frame, record)).map_err(gone))
+        })?;
+    }
+    Ok(())
+}
+
+fn exported<'a>(server: &'a str, frame: &Frame<'a>, record: &'a [u8]) -> Exported<'a> {
+    let text = std::str::from_utf8(record).ok().filter(|text| !text.contains(char::is_control));
+    Exported {
+        server,
+        file: frame.segment.name(),
+        offset: frame.offset,
+        position: frame.position,
+        generation: frame.head.origin.generation,
+        kind: frame.kind.text(),
+        text,
+        hex: text.is_none().then(|| record.iter().map(|byte| format!("{byte:02x}")).collect()),
+    }
+}
+
+/// The servers of a folder.
+fn stores(folder: &Path) -> Result<Vec<(String, Store)>> {
+    let entries = fs::read_dir(folder).map_err(|error| {
+        let hint = "name the folder that `serve --data` was given";
+        let message = format!("cannot look into '{}'", folder.display());
+        Error::new(Code::Data, message, error.to_string(), hint)
+    })?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| cannot(folder, &error))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if path.is_dir() && is_kept(&path) {
+            let name = name.to_owned();
+            found.push((name, Store { folder: path, fsync: Fsync::default() }));
+        }
+    }
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    if found.is_empty() {
+        return Err(Error::new(
+            Code::Data,
+            format!("'{}' keeps no data", folder.display()),
+            "no folder in it has a journal or a permanent.json",
+            "name the folder that `serve --data` was given, not one in it",
+        ));
+    }
+    Ok(found)
+}
+
+/// Whether a folder looks like that of a server.
+fn is_kept(folder: &Path) -> bool {
+    let mut names = fs::read_dir(folder).into_iter().flatten().flatten();
+    names.any(|entry| !matches!(kind_of(&entry.file_name().to_string_lossy()), "other"))
+}
+
+/// The host that has locked a folder: told by the kernel's list of locks, so that looking takes none.
+fn holder(folder: &Path) -> Option<u32> {
+    let lock = folder.join("lock");
+    let inode = fs::metadata(&lock).ok()?.ino();
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    let held = locks.lines().any(|line| {
+        let place = line.split_whitespace().find(|word| word.matches(':').count() == 2);
+        let found = place.and_then(|place| place.rsplit(':').next()?.parse::<u64>().ok());
+        line.contains("FLOCK") && found == Some(inode)
+    });
+    let pid = fs::read_to_string(&lock).ok().filter(|_| held)?;
+    pid.trim().parse().ok()
+}
+
+fn kind_of(name: &str) -> &'static str {
+    let extension = Path::new(name).extension().and_then(|end| end.to_str());
+    match (name, extension) {
+        ("permanent.json", _) => "permanent",
+        ("starts", _) => "starts",
+        (_, Some("new")) => "leftover",
+        (_, Some("hsj")) if name.starts_with("journal-") => "journal",
+        (_, Some("hss")) if name.starts_with("snapshot-") => "snapshot",
+        (_, Some("so")) => "artifact",
+        _ => "other",
+    }
+}
+
+impl ServerSurvey {
+    fn of(name: &str, store: &Store) -> Self {
+        let mut survey = Self {
+            server: name.to_owned(),
+            position: 0,
+            frames: 0,
+            records: 0,
+            bytes: 0,
+            newest_at: None,
+            permanent: None,
+            files: files(&store.folder),
+            torn: None,
+            problems: Vec::new(),
+        };
+        survey.bytes = survey.files.iter().map(|file| file.bytes).sum();
+        let data = survey.files.iter().filter(|file| matches!(file.kind, "journal" | "snapshot"));
+        survey.newest_at = data.filter_map(|file| file.changed_at.clone()).max();
+        survey.read_journal(store);
+        survey.read_permanent(store);
+        survey.check_artifacts(&store.folder);
+        survey
+    }
+
+    fn read_journal(&mut self, store: &Store) {
+        let (files, mut current) = (&mut self.files, None);
+        let read = store.read(None, &mut |step| {
+            if let Step::Segment(segment, _) = step {
+                current = files.iter().position(|file| file.file == segment.name());
+            }
+            // A file that is new since the folder was looked at counts the next time.
+            let Some(file) = current.map(|at| &mut files[at]) else { return Ok(()) };
+            match step {
+                Step::Segment(_, head) => {
+                    (file.first, file.frames, file.records) = (Some(head.first), Some(0), Some(0));
+                    file.generation = Some(head.origin.generation);
+                    file.digest = Some(head.origin.digest.to_string());
+                }
+                Step::Frame(frame) if frame.kind == Kind::Call => {
+                    *file.frames.get_or_insert(0) += 1;
+                    *file.records.get_or_insert(0) += frame.records().count() as u64;
+                }
+                Step::Frame(_) => {}
+            }
+            Ok(())
+        });
+        self.frames = self.files.iter().filter_map(|file| file.frames).sum();
+        self.records = self.files.iter().filter_map(|file| file.records).sum();
+        match read {
+            Ok((found, torn)) => {
+                self.position = found.position;
+                self.torn = torn.map(|torn| TornSurvey {
+                    file: torn.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                    offset: torn.offset,
+                    bytes: torn.bytes,
+                });
+            }
+            Err(problem) => self.problems.push(problem),
+        }
+    }
+
+    fn read_permanent(&mut self, store: &Store) {
+        match store.permanent() {
+            Ok(permanent) => {
+                self.permanent = permanent.and_then(|p| Some(p.last()?.title()));
+            }
+            Err(problem) => self.problems.push(problem),
+        }
+    }
+
+    /// A copy of an artifact is named after its digest.
+    fn check_artifacts(&mut self, folder: &Path) {
+        for file in self.files.iter_mut().filter(|file| file.kind == "artifact") {
+            let path = folder.join(&file.file);
+            let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
+            let named = format!("sha256:{stem}").parse::<Digest>();
+            let Ok(named) = named else { continue };
+            match fs::read(&path).map(|bytes| digest_of(&bytes)) {
+                Err(error) => self.problems.push(cannot(&path, &error)),
+                Ok(found) if found == named.to_string() => file.digest = Some(found),
+                Ok(found) => self.problems.push(Error::new(
+                    Code::Data,
+                    format!("the artifact '{}' is damaged", path.display()),
+                    format!("it has digest {found}; what it wrote cannot be read back with it"),
+                    "put the plugin file with the digest of its name in its place",
+                )),
+            }
+        }
+    }
+}
+
+/// All files of a server, those in the folder of artifacts included.
+fn files(folder: &Path) -> Vec<FileSurvey> {
+    let mut found = Vec::new();
+    for (below, prefix) in [(folder.to_owned(), ""), (folder.join("artifacts"), "artifacts/")] {
+        for entry in fs::read_dir(below).into_iter().flatten().flatten() {
+            // A host that runs may have removed it meanwhile.
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.is_dir() {
+                continue;
+            }
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let changed = meta.modified().ok().and_then(|at| Timestamp::try_from(at).ok());
+            found.push(FileSurvey {
+                kind: kind_of(&name),
+                file: format!("{prefix}{name}"),
+                bytes: meta.len(),
+                changed_at: changed.map(time::text),
+                first: None,
+                frames: None,
+                records: None,
+                generation: None,
+                digest: None,
+            });
+        }
+    }
+    found.sort_by(|a, b| a.file.cmp(&b.file));
+    found
+}

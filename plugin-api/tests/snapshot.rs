@@ -1,0 +1,199 @@
+//! Goal: an image that is taken while the state is used shows the state as it was at its beginning, each
+//! entry once, and disturbs nobody. Method: random operations between slices that stop anywhere, against
+//! plain Rust; the heap counts what is left.
+
+mod counting_heap;
+
+use std::collections::BTreeMap as Model;
+use std::sync::Arc;
+
+use counting_heap::{Leaks, Random, rounds};
+use hotshell_plugin_api::collections::{Box, HashMap, HashSet, Option, String, Vec};
+use hotshell_plugin_api::heap;
+use hotshell_plugin_api::reflect::{Rebuilding, Reflect};
+use hotshell_plugin_api::schema::Schema;
+use hotshell_plugin_api::{snapshot, state};
+
+#[state]
+#[derive(Debug, Clone, PartialEq)]
+struct State {
+    before: u64,
+    names: HashMap<String, Entry>,
+    rooms: [Room; 2],
+    set: HashSet<u64>,
+    maybe: Option<Box<Room>>,
+    texts: Vec<String>,
+    after: u32,
+}
+
+#[state]
+#[derive(Debug, Clone, PartialEq)]
+struct Room {
+    empty: HashMap<u64, u64>,
+    small: HashMap<u64, String>,
+}
+
+#[state]
+#[derive(Debug, Clone, PartialEq)]
+struct Entry {
+    score: u64,
+    notes: Vec<String>,
+    inner: HashMap<u32, u32>,
+}
+
+fn entry(n: u64) -> Entry {
+    let inner = (0..n % 4).map(|i| (i as u32, n as u32)).collect();
+    let notes = (0..n % 3).map(|i| String::from(&*format!("note {i} of number {n}"))).collect();
+    Entry { score: n, notes, inner }
+}
+
+fn name(n: u64) -> String {
+    String::from(&*format!("name {n}"))
+}
+
+fn state(random: &mut Random, entries: u64) -> State {
+    let mut state = State { before: 7, after: 9, ..State::default() };
+    (0..entries).for_each(|n| drop(state.names.insert(name(n), entry(n))));
+    (0..entries * 2).for_each(|n| _ = state.set.insert(n * 3));
+    state.rooms[1].small = (0..random.below(50)).map(|n| (n, name(n))).collect();
+    let empty = HashMap::new();
+    state.maybe = Option::Some(Box::new(Room { small: state.rooms[1].small.clone(), empty }));
+    state.texts.push("a text that is longer than what lies inline".into());
+    state
+}
+
+/// Changes the state as plugins do: what is there, what is new, what goes, what is walked.
+fn disturb(state: &mut State, random: &mut Random, entries: u64) {
+    for _ in 0..1 + random.below(20) {
+        let n = random.below(entries * 2);
+        match random.below(12) {
+            0..=2 => drop(state.names.insert(name(n), entry(n + 1))),
+            3 | 4 => drop(state.names.remove(&*name(n))),
+            5 => state.names.get_mut(&*name(n)).into_iter().for_each(|e| e.notes.clear()),
+            6 => *state.names.entry(name(n)).or_default() = entry(n + 2),
+            7 => _ = state.set.insert(n),
+            8 => _ = state.set.remove(&n),
+            9 => assert_eq!(
+                state.names.get(&*name(n)).is_some(),
+                state.names.contains_key(&*name(n))
+            ),
+            10 => state.before += 1,
+            _ => drop(state.rooms[1].small.remove(&n)),
+        }
+    }
+    match random.below(60) {
+        0 => state.names.retain(|_, entry| entry.score % 5 > 0),
+        1 => state.set.clear(),
+        2 => assert_eq!(state.names.iter().count(), state.names.len()),
+        3 => drop(std::mem::take(&mut state.names)),
+        _ => {}
+    }
+}
+
+fn rebuilt(schema: &Schema, outline: &[u8], mut entries: &[u8]) -> (State, u64) {
+    let mut place = std::mem::MaybeUninit::<State>::uninit();
+    let mut count = 0;
+    // SAFETY: the schema is the type's own, and the image was written under it.
+    unsafe {
+        let at = place.as_mut_ptr().cast();
+        let begun = Rebuilding::begin(Reflect::new(schema), schema.root, at, &mut &*outline);
+        let mut begun = begun.expect("a whole outline");
+        while !entries.is_empty() {
+            begun.entry(&mut entries).expect("a whole entry");
+            count += 1;
+        }
+        begun.finish().expect("all entries");
+        (place.assume_init(), count)
+    }
+}
+
+#[test]
+fn an_image_taken_beside_a_thousand_changes_is_the_state_as_it_was() {
+    let leaks = Leaks::start();
+    for round in 1..=rounds(40) {
+        let seed = round.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut random = Random(seed);
+        let entries = [3, 900, 1500, 4000][random.below(4) as usize];
+        let mut state = state(&mut random, entries);
+        let schema = Arc::new(Schema::of::<State, ()>());
+        for _ in 0..2 {
+            disturb(&mut state, &mut random, entries);
+            let then = state.clone();
+            let mut image = std::vec::Vec::new();
+            // SAFETY: the state lives and nobody refers to it while these run.
+            let outline = unsafe { snapshot::begin(&schema, (&raw mut state).cast()) };
+            loop {
+                disturb(&mut state, &mut random, entries);
+                let mut steps = random.below(3);
+                // SAFETY: as above.
+                let more = unsafe {
+                    snapshot::work(|| {
+                        steps = steps.saturating_sub(1);
+                        steps > 0
+                    })
+                };
+                image.extend(snapshot::take_entries());
+                if !more {
+                    break;
+                }
+            }
+            image.extend(snapshot::take_entries());
+            let written = snapshot::end();
+            let (found, count) = rebuilt(&schema, &outline, &image);
+            assert_eq!(count, written, "seed {seed:#x}");
+            assert!(found == then, "seed {seed:#x}: it is not the state as it was");
+        }
+        disturb(&mut state, &mut random, entries);
+        let all: Model<_, _> = state.names.iter().map(|(k, v)| (k.to_string(), v.score)).collect();
+        assert_eq!(all.len(), state.names.len(), "seed {seed:#x}: the live map is whole");
+    }
+    leaks.none();
+}
+
+#[test]
+fn an_image_that_is_given_up_writes_no_more_and_leaves_the_state_whole() {
+    let mut random = Random(7);
+    let mut state = state(&mut random, 3000);
+    let then = state.clone();
+    let schema = Arc::new(Schema::of::<State, ()>());
+    // SAFETY: the state lives and nobody refers to it while these run.
+    unsafe {
+        drop(snapshot::begin(&schema, (&raw mut state).cast()));
+        assert!(snapshot::work(|| false));
+        assert!(snapshot::written() > 0);
+        snapshot::give_up();
+        while snapshot::work(|| true) {}
+    }
+    assert_eq!((snapshot::written(), snapshot::is_running()), (0, true));
+    snapshot::end();
+    assert!(!snapshot::is_running() && state == then);
+}
+
+#[test]
+fn an_image_that_lacks_an_entry_or_has_one_too_many_is_refused() {
+    let mut random = Random(7);
+    let mut state = state(&mut random, 10);
+    let schema = Arc::new(Schema::of::<State, ()>());
+    // SAFETY: the state lives and nobody refers to it.
+    let outline = unsafe { snapshot::begin(&schema, (&raw mut state).cast()) };
+    let image = snapshot::take_entries();
+    let count = snapshot::end();
+    for (entries, wrong) in [
+        (count - 1, "a map has fewer entries than its outline tells"),
+        (count, "a map has more entries than its outline tells"),
+    ] {
+        let place = heap::alloc(Reflect::new(&schema).layout(schema.root));
+        // SAFETY: as in `rebuilt`; what is made is not used.
+        let refused = unsafe {
+            let at = place.as_ptr();
+            let begun = Rebuilding::begin(Reflect::new(&schema), schema.root, at, &mut &*outline);
+            let (mut begun, mut source) = (begun.expect("a whole outline"), &*image);
+            (0..entries).for_each(|_| begun.entry(&mut source).expect("a whole entry"));
+            match entries == count {
+                true => begun.entry(&mut &*image).expect_err("one too many"),
+                false => begun.finish().expect_err("one is missing"),
+            }
+        };
+        assert_eq!(refused.what, wrong);
+    }
+}

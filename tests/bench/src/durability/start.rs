@@ -1,0 +1,72 @@
+//! How long a start takes: from the program's start until it answers, with the keys of a folder that an
+//! earlier run has written.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use super::DurabilityArgs;
+use super::client::Client;
+use crate::artifacts;
+use crate::bars;
+use crate::host::Host;
+use crate::median::median;
+use crate::peer::Peer;
+use crate::report::{Report, Table};
+
+/// Starts of each side; the median counts.
+const STARTS: usize = 3;
+/// Redis' own append-only file, not a snapshot in its place.
+const AOF: [&str; 4] = ["--appendonly", "yes", "--aof-use-rdb-preamble", "no"];
+
+/// Adds the figures.
+pub fn run(args: &DurabilityArgs, report: &mut Report) -> Result<()> {
+    report.note(format!(
+        "start: {} keys of 16 bytes with values of 32; until the first answer, medians of {STARTS} \
+         starts of each side, by turns",
+        args.keys
+    ));
+    let (ours, theirs) = (args.fresh_folder()?, args.fresh_folder()?);
+    {
+        let host = our_start(ours.path())?;
+        Client::connect(host.address)?.fill(args.keys)?;
+        let peer = Peer::redis_on(theirs.path(), &AOF)?;
+        Client::connect(peer.address)?.fill(args.keys)?;
+        // Both have written what they were given before they end.
+        std::thread::sleep(std::time::Duration::from_secs(2));
+    }
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    for _ in 0..STARTS {
+        a.push(timed(args.keys, || our_start(ours.path()).map(|host| (host.address, host)))?);
+        let peer = || Peer::redis_on(theirs.path(), &AOF);
+        b.push(timed(args.keys, || peer().map(|peer| (peer.address, peer)))?);
+    }
+    let (a, b) = (median(a), median(b));
+    let mut table = Table::new(
+        "from the start until the first answer",
+        ["read back from", "keys", "ours s", "Redis s", "ratio"],
+    );
+    table.row([json!("journal"), json!(args.keys), json!(a), json!(b), json!(a / b)]);
+    report.judge("start from the journal, ours / Redis from its AOF", bars::START, a / b);
+    report.tables.push(table);
+    Ok(())
+}
+
+fn our_start(folder: &Path) -> Result<Host> {
+    Host::with(&artifacts::kv_v2()?, |serve| {
+        serve.arg("--data").arg(folder.join("data"));
+    })
+}
+
+/// Seconds until a server has all its keys; it ends then.
+fn timed<T>(keys: u64, start: impl FnOnce() -> Result<(SocketAddr, T)>) -> Result<f64> {
+    let began = Instant::now();
+    let (address, _server) = start()?;
+    let found = Client::connect(address)?.number(&[b"DBSIZE"])?;
+    let took = began.elapsed().as_secs_f64();
+    ensure!(found == keys, "{found} keys are there, {keys} were written");
+    Ok(took)
+}

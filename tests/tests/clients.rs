@@ -1,0 +1,236 @@
+//! Goal: programs and libraries that were written for Redis do not notice that kv is not Redis, nor that
+//! its code is replaced. Method: Debian's redis-cli and redis-benchmark, the Rust crate `redis`, and
+//! redis-py, each with its own ways, against real hosts.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hotshell_tests::cli::{peer, skipped};
+use hotshell_tests::resp::kv_version;
+use hotshell_tests::traffic::{Situation, Traffic};
+use hotshell_tests::{Host, artifacts, kv_v1, kv_v2};
+use redis::{Commands, RedisResult};
+
+/// The tests that redis-benchmark runs when it is not told which.
+const BENCHMARKS: [&str; 20] = [
+    "PING_INLINE",
+    "PING_MBULK",
+    "SET",
+    "GET",
+    "INCR",
+    "LPUSH",
+    "RPUSH",
+    "LPOP",
+    "RPOP",
+    "SADD",
+    "HSET",
+    "SPOP",
+    "ZADD",
+    "ZPOPMIN",
+    "LPUSH (needed to benchmark LRANGE)",
+    "LRANGE_100 (first 100 elements)",
+    "LRANGE_300 (first 300 elements)",
+    "LRANGE_500 (first 500 elements)",
+    "LRANGE_600 (first 600 elements)",
+    "MSET (10 keys)",
+];
+
+/// A program with the port of a host's only server.
+fn program(name: &Path, host: &Host, args: &[&str]) -> Command {
+    let mut command = Command::new(name);
+    command.args(["-p", &host.addr().port().to_string()]).args(args).stdin(Stdio::null());
+    command
+}
+
+#[track_caller]
+fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {text}{errors}", output.status);
+    text
+}
+
+#[test]
+fn redis_cli_talks_looks_around_and_loads() {
+    let Some(cli) = peer("redis-cli") else { return };
+    let host = Host::start(kv_v2());
+    let ask = |args: &[&str]| said(&program(&cli, &host, args).output().expect("it runs"));
+    assert_eq!(ask(&["set", "greeting", "hello"]), "OK\n");
+    assert_eq!(ask(&["-3", "hset", "h", "f", "1", "g", "2"]), "2\n");
+    assert_eq!(ask(&["-3", "--json", "hgetall", "h"]), "{\"f\":\"1\",\"g\":\"2\"}\n");
+    assert_eq!(ask(&["--no-raw", "lrange", "none", "0", "-1"]), "(empty array)\n");
+    assert_eq!(ask(&["--scan", "--pattern", "gree*"]), "greeting\n");
+    let mut pipe = program(&cli, &host, &["--pipe"]);
+    let mut child = pipe.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it runs");
+    let commands: String = (0..1000).map(|n| format!("RPUSH list element:{n}\r\n")).collect();
+    let mut stdin = child.stdin.take().expect("a pipe");
+    std::io::Write::write_all(&mut stdin, commands.as_bytes()).expect("it reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    assert!(said(&output).contains("errors: 0, replies: 1000"), "{output:?}");
+    let biggest = ask(&["--bigkeys"]);
+    assert!(biggest.contains("Biggest   list found \"list\" has 1000 items"), "{biggest}");
+}
+
+#[test]
+fn redis_benchmark_runs_all_its_tests() {
+    let Some(benchmark) = peer("redis-benchmark") else { return };
+    for (file, pipeline) in [(kv_v2(), "1"), (kv_v2(), "16"), (kv_v1(), "16")] {
+        let host = Host::start(&file);
+        let args = ["-n", "2000", "-c", "20", "-P", pipeline, "-r", "100", "--csv"];
+        let mut command = program(&benchmark, &host, &args);
+        let v1 = file == kv_v1();
+        if v1 {
+            // ZPOPMIN came with Redis 5.
+            command.args([
+                "-t",
+                "ping,set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,lrange,mset",
+            ]);
+        }
+        let csv = said(&command.output().expect("it runs"));
+        let found: Vec<&str> =
+            csv.lines().skip(1).filter_map(|line| line[1..].split("\",").next()).collect();
+        let wanted = BENCHMARKS.iter().filter(|name| !v1 || **name != "ZPOPMIN");
+        assert!(found.iter().eq(wanted), "{csv}");
+        assert_eq!((host.status("panics"), host.status("failed")), (0, 0));
+    }
+}
+
+fn benchmark_forever(benchmark: &Path, host: &Host, pipeline: &str) -> Child {
+    let args = ["-l", "-q", "-c", "20", "-r", "1000", "-P", pipeline, "-n", "20000", "-t"];
+    let mut command = program(benchmark, host, &args);
+    command.arg("ping,set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,lrange_100,mset");
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it runs")
+}
+
+/// redis-benchmark ends at the first error or closed connection. Beside it every situation a client can
+/// be in is checked.
+#[test]
+fn swaps_under_redis_benchmark_there_and_back_are_noticed_by_nobody() {
+    let Some(benchmark) = peer("redis-benchmark") else { return };
+    let host = Host::start(kv_v1());
+    let mut loads = ["1", "16"].map(|pipeline| benchmark_forever(&benchmark, &host, pipeline));
+    let traffic = Traffic::start(host.addr(), &Situation::ALL);
+    let mut client = host.resp();
+    for (file, version) in [(kv_v2(), "7"), (kv_v1(), "4")].into_iter().cycle().take(20) {
+        traffic.ready();
+        host.swap(file);
+        traffic.swapped();
+        assert_eq!(kv_version(&mut client), version);
+    }
+    traffic.ready();
+    assert!(traffic.finish() > 0, "replies were checked");
+    for load in &mut loads {
+        let ended = load.try_wait().expect("it is our child");
+        assert!(ended.is_none(), "redis-benchmark ended, so it heard something wrong: {ended:?}");
+        load.kill().expect("it runs");
+        let _ = load.wait();
+    }
+    host.swap(kv_v2());
+    let pop = client.call(&["ZPOPMIN", "none"]);
+    assert!(pop.array().is_empty(), "an old connection has the new commands");
+    assert_eq!(host.status("swaps"), 21);
+    assert_eq!((host.status("panics"), host.status("failed")), (0, 0));
+}
+
+fn connection(host: &Host, protocol: &str) -> redis::Connection {
+    let url = format!("redis://{}/?protocol={protocol}", host.addr());
+    redis::Client::open(url).expect("a URL").get_connection().expect("it listens")
+}
+
+#[test]
+fn the_redis_crate_reads_and_writes_in_both_protocols() {
+    let host = Host::start(kv_v2());
+    for protocol in ["resp2", "resp3"] {
+        let mut con = connection(&host, protocol);
+        redis::cmd("FLUSHALL").exec(&mut con).expect("OK");
+        let _: () = con.set("n", 41).expect("OK");
+        assert_eq!(con.incr::<_, _, i64>("n", 1), Ok(42));
+        assert_eq!(con.get::<_, Option<String>>("none"), Ok(None));
+        let _: () = con.hset_multiple("h", &[("a", 1), ("b", 2)]).expect("OK");
+        let all: HashMap<String, i64> = con.hgetall("h").expect("a map");
+        assert_eq!(all, HashMap::from([("a".into(), 1), ("b".into(), 2)]));
+        let _: () = con.zadd_multiple("z", &[(1.5, "x"), (2.0, "y")]).expect("OK");
+        let scored: Vec<(String, f64)> = con.zrange_withscores("z", 0, -1).expect("scores");
+        assert_eq!(scored, [("x".into(), 1.5), ("y".into(), 2.0)]);
+        let _: () = con.rpush("l", &["1", "2", "3"][..]).expect("OK");
+        assert_eq!(con.lrange::<_, Vec<i64>>("l", 0, -1), Ok(vec![1, 2, 3]));
+        let _: () = con.sadd("s", "member").expect("OK");
+        assert_eq!(con.sismember::<_, _, bool>("s", "member"), Ok(true));
+        let mut keys: Vec<String> = con.scan().expect("SCAN").map(|k| k.expect("a key")).collect();
+        keys.sort();
+        assert_eq!(keys, ["h", "l", "n", "s", "z"]);
+        let wrong: RedisResult<i64> = con.lpush("n", 1);
+        let error = wrong.expect_err("a string is no list");
+        assert_eq!(error.code(), Some("WRONGTYPE"));
+        let (a, b): (i64, i64) =
+            redis::pipe().atomic().incr("n", 1).incr("n", 1).query(&mut con).expect("EXEC");
+        assert_eq!((a, b), (43, 44));
+    }
+}
+
+#[test]
+fn the_redis_crate_stays_connected_across_swaps() {
+    let host = Host::start(kv_v1());
+    let (done, addr) = (AtomicBool::new(false), host.addr());
+    std::thread::scope(|scope| {
+        let counting = scope.spawn(|| {
+            let client = redis::Client::open(format!("redis://{addr}/")).expect("a URL");
+            let mut con = client.get_connection().expect("it listens");
+            let mut n = 0;
+            while !done.load(Ordering::SeqCst) {
+                n += 1;
+                assert_eq!(con.incr::<_, _, i64>("count", 1), Ok(n));
+            }
+            n
+        });
+        for file in [kv_v2(), kv_v1(), kv_v2(), kv_v1()] {
+            host.swap(file);
+        }
+        done.store(true, Ordering::SeqCst);
+        assert!(counting.join().expect("every reply was right") > 0);
+    });
+}
+
+/// The Python that has redis-py: `$HOTSHELL_REDIS_PY`, or the system's. `.ci/run` makes one.
+fn python() -> Option<PathBuf> {
+    let python = match std::env::var_os("HOTSHELL_REDIS_PY") {
+        Some(path) => PathBuf::from(path),
+        None => peer("python3")?,
+    };
+    let has = Command::new(&python).args(["-c", "import redis"]).stderr(Stdio::null()).status();
+    if has.is_ok_and(|status| status.success()) {
+        return Some(python);
+    }
+    let required = std::env::var("HOTSHELL_REQUIRE_PEERS").is_ok_and(|v| v == "1");
+    assert!(!required, "{} has no redis-py, and HOTSHELL_REQUIRE_PEERS=1", python.display());
+    skipped("redis-py is not installed: pip install redis, and HOTSHELL_REDIS_PY=path of python");
+    None
+}
+
+#[test]
+fn redis_py_does_what_it_does_with_redis() {
+    let Some(python) = python() else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/redis_py.py");
+    let host = Host::start(kv_v2());
+    let other = artifacts::plugin("kv-v1");
+    let run = |protocol: &str| {
+        let port = host.addr().port().to_string();
+        let output = Command::new(&python)
+            .arg(&script)
+            .args([&port, protocol])
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .output()
+            .expect("it runs");
+        let text = said(&output);
+        assert!(text.ends_with("all as with Redis\n"), "{text}");
+    };
+    run("2");
+    run("3");
+    host.swap(other);
+    host.swap(kv_v2());
+    run("3");
+    assert_eq!((host.status("panics"), host.status("failed")), (0, 0));
+}

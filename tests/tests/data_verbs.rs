@@ -1,0 +1,201 @@
+//! Goal: an operator sees what a folder of data holds, whether it is sound, and what the way on is.
+//! Method: `hotshell data` on folders that real hosts have written, some damaged on purpose.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hotshell_tests::files::{Folder, kv_v1};
+use hotshell_tests::host::{Host, text};
+use hotshell_tests::{Ran, hotshell};
+use serde_json::Value;
+
+/// Bytes of a segment's head.
+const HEAD: usize = 96;
+
+/// A folder that a host has written `keys` keys to, one call each.
+fn written(folder: &Folder, keys: usize) -> PathBuf {
+    let data = folder.at("data");
+    let mut host = Host::with(kv_v1()).flags(&["--data", text(&data)]).start();
+    let mut client = host.resp();
+    for n in 0..keys {
+        client.call(&["SET", &format!("key-{n}"), "value"]);
+    }
+    host.signal(libc::SIGTERM);
+    assert!(host.wait().success());
+    data
+}
+
+fn data(verb: &str, folder: &Path) -> Ran {
+    hotshell(["data", verb, text(folder), "--json"])
+}
+
+fn inspected(folder: &Path) -> Value {
+    data("inspect", folder).expect(0).json()
+}
+
+/// The journal's only file.
+fn journal(folder: &Path) -> PathBuf {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder.join("main"))
+        .expect("readable")
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.extension().is_some_and(|end| end == "hsj"))
+        .collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files.remove(0)
+}
+
+#[test]
+fn inspect_tells_files_sizes_records_and_the_newest_time() {
+    let folder = Folder::new();
+    let dir = written(&folder, 7);
+    let survey = inspected(&dir);
+    assert_eq!(survey["host_pid"], Value::Null);
+    let server = &survey["servers"][0];
+    assert_eq!((&server["server"], &server["frames"]), (&"main".into(), &7.into()));
+    assert_eq!((&server["records"], &server["torn"]), (&7.into(), &Value::Null));
+    assert_eq!(server["problems"], Value::Array(Vec::new()));
+    let file = journal(&dir);
+    let size = fs::metadata(&file).expect("there").len();
+    assert_eq!(server["position"], size - HEAD as u64);
+    let files = server["files"].as_array().expect("files");
+    let of = |kind: &str| files.iter().find(|file| file["kind"] == kind).expect(kind);
+    assert_eq!((&of("journal")["bytes"], &of("journal")["first"]), (&size.into(), &0.into()));
+    assert_eq!(of("journal")["generation"], 1);
+    assert_eq!(of("journal")["digest"], of("artifact")["digest"], "the artifact that wrote it");
+    assert_eq!(of("journal")["changed_at"], server["newest_at"]);
+    assert!(server["permanent"].as_str().is_some_and(|text| text.starts_with("kv 1.0.0 (sha256:")));
+    let shown = hotshell(["data", "inspect", text(&dir)]).expect(0).stdout;
+    assert!(shown.contains("on which no host runs"), "{shown}");
+    assert!(shown.contains("7 calls with 7 records, newest 20"), "{shown}");
+    assert!(shown.contains("starts from kv 1.0.0"), "{shown}");
+    assert!(shown.lines().all(|line| line.len() <= 160), "{shown}");
+}
+
+#[test]
+fn a_folder_is_looked_at_while_a_host_runs_on_it_and_the_host_is_named() {
+    let folder = Folder::new();
+    let dir = folder.at("data");
+    let host = Host::with(kv_v1()).flags(&["--data", text(&dir), "--fsync", "always"]).start();
+    host.resp().call(&["SET", "key", "value"]);
+    let survey = inspected(&dir);
+    assert_eq!(survey["host_pid"], host.pid());
+    assert_eq!(survey["servers"][0]["frames"], 1);
+    data("check", &dir).expect(0);
+    let shown = hotshell(["data", "check", text(&dir)]).expect(0).stdout;
+    assert!(shown.contains(&format!("on which a host runs, pid {}", host.pid())), "{shown}");
+    assert_eq!(host.resp().call(&["GET", "key"]).text(), "value", "the host has noticed nothing");
+}
+
+#[test]
+fn check_refuses_a_flipped_bit_with_the_place_what_is_lost_and_a_command_that_works() {
+    let folder = Folder::new();
+    let dir = written(&folder, 3);
+    data("check", &dir).expect(0);
+    let file = journal(&dir);
+    let mut bytes = fs::read(&file).expect("readable");
+    let frame = (bytes.len() - HEAD) / 3;
+    bytes[HEAD + frame + 20] ^= 4;
+    fs::write(&file, &bytes).expect("writable");
+    let checked = data("check", &dir).expect(1).json();
+    let problem = &checked["servers"][0]["problems"][0];
+    let place = HEAD + frame;
+    assert_eq!(problem["code"], "DATA");
+    let message = problem["message"].as_str().expect("a text");
+    assert!(message.ends_with(&format!("is damaged at byte {place}")), "{message}");
+    let lost = problem["detail"].as_str().expect("a text");
+    assert!(lost.contains(&format!("{} bytes from there on are lost", 2 * frame)), "{lost}");
+    let ran = hotshell(["data", "check", text(&dir)]).expect(1);
+    assert!(ran.stdout.contains("DAMAGED"), "{}", ran.stdout);
+    assert!(
+        ran.stderr.starts_with("error: ") && ran.stderr.contains("\n  why: "),
+        "{}",
+        ran.stderr
+    );
+    data("inspect", &dir).expect(0);
+    assert_eq!(fs::read(&file).expect("readable"), bytes, "looking changes nothing");
+    let hint = problem["hint"].as_str().expect("a text");
+    let command = hint.split('`').nth(1).expect("a command");
+    let done = std::process::Command::new("sh").args(["-c", command]).status().expect("sh runs");
+    assert!(done.success());
+    data("check", &dir).expect(0);
+    let host = Host::with(kv_v1()).flags(&["--data", text(&dir)]).start();
+    assert_eq!(host.resp().call(&["DBSIZE"]).int(), 1);
+}
+
+#[test]
+fn a_torn_end_is_no_damage_and_its_bytes_are_counted_here_and_by_the_start() {
+    let folder = Folder::new();
+    let dir = written(&folder, 2);
+    let file = journal(&dir);
+    let whole = fs::read(&file).expect("readable");
+    fs::write(&file, &whole[..whole.len() - 5]).expect("writable");
+    let checked = data("check", &dir).expect(0).json();
+    let frame = (whole.len() - HEAD) / 2;
+    let torn = &checked["servers"][0]["torn"];
+    assert_eq!((&torn["bytes"], &torn["offset"]), (&(frame - 5).into(), &(HEAD + frame).into()));
+    let shown = hotshell(["data", "check", text(&dir)]).expect(0).stdout;
+    let said = format!("the last {} bytes of '", frame - 5);
+    assert!(shown.contains(&said) && shown.contains("a start cuts it off"), "{shown}");
+    let host = Host::with(kv_v1()).flags(&["--data", text(&dir)]).start();
+    host.logs("cut off a frame that a crash left unfinished");
+    assert!(host.log().contains(&format!("bytes={}", frame - 5)), "{}", host.log());
+    assert_eq!(host.resp().call(&["DBSIZE"]).int(), 1);
+}
+
+#[test]
+fn a_file_of_a_newer_version_and_a_damaged_artifact_are_named() {
+    let folder = Folder::new();
+    let dir = written(&folder, 1);
+    let file = journal(&dir);
+    let sound = fs::read(&file).expect("readable");
+    let mut newer = sound.clone();
+    newer[8] = 9;
+    fs::write(&file, &newer).expect("writable");
+    let problem = data("check", &dir).expect(1).json()["servers"][0]["problems"][0].clone();
+    assert_eq!(problem["detail"], "it has format 9, this version reads 1");
+    fs::write(&file, &sound).expect("writable");
+    let artifacts = fs::read_dir(dir.join("main/artifacts")).expect("readable");
+    let artifact = artifacts.map(|entry| entry.expect("readable").path()).next().expect("one");
+    let mut permissions = fs::metadata(&artifact).expect("there").permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o700);
+    fs::set_permissions(&artifact, permissions).expect("ours");
+    fs::write(&artifact, b"no plugin").expect("writable");
+    let problem = data("check", &dir).expect(1).json()["servers"][0]["problems"][0].clone();
+    let message = problem["message"].as_str().expect("a text");
+    assert!(message.starts_with("the artifact '") && message.ends_with("is damaged"), "{message}");
+}
+
+#[test]
+fn export_prints_every_record_as_a_line_of_json() {
+    let folder = Folder::new();
+    let dir = written(&folder, 3);
+    let said = hotshell(["data", "export", text(&dir)]).expect(0).stdout;
+    let lines: Vec<Value> =
+        said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 3);
+    for (n, line) in lines.iter().enumerate() {
+        assert_eq!((&line["server"], &line["kind"]), (&"main".into(), &"call".into()));
+        let hex = line["hex"].as_str().expect("kv's records are bytes");
+        let bytes: Vec<u8> = (0..hex.len() / 2)
+            .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("two digits"))
+            .collect();
+        let key = format!("key-{n}");
+        assert!(bytes.windows(key.len()).any(|part| part == key.as_bytes()), "{line}");
+    }
+    let refused = hotshell(["data", "export", text(&dir), "--server", "other"]).expect(1);
+    assert!(refused.stderr.contains("keeps no server 'other' [SERVER]"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("it keeps main"), "{}", refused.stderr);
+}
+
+#[test]
+fn what_is_no_folder_of_data_is_refused_with_the_way_on() {
+    let folder = Folder::new();
+    fs::create_dir(folder.at("empty")).expect("made");
+    let empty = data("inspect", &folder.at("empty")).expect(1).error();
+    assert!(empty["message"].as_str().is_some_and(|text| text.ends_with("keeps no data")));
+    let nowhere = data("check", &folder.at("nowhere")).expect(1).error();
+    assert_eq!(nowhere["hint"], "name the folder that `serve --data` was given");
+    hotshell(["data", "frobnicate", "x"]).expect(2);
+    let help = hotshell(["data", "--help"]).expect(0).stdout;
+    assert!(help.contains("Exit codes: 0 sound"), "{help}");
+}

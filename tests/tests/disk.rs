@@ -1,0 +1,90 @@
+//! Goal: a disk that is full or read-only costs nothing that was acknowledged, and an operator sees it.
+//! Method: hosts on file systems of a few megabytes that the test fills and frees.
+
+use std::fs;
+use std::path::Path;
+
+use hotshell_tests::cli;
+use hotshell_tests::eventually;
+use hotshell_tests::files::{Folder, kv_v1};
+use hotshell_tests::host::{Host, text};
+use hotshell_tests::resp::request;
+use hotshell_tests::small_disk::SmallDisk;
+
+/// More than the copies of a plugin that the folder keeps.
+const MIB: u64 = 512;
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("made");
+    for entry in fs::read_dir(from).expect("readable") {
+        let entry = entry.expect("readable");
+        let target = to.join(entry.file_name());
+        match entry.file_type().expect("known").is_dir() {
+            true => copy(&entry.path(), &target),
+            false => _ = fs::copy(entry.path(), &target).expect("copied"),
+        }
+    }
+}
+
+fn a_full_disk_under(fsync: &str) {
+    let Some(disk) = SmallDisk::new(MIB) else { return };
+    let data = disk.path().join("data");
+    let host = Host::with(kv_v1()).flags(&["--data", text(&data), "--fsync", fsync]);
+    let host = host.inside(&disk).start();
+    let (mut client, mut other) = (host.resp(), host.resp());
+    client.call(&["SET", "before", "1"]);
+    disk.fill();
+    let large = "x".repeat(256 << 10);
+    client.send(request(&["SET", "large", &large]));
+    eventually("the host finds the disk full", || {
+        host.json(&["status"])["journal"]["state"] == "full"
+    });
+    let shown = host.cli(&["status"]).expect(0).stdout;
+    assert!(shown.contains("the disk has been full for") && shown.contains("answers wait"));
+    host.logs("journal: the disk is full; answers wait until there is room, nothing is lost");
+    let full_s = || host.json(&["status"])["journal"]["full_s"].as_f64().expect("it is full");
+    // Frames that are not late yet may be answered ahead of the disk, except under `always`.
+    eventually("frames are late", || full_s() > 2.5);
+    other.send(request(&["INCR", "meanwhile"]));
+    let sent_s = full_s();
+    eventually("it was long since executed", || full_s() > sent_s + 0.3);
+    assert!(other.is_silent(), "no answer shows what is not on disk");
+    disk.free();
+    eventually("there is room", || host.json(&["status"])["journal"]["state"] == "ok");
+    host.logs("journal: there is room on the disk again");
+    assert_eq!(client.read().text(), "OK");
+    assert_eq!(other.read().int(), 1);
+    eventually("all is on disk", || host.json(&["status"])["journal"]["lag_bytes"] == 0);
+    host.signal(libc::SIGKILL);
+    let outside = Folder::new();
+    copy(&disk.outside(&data), &outside.at("data"));
+    let again = Host::with(kv_v1()).flags(&["--data", text(&outside.at("data"))]).start();
+    let mut client = again.resp();
+    assert_eq!(client.call(&["GET", "before"]).text(), "1");
+    assert_eq!(client.call(&["STRLEN", "large"]).int(), large.len() as i64);
+    assert_eq!(client.call(&["GET", "meanwhile"]).text(), "1");
+}
+
+#[test]
+fn a_full_disk_holds_every_answer_back_under_always_and_loses_nothing() {
+    a_full_disk_under("always");
+}
+
+#[test]
+fn a_full_disk_holds_answers_back_under_everysec_once_it_is_late() {
+    a_full_disk_under("everysec");
+}
+
+#[test]
+fn a_read_only_folder_is_refused_with_the_way_on() {
+    let Some(mut disk) = SmallDisk::new(16) else { return };
+    disk.make_read_only();
+    let (data, folder) = (disk.path().join("data"), Folder::new());
+    let mut serve = cli::command();
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--plugin", text(&kv_v1())]);
+    serve.arg("--admin").arg(folder.at("admin.sock")).args(["--data", text(&data)]);
+    let refused = cli::run(&mut disk.inside(&serve)).expect(1).stderr;
+    assert!(refused.contains(&format!("cannot keep data in '{}' [DATA]", data.display())));
+    assert!(refused.contains("why: Read-only file system"), "{refused}");
+    assert!(refused.contains("next: let this user write there, or choose another"), "{refused}");
+}

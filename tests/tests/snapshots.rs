@@ -1,0 +1,243 @@
+//! Goal: a snapshot that was taken beside a busy server is, with the journal behind it, what was
+//! acknowledged; under the version that took it and under others. Method: hosts on one data folder,
+//! killed at any moment of it.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use hotshell_tests::artifacts::plugin;
+use hotshell_tests::cli;
+use hotshell_tests::eventually;
+use hotshell_tests::files::Folder;
+use hotshell_tests::host::{Host, text};
+use hotshell_tests::resp::{Resp, Value, request};
+
+fn host(package: &str, data: &Folder, flags: &[&str]) -> Host {
+    let path = data.at("data");
+    let host = Host::with(plugin(package)).flags(&["--data", text(&path)]);
+    host.flags(&["--probation", "0"]).flags(flags).start()
+}
+
+fn kill(mut host: Host) {
+    host.signal(libc::SIGKILL);
+    host.wait();
+}
+
+/// Files of the server in the data folder with this ending.
+fn files(data: &Folder, ending: &str) -> Vec<PathBuf> {
+    let all = std::fs::read_dir(data.at("data").join("main")).expect("the folder is there");
+    let mut found: Vec<PathBuf> = all.map(|entry| entry.expect("readable").path()).collect();
+    found.retain(|path| path.extension().is_some_and(|extension| extension == ending));
+    found.sort();
+    found
+}
+
+/// Fills kv with values of every kind, and many of one.
+fn fill(client: &mut Resp, keys: usize) {
+    for words in [
+        &["RPUSH", "list", "a", "b", "c"][..],
+        &["SADD", "set", "x", "y"],
+        &["ZADD", "scores", "1.5", "one", "2", "two"],
+        &["HSET", "hash", "field", "value"],
+        &["SET", "short", "2", "EX", "1000"],
+        &["SELECT", "3"],
+        &["SET", "in-three", "x"],
+        &["SELECT", "0"],
+    ] {
+        client.call(words);
+    }
+    for from in (0..keys).step_by(500) {
+        let (names, mut words) =
+            ((from..from + 500).map(|n| format!("key-{n}")), vec!["MSET".into()]);
+        names.for_each(|name| words.extend([name.clone(), format!("value of {name}")]));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        client.call(&words);
+    }
+}
+
+#[test]
+fn a_snapshot_and_the_journal_behind_it_are_all_that_was_written() {
+    let data = Folder::new();
+    let first = host("kv-v1", &data, &["--fsync", "always"]);
+    let mut client = first.resp();
+    fill(&mut client, 20_000);
+    let mut listener = first.resp();
+    listener.call(&["SUBSCRIBE", "news"]);
+    let mut waiter = first.resp();
+    waiter.send(request(&["BLPOP", "queue", "0"]));
+    eventually("the waiter waits", || {
+        client.call(&["INFO", "clients"]).text().contains("blocked_clients:1")
+    });
+    let done = first.json(&["snapshot"]);
+    assert!(done["entries"].as_u64() >= Some(20_006), "{done}");
+    assert!(done["journal_files_removed"].as_u64() >= Some(1), "{done}");
+    assert_eq!((files(&data, "hss").len(), files(&data, "hsj").len()), (1, 1));
+    client.call(&["SET", "key-1", "changed"]);
+    client.call(&["DEL", "key-2"]);
+    kill(first);
+    let second = host("kv-v1", &data, &["--fsync", "always"]);
+    second.logs("the snapshot was read back");
+    let mut client = second.resp();
+    assert_eq!(client.call(&["DBSIZE"]), Value::Int(20_004));
+    assert_eq!(client.call(&["GET", "key-1"]).text(), "changed");
+    assert_eq!(client.call(&["GET", "key-2"]), Value::Nil);
+    assert_eq!(client.call(&["GET", "key-19999"]).text(), "value of key-19999");
+    assert_eq!(client.call(&["LRANGE", "list", "0", "-1"]).array().len(), 3);
+    assert_eq!(client.call(&["ZSCORE", "scores", "one"]).text(), "1.5");
+    assert!(matches!(client.call(&["TTL", "short"]), Value::Int(900..=1000)));
+    // The clients of before are gone, so nobody listens, and nobody takes the element.
+    assert_eq!(client.call(&["PUBLISH", "news", "hello"]), Value::Int(0));
+    assert_eq!(client.call(&["RPUSH", "queue", "element"]), Value::Int(1));
+    assert_eq!(client.call(&["LLEN", "queue"]), Value::Int(1));
+    assert_eq!(client.call(&["SELECT", "3"]).text(), "OK");
+    assert_eq!(client.call(&["GET", "in-three"]).text(), "x");
+    let status = second.json(&["status"]);
+    assert_eq!(status["durability"], "journal");
+}
+
+#[test]
+fn a_graceful_stop_leaves_a_snapshot_that_other_versions_load() {
+    let data = Folder::new();
+    let mut first = host("ledger-v1", &data, &[]);
+    let mut client = first.lines();
+    for n in 0..3000 {
+        client.ask(&format!("name {n}"));
+    }
+    first.signal(libc::SIGTERM);
+    assert!(first.wait().success());
+    assert_eq!(files(&data, "hss").len(), 1);
+    let second = host("ledger-v2", &data, &["--ignore-permanent"]);
+    assert_eq!(second.lines().ask("=name 2999"), "name 2999 1 -");
+    assert_eq!(second.lines().ask("name 0 as first"), "name 0 11 first");
+    second.json(&["snapshot"]);
+    kill(second);
+    let third = host("ledger-v1", &data, &["--ignore-permanent"]);
+    assert_eq!(third.lines().ask("name 0"), "name 0 12", "as far as version 1 can hold it");
+    assert_eq!(third.status("set_aside"), 1, "the note waits");
+    third.json(&["snapshot"]);
+    kill(third);
+    let fourth = host("ledger-v2", &data, &["--ignore-permanent"]);
+    assert_eq!(fourth.lines().ask("=name 0"), "name 0 12 first", "what was set aside is in it");
+}
+
+#[test]
+fn a_plugin_without_a_journal_has_snapshots_only() {
+    let data = Folder::new();
+    let mut first = host("counter-v1", &data, &[]);
+    assert_eq!(first.json(&["status"])["durability"], "snapshot");
+    let mut client = first.lines();
+    assert_eq!((client.ask("a"), client.ask("a")), ("1".into(), "2".into()));
+    first.json(&["snapshot"]);
+    assert_eq!(client.ask("a"), "3");
+    first.signal(libc::SIGKILL);
+    first.wait();
+    let mut second = host("counter-v1", &data, &[]);
+    assert_eq!(second.lines().ask("a"), "3", "what came behind the snapshot is lost");
+    second.signal(libc::SIGTERM);
+    assert!(second.wait().success());
+    assert_eq!(host("counter-v1", &data, &[]).lines().ask("a"), "4");
+}
+
+#[test]
+fn a_kill_at_any_moment_of_a_snapshot_loses_and_doubles_nothing() {
+    let seed = 0x5eed_5aff;
+    println!("seed {seed:#x}");
+    let (mut random, data, mut known) = (seed, Folder::new(), 0);
+    fill(&mut host("kv-v1", &data, &["--fsync", "always"]).resp(), 20_000);
+    for round in 0..10 {
+        let mut host = host("kv-v1", &data, &["--fsync", "always"]);
+        let (mut client, mut asker) = (host.resp(), host.admin());
+        let found = match client.call(&["GET", "key-0"]) {
+            Value::Nil => 0,
+            value => value.text().parse().unwrap_or(0),
+        };
+        assert!((known..=known + 1).contains(&found), "round {round}: {known}, found {found}");
+        assert_eq!(client.call(&["GET", "key-777"]).text(), "value of key-777", "round {round}");
+        if round == 0 {
+            client.call(&["SET", "key-0", "0"]);
+        }
+        asker.send(request(&["snapshot"]));
+        let until = Instant::now() + Duration::from_micros(next(&mut random) % 80_000);
+        known = found;
+        while Instant::now() < until {
+            known += 1;
+            assert_eq!(client.call(&["INCR", "key-0"]), Value::Int(known as i64));
+        }
+        host.signal(libc::SIGKILL);
+        host.wait();
+    }
+}
+
+/// xorshift64*.
+fn next(random: &mut u64) -> u64 {
+    *random ^= *random >> 12;
+    *random ^= *random << 25;
+    *random ^= *random >> 27;
+    random.wrapping_mul(0x2545_f491_4f6c_dd1d)
+}
+
+#[test]
+fn snapshots_come_by_themselves_and_cut_the_journal() {
+    let data = Folder::new();
+    let host = host("kv-v1", &data, &["--snapshot-after", "100"]);
+    let mut client = host.resp();
+    (0..100).for_each(|n| drop(client.call(&["SET", &format!("key-{n}"), "value"])));
+    eventually("a snapshot was taken", || !host.json(&["status"])["snapshot_at"].is_null());
+    assert_eq!(files(&data, "hsj").len(), 1, "the journal before it is gone");
+}
+
+#[test]
+fn a_damaged_snapshot_and_one_of_a_newer_version_are_refused() {
+    let data = Folder::new();
+    let first = host("kv-v1", &data, &[]);
+    fill(&mut first.resp(), 2000);
+    first.json(&["snapshot"]);
+    kill(first);
+    let file = files(&data, "hss").remove(0);
+    let whole = std::fs::read(&file).expect("readable");
+    let path = data.at("data");
+    let refused = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).expect("writable");
+        let mut serve = cli::command();
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--plugin", text(&plugin("kv-v1"))]);
+        serve.arg("--admin").arg(data.at("other.sock")).args(["--data", text(&path)]);
+        cli::run(&mut serve).expect(1).stderr
+    };
+    let mut newer = whole.clone();
+    newer[8] = 9;
+    let said = refused(&newer);
+    assert!(said.contains("is of a newer version") && said.contains("has format 9"), "{said}");
+    let mut flipped = whole.clone();
+    let middle = whole.len() / 2;
+    flipped[middle] ^= 4;
+    let said = refused(&flipped);
+    assert!(said.contains(".hss' is damaged at byte ") && said.contains("from a copy"), "{said}");
+    let said = refused(&whole[..whole.len() - 1]);
+    assert!(said.contains(".hss' is damaged at byte "), "{said}");
+    std::fs::write(&file, &whole).expect("writable");
+    assert_eq!(host("kv-v1", &data, &[]).resp().call(&["DBSIZE"]), Value::Int(2005));
+}
+
+#[test]
+fn a_switch_of_shape_comes_before_a_snapshot_and_one_that_keeps_it_does_not_disturb_it() {
+    let data = Folder::new();
+    let host = host("ledger-v1", &data, &["--fsync", "always"]);
+    let mut client = host.lines();
+    for thousand in 0..60 {
+        let lines: String = (0..1000).map(|n| format!("n{}\n", thousand * 1000 + n)).collect();
+        client.send(&lines);
+        (0..1000).for_each(|_| drop(client.read()));
+    }
+    let mut asker = host.admin();
+    asker.send(request(&["snapshot"]));
+    let swapped = host.swap(plugin("ledger-v2"));
+    assert_eq!(swapped["migration"], "by-name");
+    eventually("a snapshot was taken", || !host.json(&["status"])["snapshot_at"].is_null());
+    assert_eq!(client.ask("n7 as seven"), "n7 11 seven");
+    kill(host);
+    let path = data.at("data");
+    let host = Host::with(plugin("ledger-v1")).flags(&["--data", text(&path)]).start();
+    let mut client = host.lines();
+    assert_eq!(client.ask("=n59999"), "n59999 1 -");
+    assert_eq!(client.ask("=n7"), "n7 11 seven");
+}

@@ -1,0 +1,90 @@
+//! Goal: version 2 of kv adds a type of value, and both ways across that change keep what each version
+//! can hold. Method: a real host, clients through sockets, versions swapped to and fro.
+
+use hotshell_tests::resp::request;
+use hotshell_tests::{Host, Resp, Value, eventually, kv_v1, kv_v2};
+
+fn ask(client: &mut Resp, line: &str) -> Value {
+    client.call(&line.split(' ').collect::<Vec<_>>())
+}
+
+fn int(n: i64) -> Value {
+    Value::Int(n)
+}
+
+/// All texts and numbers of a reply, in order.
+fn flat(value: &Value) -> String {
+    match value {
+        Value::Array(all) => all.iter().map(flat).collect::<Vec<_>>().join(" "),
+        Value::Int(n) => n.to_string(),
+        other => other.text(),
+    }
+}
+
+#[test]
+fn streams_wait_aside_while_version_1_serves_and_are_there_again_with_version_2() {
+    let host = Host::start(kv_v1());
+    let (mut client, mut waiter) = (host.resp(), host.resp());
+    ask(&mut client, "set old v");
+    assert_eq!(host.swap(kv_v2())["migration"], "by-name");
+    assert_eq!(ask(&mut client, "xadd s 1-1 f v").text(), "1-1");
+    ask(&mut client, "xadd s 2-1 f w");
+    assert_eq!(ask(&mut client, "xadd t 3-1 g x").text(), "3-1");
+    ask(&mut client, "xgroup create s group 0");
+    ask(&mut client, "xreadgroup group group one count 1 streams s >");
+    waiter.send(request(&["xread", "block", "0", "streams", "s", "$"]));
+    eventually("the reader waits", || ask(&mut client, "client list").text().contains("cmd=xread"));
+
+    let back = host.json(&["rollback"]);
+    assert_eq!((&back["migration"], &back["set_aside"]), (&"by-name".into(), &2.into()), "{back}");
+    assert_eq!(host.status("set_aside"), 2);
+    assert_eq!(
+        ask(&mut client, "exists s t old"),
+        int(1),
+        "what version 1 cannot hold is not seen"
+    );
+    assert_eq!(ask(&mut client, "dbsize"), int(1));
+    ask(&mut client, "set t taken");
+    ask(&mut client, "rpush s element");
+    ask(&mut client, "del s");
+    ask(&mut client, "set new w");
+
+    host.json(&["use", "2"]);
+    assert_eq!(ask(&mut client, "type s").text(), "stream");
+    assert_eq!(ask(&mut client, "get t").text(), "taken", "what a client wrote meanwhile counts");
+    assert_eq!(ask(&mut client, "xlen s"), int(2));
+    let pending = flat(&ask(&mut client, "xpending s group - + 10"));
+    assert!(pending.starts_with("1-1 one "), "the group's state is there: {pending}");
+    assert_eq!(ask(&mut client, "get new").text(), "w");
+    ask(&mut client, "xadd s 5-1 f late");
+    assert_eq!(flat(&waiter.read()), "s 5-1 f late", "who waited through both swaps is served");
+    assert_eq!(host.status("set_aside"), 0);
+}
+
+#[test]
+fn a_large_keyspace_is_taken_over_as_it_is_and_goes_back_in_slices() {
+    const KEYS: usize = 20_000;
+    let host = Host::start(kv_v1());
+    let mut client = host.resp();
+    let fill: Vec<u8> =
+        (0..KEYS).flat_map(|n| request(&["set", &format!("key:{n}"), &n.to_string()])).collect();
+    client.send(fill);
+    (0..KEYS).for_each(|_| assert_eq!(client.read().text(), "OK"));
+    host.swap(kv_v2());
+    assert_eq!(host.status("draining"), 0, "values of version 1 are values of version 2");
+    for n in 0..5 {
+        ask(&mut client, &format!("xadd stream:{n} {n}-1 f v"));
+    }
+    host.json(&["rollback"]);
+    for n in (0..KEYS).step_by(487) {
+        assert_eq!(ask(&mut client, &format!("get key:{n}")).text(), n.to_string());
+    }
+    assert_eq!(ask(&mut client, "exists stream:0 stream:4"), int(0));
+    eventually("all keys have followed", || host.status("draining") == 0);
+    assert_eq!(ask(&mut client, "dbsize"), int(KEYS as i64));
+    assert_eq!(host.status("set_aside"), 5);
+    host.json(&["use", "2"]);
+    assert_eq!(ask(&mut client, "dbsize"), int(KEYS as i64 + 5));
+    assert_eq!(ask(&mut client, "xlen stream:3"), int(1));
+    assert_eq!(host.status("set_aside"), 0);
+}
