@@ -174,12 +174,24 @@ unsafe extern "C" fn random() -> u64 {
     random_u64()
 }
 
-/// 64 unpredictable bits from the system.
+/// 64 unpredictable bits from the system, which is asked for as many as it never cuts short.
 pub fn random_u64() -> u64 {
-    let mut bytes = [0; 8];
-    // SAFETY: `bytes` has room for what is asked; eight bytes never come back short.
-    unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
-    u64::from_ne_bytes(bytes)
+    const DRAWN: usize = 256 / size_of::<u64>();
+    thread_local! {
+        /// What the system gave, and how much of it is left.
+        static POOL: Cell<([u64; DRAWN], usize)> = const { Cell::new(([0; DRAWN], 0)) };
+    }
+    POOL.with(|pool| {
+        // SAFETY: only this thread has the pool, and nothing below comes back to this function.
+        let (numbers, left) = unsafe { &mut *pool.as_ptr() };
+        if *left == 0 {
+            // SAFETY: there is room for what is asked; 256 bytes never come back short.
+            unsafe { libc::getrandom(numbers.as_mut_ptr().cast(), size_of_val(numbers), 0) };
+            *left = DRAWN;
+        }
+        *left -= 1;
+        core::mem::take(&mut numbers[*left])
+    })
 }
 
 unsafe fn mi_realloc(ptr: *mut u8, new: usize, align: usize) -> *mut u8 {
@@ -320,6 +332,12 @@ mod tests {
             assert_eq!(*block.add(3 * HUGE), 1, "the page behind stays");
             free(block, size, 8);
         }
+    }
+
+    #[test]
+    fn random_numbers_do_not_come_again() {
+        let drawn: std::collections::HashSet<u64> = (0..1000).map(|_| random_u64()).collect();
+        assert_eq!(drawn.len(), 1000);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// What tests load, and the program that loads it.
-const PACKAGES: [&str; 16] = [
+const PACKAGES: [&str; 17] = [
     "hotshell",
+    "hotshell-bench",
     "misbehave",
     "one-way",
     "roster-broken",

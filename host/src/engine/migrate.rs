@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use hotshell_plugin_api::abi::Buffer;
 use hotshell_plugin_api::migrate::change::{Change, Version, Waiting};
 use hotshell_plugin_api::migrate::convert::{Converter, Lost, Unfit};
-use hotshell_plugin_api::migrate::drains;
 use hotshell_plugin_api::migrate::trail::Leg;
+use hotshell_plugin_api::migrate::{drains, trees};
 
 use super::core::{Core, Server, monotonic_ns};
 use crate::error::{Code, Error, Result};
@@ -122,8 +122,9 @@ impl<'a> Prepared<'a> {
 impl Core {
     /// Tells how much is still to be converted.
     fn publish_draining(&self) {
-        let entries =
-            self.change.as_ref().map_or(0, |change| drains::progress(change).entries.max(1));
+        let entries = self.change.as_ref().map_or(0, |change| {
+            (drains::progress(change).entries + trees::progress(change).entries).max(1)
+        });
         let sessions = self.sessions.not_in(self.state.root_layout);
         self.counters.draining.store(entries + sessions, Relaxed);
     }
@@ -168,13 +169,15 @@ impl Server {
 }
 
 impl Core {
-    fn drain_maps(&mut self, change: &Arc<Change>, more: impl FnMut() -> bool) {
+    fn drain_maps(&mut self, change: &Arc<Change>, mut more: impl FnMut() -> bool) {
         // SAFETY: no plugin code runs, so nobody holds a reference to an entry; the images of both
         // sides are mapped, since `settle` comes before a discard.
-        let more = unsafe { drains::work(change, more) };
+        let more = unsafe { drains::work(change, &mut more) || trees::work(change, more) };
         let finished = drains::finished(change);
-        self.state.aside.put(change.from.schema.fingerprint, finished.lost);
         finished.overtaken.iter().for_each(overtaken);
+        for lost in [finished.lost, trees::finished(change)] {
+            self.state.aside.put(change.from.schema.fingerprint, lost);
+        }
         self.count_panicked(change.take_panicked());
         if !more {
             self.change = None;

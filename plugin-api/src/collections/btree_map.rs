@@ -19,6 +19,7 @@ use crate::schema::{Kind, SchemaBuilder, TypeDef, mix};
 use crate::state::{Lookup, StateKey, StateType};
 
 mod check;
+pub(crate) mod conversion;
 mod entry;
 mod iter;
 mod node;
@@ -60,15 +61,17 @@ pub const FORMAT: u32 = 1;
 /// assert_eq!(scores.range(15..).next().unwrap().1, "eve");
 /// ```
 ///
-/// Each node is a unit that carries the layout id of its entries, so a swap that changes their shape
-/// costs nothing at the swap.
+/// Each leaf is a unit: a swap that changes the shape of the values of a large map converts them leaf by
+/// leaf, as they are touched and in slices, where every old value fits and no function runs. Other maps
+/// convert whole.
 #[repr(C)]
 pub struct BTreeMap<K, V> {
     root: Node,
     len: usize,
     unit: UnitHead,
     height: u32,
-    reserved: u32,
+    /// Not 0: the values change their shape, and `root` leads to a [`conversion::TreeConversion`].
+    converting: u32,
     owns: PhantomData<(K, V)>,
 }
 
@@ -92,7 +95,7 @@ impl<K, V> BTreeMap<K, V> {
             len: 0,
             unit: UnitHead { layout: 0, epoch: 0 },
             height: 0,
-            reserved: 0,
+            converting: 0,
             owns: PhantomData,
         }
     }
@@ -217,6 +220,7 @@ impl<K: StateKey, V> BTreeMap<K, V> {
 
     /// Puts an entry in and returns the value that `key` had. The old key stays, as in std. O(log n).
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        self.end_if_done();
         let (path, found) = self.path_to(&key);
         if found {
             // SAFETY: the entry exists and the map is borrowed exclusively.
@@ -233,12 +237,14 @@ impl<K: StateKey, V> BTreeMap<K, V> {
 
     /// Removes the entry of `key` and returns it. O(log n).
     pub fn remove_entry<Q: Lookup<K> + ?Sized>(&mut self, key: &Q) -> Option<(K, V)> {
+        self.end_if_done();
         let (path, found) = self.path_to(key);
         found.then(|| path.remove(self))
     }
 
     /// The place of `key`, to look at and fill. O(log n).
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
+        self.end_if_done();
         let (path, found) = self.path_to(&key);
         if found {
             Entry::Occupied(OccupiedEntry::new(self, path))
@@ -274,8 +280,7 @@ impl<K: StateKey, V> BTreeMap<K, V> {
         let (mut rank, (mut leaf, mut at)) = (0, self.slot_of_rank(0));
         while rank < self.len {
             if at == leaf.len() {
-                // SAFETY: there are entries left, so there is a next leaf.
-                (leaf, at) = (unsafe { Leaf::at(leaf.next()) }, 0);
+                (leaf, at) = self.slot_of_rank(rank);
             }
             // SAFETY: the entry exists and the map is borrowed exclusively.
             if keep(unsafe { &*leaf.key(at) }, unsafe { &mut *leaf.value(at) }) {

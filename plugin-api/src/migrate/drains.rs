@@ -62,10 +62,10 @@ pub struct Finished {
 }
 
 /// A change and its converter, which borrows from it.
-struct Held {
+pub(crate) struct Held {
     /// Before the change: dropped first.
-    converter: Converter<'static>,
-    change: Arc<Change>,
+    pub(crate) converter: Converter<'static>,
+    pub(crate) change: Arc<Change>,
 }
 
 /// How far drains are.
@@ -190,6 +190,11 @@ pub(crate) unsafe fn begin(
     })
 }
 
+/// Whether a conversion is one of a change, not of a snapshot.
+pub(crate) fn is_running(at: NonNull<Conversion>) -> bool {
+    DRAINS.with_borrow(|drains| drains.running.iter().any(|drain| drain.at == at))
+}
+
 /// Gives a part to the drain of the map that it was lost from, which puts it back by its key: the step
 /// number `depth` of its path. There is room for it: [`begin`] was told. O(log parts).
 ///
@@ -213,7 +218,7 @@ pub(crate) unsafe fn forget(at: NonNull<Conversion>) {
 }
 
 impl Held {
-    fn new(change: &Arc<Change>) -> Rc<Self> {
+    pub(crate) fn new(change: &Arc<Change>) -> Rc<Self> {
         let change = Arc::clone(change);
         // SAFETY: the converter borrows from the change, which the `Arc` beside it keeps in its place;
         // it is dropped before that, and lent for the life of `Held` only.
@@ -281,6 +286,8 @@ pub extern "C" fn table() -> *const c_void {
         reserved: 0,
         touch,
         advance,
+        leaf: super::trees::leaf,
+        end_tree: super::trees::end_tree,
         recall,
     };
     (&raw const TABLE).cast()

@@ -13,3 +13,4 @@ pub mod lineage;
 pub mod plan;
 pub mod table;
 pub mod trail;
+pub mod trees;

@@ -119,7 +119,8 @@ pub enum How {
     /// A `HashMap`: the keys stay, the values convert unit by unit, later. An entry whose value
     /// does not fit is set aside, so the map itself always fits.
     HashMap(PairIndex),
-    /// A `BTreeMap`; as `HashMap`.
+    /// A `BTreeMap`; as `HashMap`, but leaf by leaf, and only where [`Plan::keeps_all`] holds of the
+    /// values: whole otherwise.
     BTreeMap(PairIndex),
     /// A conversion of the author: a [`ConvertFn`](crate::migrate::lineage::ConvertFn), which reads
     /// the old value and leaves it. It always fits; one that panics counts as "does not fit".
@@ -256,17 +257,13 @@ impl Plan {
 
     /// A pair and all those that are met below it, each once.
     pub fn reach(&self, pair: PairIndex) -> Vec<PairIndex> {
-        let mut met = vec![pair];
-        let mut next = 0;
-        while let Some(&pair) = met.get(next) {
-            next += 1;
-            for below in settle::below(&self.pair(pair).how) {
-                if !met.contains(&below) {
-                    met.push(below);
-                }
-            }
-        }
-        met
+        settle::reach(&self.pairs, pair)
+    }
+
+    /// Whether every value of a pair survives, whatever happens: all fit, and no function runs that may
+    /// panic. Trees of such values are converted leaf by leaf, later.
+    pub fn keeps_all(&self, pair: PairIndex) -> bool {
+        settle::keeps_all(&self.pairs, pair)
     }
 
     /// Whether a function of the author runs when sessions are converted.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::ctx::ClientId;
 use crate::migrate::change::Change;
 use crate::migrate::convert::Unfit;
-use crate::migrate::drains;
 use crate::migrate::trail::Leg;
+use crate::migrate::{drains, trees};
 use crate::plugin::{Plugin, Refusal};
 use crate::testing::TestServer;
 use crate::testing::heap;
@@ -41,17 +41,18 @@ impl<P: Plugin> TestServer<P> {
 
     fn drain_maps(&mut self, slots: usize) -> bool {
         let Some(change) = self.host.change.clone() else { return false };
-        let mut steps = slots.div_ceil(128);
-        // SAFETY: no call runs, and the state is borrowed exclusively.
-        let more = unsafe {
-            drains::work(&change, || {
-                steps = steps.saturating_sub(1);
-                steps > 0
-            })
+        let mut steps = slots.div_ceil(32);
+        let mut more = || {
+            steps = steps.saturating_sub(1);
+            steps > 0
         };
+        // SAFETY: no call runs, and the state is borrowed exclusively.
+        let more = unsafe { drains::work(&change, &mut more) || trees::work(&change, more) };
         let finished = drains::finished(&change);
-        self.host.aside.put(change.from.schema.fingerprint, finished.lost);
         self.host.overtaken += finished.overtaken.len();
+        for lost in [finished.lost, trees::finished(&change)] {
+            self.host.aside.put(change.from.schema.fingerprint, lost);
+        }
         self.host.conversions_panicked += change.take_panicked();
         more
     }
@@ -74,9 +75,10 @@ impl<P: Plugin> TestServer<P> {
         self.host.clients.values().filter(|client| client.layout != today).count()
     }
 
-    /// Entries of large maps that are still in their old shape.
+    /// Entries of large maps and trees that are still in their old shape.
     pub fn entries_to_convert(&self) -> u64 {
-        self.host.change.as_ref().map_or(0, |change| drains::progress(change).entries)
+        let left = |change| drains::progress(change).entries + trees::progress(change).entries;
+        self.host.change.as_ref().map_or(0, left)
     }
 
     /// Converts all that the last swap left for later.

@@ -4,6 +4,7 @@
 mod drain;
 mod model;
 mod sessions;
+mod trees;
 mod versions;
 
 use hotshell_plugin_api::collections::{Box, Option, String};

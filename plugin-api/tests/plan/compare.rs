@@ -44,13 +44,13 @@ fn each_field_has_its_way_here_and_its_way_back() {
 }
 
 #[test]
-fn elements_of_maps_cost_later_and_elements_of_lists_cost_at_once() {
+fn elements_of_maps_and_trees_cost_later_and_elements_of_lists_cost_at_once() {
     assert_eq!(
         rows::<v1::Shelf, v2::Shelf>(),
         format!(
             "state.untouched | HashMap<Bytes, Bytes> | HashMap<Bytes, Bytes> | adopt | yes | O(1)\n\
              state.by_id[].count | i32 | i64 | by name | what fits | lazy O(n)\n\
-             state.sorted[][] | Item | Item | by name | what fits | O(n) whole\n\
+             state.sorted[][] | Item | Item | by name | what fits | lazy O(n)\n\
              state.queue[][] | Item | Item | by name | what fits | O(n) whole\n\
              {SESSION}"
         )

@@ -13,12 +13,15 @@ impl<K: StateKey, V> BTreeMap<K, V> {
     /// When one does not hold.
     #[doc(hidden)]
     pub fn check(&self) {
-        if self.root.is_null() {
-            assert_eq!((self.len, self.height), (0, 0), "an empty map");
+        let (root, height) = self.top();
+        if root.is_null() {
+            assert_eq!((self.len, height), (0, 0), "an empty map");
             return;
         }
+        // While the values change their shape this asks for every leaf.
+        self.iter().for_each(drop);
         let mut last = ptr::null_mut();
-        let (count, _) = self.check_node(self.root, self.height, &mut last);
+        let (count, _) = self.check_node(root, height, &mut last);
         assert_eq!(count, self.len, "the length");
         // SAFETY: the last leaf of a living map.
         assert!(unsafe { Leaf::<K, V>::at(last) }.next().is_null(), "the last leaf's next");
@@ -32,12 +35,11 @@ impl<K: StateKey, V> BTreeMap<K, V> {
 
     /// Entries below the node and its first key; `last` is the leaf before.
     fn check_node(&self, node: Node, height: u32, last: &mut Node) -> (usize, *const K) {
-        let root = node == self.root;
+        let root = node == self.top().0;
         if height == 0 {
             // SAFETY: a node at this height is a leaf.
             let leaf = unsafe { Leaf::<K, V>::at(node) };
-            assert!(leaf.len() >= if root { 1 } else { Leaf::<K, V>::MIN }, "a leaf's fill");
-            assert!(root || leaf.cap() == Leaf::<K, V>::CAP, "a leaf's size");
+            assert!(leaf.len() >= if root { 1 } else { leaf.least() }, "a leaf's fill");
             assert_eq!(leaf.prev(), *last, "a leaf's previous");
             // SAFETY: the leaf before, unless this is the first.
             assert!(last.is_null() || unsafe { Leaf::<K, V>::at(*last) }.next() == node, "a next");

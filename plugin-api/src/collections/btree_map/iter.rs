@@ -15,6 +15,10 @@ pub(super) struct Stretch<K, V> {
     pub front: (Leaf<K, V>, usize),
     pub back: (Leaf<K, V>, usize),
     pub left: usize,
+    /// Rank of the entry at `front`.
+    pub first: usize,
+    /// The map, while its leaves change their shape: those that were not looked at are asked of it.
+    pub converting: *const BTreeMap<K, V>,
 }
 
 impl<K, V> Clone for Stretch<K, V> {
@@ -27,7 +31,7 @@ impl<K, V> Stretch<K, V> {
     pub fn empty() -> Self {
         // SAFETY: null leaves are not looked at.
         let none = (unsafe { Leaf::at(ptr::null_mut()) }, 0);
-        Self { front: none, back: none, left: 0 }
+        Self { front: none, back: none, left: 0, first: 0, converting: ptr::null() }
     }
 
     /// The entries of ranks `start..end`, which is inside. O(log n).
@@ -35,33 +39,54 @@ impl<K, V> Stretch<K, V> {
         if start >= end {
             return Self::empty();
         }
-        let front = map.slot_of_rank(start);
-        Self { front, back: map.slot_of_rank(end), left: end - start }
+        Self::between(map, (start, map.slot_of_rank(start)), (end, map.slot_of_rank(end)))
+    }
+
+    /// The entries from one rank and its slot to before another.
+    pub fn between(
+        map: &BTreeMap<K, V>,
+        (start, front): (usize, super::Slot<K, V>),
+        (end, back): (usize, super::Slot<K, V>),
+    ) -> Self {
+        let converting = if map.is_converting() { ptr::from_ref(map) } else { ptr::null() };
+        Self { front, back, left: end.saturating_sub(start), first: start, converting }
+    }
+
+    /// A leaf that is linked from one that was looked at, and holds the entry of this rank.
+    #[inline]
+    fn linked(&self, node: Node, rank: usize) -> Leaf<K, V> {
+        // SAFETY: there is an entry of that rank, so there is such a leaf; the map is borrowed for as
+        // long as the stretch is used, and nobody changes its entries meanwhile.
+        unsafe {
+            match self.converting.as_ref() {
+                None => Leaf::at(node),
+                Some(map) => map.slot_of_rank(rank).0,
+            }
+        }
     }
 
     #[inline]
     fn next(&mut self) -> Option<(*mut K, *mut V)> {
         self.left = self.left.checked_sub(1)?;
-        let (leaf, at) = &mut self.front;
-        if *at == leaf.len() {
-            // SAFETY: there are entries left, so there is a next leaf.
-            (*leaf, *at) = (unsafe { Leaf::at(leaf.next()) }, 0);
+        let (mut leaf, mut at) = self.front;
+        if at == leaf.len() {
+            (leaf, at) = (self.linked(leaf.next(), self.first), 0);
         }
-        *at += 1;
-        Some((leaf.key(*at - 1), leaf.value(*at - 1)))
+        self.front = (leaf, at + 1);
+        self.first += 1;
+        Some((leaf.key(at), leaf.value(at)))
     }
 
     #[inline]
     fn next_back(&mut self) -> Option<(*mut K, *mut V)> {
         self.left = self.left.checked_sub(1)?;
-        let (leaf, at) = &mut self.back;
-        if *at == 0 {
-            // SAFETY: there are entries left, so there is a previous leaf.
-            *leaf = unsafe { Leaf::at(leaf.prev()) };
-            *at = leaf.len();
+        let (mut leaf, mut at) = self.back;
+        if at == 0 {
+            leaf = self.linked(leaf.prev(), self.first + self.left);
+            at = leaf.len();
         }
-        *at -= 1;
-        Some((leaf.key(*at), leaf.value(*at)))
+        self.back = (leaf, at - 1);
+        Some((leaf.key(at - 1), leaf.value(at - 1)))
     }
 }
 
@@ -154,7 +179,8 @@ impl<K, V> IntoIter<K, V> {
                 inner.free();
             }
         }
-        let map = ManuallyDrop::new(map);
+        let mut map = ManuallyDrop::new(map);
+        map.end_conversion();
         let stretch = Stretch::of_ranks(&map, 0, map.len);
         free_inners::<K>(map.root, map.height);
         Self { stretch, owns: PhantomData }

@@ -28,7 +28,8 @@ const FIRST_LEAF: usize = 4;
 
 /// The first bytes of each node.
 #[repr(C)]
-pub(super) struct NodeHead {
+#[derive(Debug)]
+pub(crate) struct NodeHead {
     unit: UnitHead,
     len: u16,
     cap: u16,
@@ -43,7 +44,7 @@ struct LeafHead {
 }
 
 /// Any node; null in an empty map.
-pub(super) type Node = *mut NodeHead;
+pub(crate) type Node = *mut NodeHead;
 
 const fn at_least(n: usize, min: usize) -> usize {
     if n < min { min } else { n }

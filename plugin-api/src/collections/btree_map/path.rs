@@ -65,6 +65,9 @@ impl<K, V> BTreeMap<K, V> {
     /// empty.
     #[inline(always)]
     pub(super) fn descend(&self, mut choose: impl FnMut(Inner<K>) -> usize) -> Leaf<K, V> {
+        if self.converting != 0 {
+            return self.descend_converting(&mut choose);
+        }
         let mut node = self.root;
         for _ in 0..self.height {
             // SAFETY: `height` levels of inner nodes lie above the leaves.
@@ -121,7 +124,7 @@ impl<K: StateKey, V> BTreeMap<K, V> {
     /// The entry of `q`.
     #[inline]
     pub(super) fn find<Q: Lookup<K> + ?Sized>(&self, q: &Q) -> Option<(Leaf<K, V>, usize)> {
-        if self.root.is_null() {
+        if self.is_empty() {
             return None;
         }
         let leaf = self.descend(|inner| child_for(inner, q));
@@ -176,9 +179,10 @@ impl<K, V> Path<K, V> {
         });
         map.len += 1;
         let (mut leaf, at, unit) = (self.leaf, self.at, map.unit);
-        if map.root.is_null() || leaf.len() == leaf.cap() && leaf.cap() < Leaf::<K, V>::CAP {
-            leaf = Leaf::grown(unit, (!map.root.is_null()).then_some(leaf));
-            map.root = leaf.0;
+        let small = self.height == 0 && !leaf.0.is_null();
+        if leaf.0.is_null() || small && leaf.len() == leaf.cap() && leaf.cap() < Leaf::<K, V>::CAP {
+            leaf = Leaf::grown(unit, small.then_some(leaf));
+            map.set_top(leaf.0, 0);
         }
         if leaf.len() < leaf.cap() {
             leaf.insert(at, key, value);
@@ -220,14 +224,14 @@ impl<K, V> Path<K, V> {
             unsafe { target.insert(slot, right, count, key) };
             (right, count, key) = (new.0, new.total(), new.separator(0));
         }
-        let root = Inner::new(map.unit, map.height + 1);
+        let (old, height) = map.top();
+        let root = Inner::new(map.unit, height + 1);
         // SAFETY: the old root keeps what is not below `right`.
         unsafe {
-            root.insert(0, map.root, map.len - count, core::ptr::null());
+            root.insert(0, old, map.len - count, core::ptr::null());
             root.insert(1, right, count, key);
         }
-        map.root = root.0;
-        map.height += 1;
+        map.set_top(root.0, height + 1);
     }
 
     /// Moves the entry at the end of the way out.
@@ -242,14 +246,17 @@ impl<K, V> Path<K, V> {
         if self.height == 0 {
             if leaf.len() == 0 {
                 leaf.free();
-                map.root = core::ptr::null_mut();
+                map.set_top(core::ptr::null_mut(), 0);
             }
             return entry;
         }
-        let joined = leaf.len() < Leaf::<K, V>::MIN;
+        let joined = leaf.len() < leaf.least();
         let (parent, child) = self.step(self.height - 1);
         if joined {
-            even_leaves::<K, V>(parent, child.saturating_sub(1));
+            let left = child.saturating_sub(1);
+            map.settle_child(parent, left);
+            map.settle_child(parent, left + 1);
+            even_leaves::<K, V>(parent, left);
         }
         if at == 0 && (child == 0 || !joined) {
             self.set_first_key(leaf.key(0));
@@ -279,11 +286,11 @@ impl<K, V> Path<K, V> {
             let (parent, at) = self.step(level - 1);
             even_children(parent, at.saturating_sub(1));
         }
+        let (top, height) = map.top();
         // SAFETY: the way has a height, so the root is an inner node.
-        let root = unsafe { Inner::<K>::at(map.root) };
+        let root = unsafe { Inner::<K>::at(top) };
         if root.len() == 1 {
-            map.root = root.child(0);
-            map.height -= 1;
+            map.set_top(root.child(0), height - 1);
             root.free();
         }
     }

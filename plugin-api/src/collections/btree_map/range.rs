@@ -72,7 +72,7 @@ impl<K: StateKey, V> BTreeMap<K, V> {
             Bound::Included(q) => self.edge(q, true),
             Bound::Excluded(q) => self.edge(q, false),
         };
-        Stretch { front, back, left: end.saturating_sub(start) }
+        Stretch::between(self, (start, front), (end, back))
     }
 
     /// Rank and slot of the edge before `q`, or `after` it.

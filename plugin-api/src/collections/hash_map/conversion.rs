@@ -27,6 +27,7 @@ pub(crate) use returns::Home;
 use super::group::{DELETED, EMPTY, Group, Tags, WIDTH, tag};
 use super::raw::Raw;
 use super::table::{Geometry, Table};
+use crate::collections::btree_map::conversion::TreeConversion;
 use crate::heap::{self, Usage};
 use crate::reflect::Pair;
 use core::alloc::Layout;
@@ -466,6 +467,10 @@ pub struct ConversionTable {
     /// `[engine]` Empties about so many slots of the sources; `exclusive`, then also of the extras:
     /// nobody holds a reference to an entry. With `u64::MAX` it goes on to the end.
     pub advance: unsafe extern "C" fn(conversion: *mut Conversion, slots: u64, exclusive: bool),
+    /// `[engine]` Puts the leaf that is child `at` of a lowest inner node into the new shape.
+    pub leaf: unsafe extern "C" fn(conversion: *mut TreeConversion, parent: *mut u8, at: usize),
+    /// `[engine]` Puts all leaves of a tree into the new shape, and forgets its conversion.
+    pub end_tree: unsafe extern "C" fn(conversion: *mut TreeConversion),
     /// `[engine]` Puts entries back that an earlier swap set aside and whose hashes lie in `from..=to`,
     /// without moving any other. Those whose key lives stay away.
     pub recall: unsafe extern "C" fn(conversion: *mut Conversion, from: u64, to: u64),

@@ -81,7 +81,9 @@ impl Walk<'_> {
                 self.pair(&inside, was, *value, At { cost, ..at });
             }
             How::BTreeMap(value) => {
-                self.pair(&inside, was, *value, At { cost: at.whole(), ..at });
+                let later = !at.list && !at.free && self.up.keeps_all(*value);
+                let cost = if later { Cost::Lazy } else { at.whole() };
+                self.pair(&inside, was, *value, At { cost, ..at });
             }
             // Met before: its fields have their rows there.
             How::Struct(_) | How::Enum(_) if !self.met(index) => {

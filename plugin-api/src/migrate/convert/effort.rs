@@ -39,6 +39,7 @@ impl Converter<'_> {
                 How::VecDeque(_) => vec_deque::erased::len(at) as u64,
                 How::HashMap(_) if self.defers(at) => 0,
                 How::HashMap(_) => hash_map::erased::len(at) as u64,
+                How::BTreeMap(value) if self.defers_tree(*value, at) => 0,
                 How::BTreeMap(_) => btree_map::erased::len(at) as u64,
                 How::Same | How::Number { .. } | How::Function { .. } => 0,
                 How::Option(_) | How::OutOfOption(_) => 0,
@@ -53,6 +54,16 @@ impl Converter<'_> {
     unsafe fn defers(&self, at: *mut u8) -> bool {
         // SAFETY: the caller's promise.
         self.lazy.is_some() && unsafe { hash_map::erased::len(at) } >= LAZY_FROM
+    }
+
+    /// Whether the tree at `at` is converted later, leaf by leaf.
+    ///
+    /// # Safety
+    /// `at` is a tree.
+    unsafe fn defers_tree(&self, value: PairIndex, at: *mut u8) -> bool {
+        // SAFETY: the caller's promise.
+        let large = unsafe { btree_map::erased::len(at) } >= LAZY_FROM;
+        self.lazy.is_some() && large && self.plan.keeps_all(value)
     }
 
     /// # Safety

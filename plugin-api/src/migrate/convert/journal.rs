@@ -4,10 +4,11 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::Lost;
+use crate::collections::btree_map::conversion::TreeConversion;
 use crate::collections::hash_map::conversion::Conversion;
 use crate::collections::{btree_map, hash_map, vec_deque};
 use crate::heap;
-use crate::migrate::drains;
+use crate::migrate::{drains, trees};
 use crate::reflect::{Pair, Reflect};
 use crate::schema::TypeIndex;
 
@@ -35,6 +36,8 @@ pub(super) enum Fresh {
     Tree(*mut u8, Pair),
     /// The descriptor of a map whose entries are to be converted later.
     Drain(NonNull<Conversion>),
+    /// The descriptor of a tree whose leaves are to be converted later.
+    TreeDrain(NonNull<TreeConversion>),
 }
 
 /// Left of the old value, given back when the new one takes over: in this order, for what is inside
@@ -106,6 +109,7 @@ impl Journal {
                     Fresh::Map(at, pair) => hash_map::erased::free(at, pair),
                     Fresh::Tree(at, pair) => btree_map::erased::free(at, pair),
                     Fresh::Drain(at) => drains::forget(at),
+                    Fresh::TreeDrain(at) => trees::forget(at),
                 }
             }
         }

@@ -6,8 +6,8 @@ use super::journal::{Fresh, Journal, Spent};
 use super::{Converter, Lost, Step, Unfit, Work};
 use crate::collections::{btree_map, hash_map};
 use crate::heap;
-use crate::migrate::drains;
 use crate::migrate::plan::{How, Pair, PairIndex};
+use crate::migrate::{drains, trees};
 use crate::schema::TypeIndex;
 
 /// What the two maps of a pair are made of.
@@ -141,6 +141,10 @@ impl Converter<'_> {
         work: &mut Work<'_>,
     ) -> Result<(), Unfit> {
         let maps = self.maps(plan);
+        // SAFETY: the caller's promise.
+        if unsafe { self.begin_tree(plan, &maps, from, to, work)? } {
+            return Ok(());
+        }
         let mut keys = Vec::new();
         // SAFETY: the caller's promise. All values are made beside the tree first: it is built for
         // the number of those that fit.
@@ -171,6 +175,37 @@ impl Converter<'_> {
         work.journal.fresh.push(Fresh::Tree(to, maps.new));
         work.journal.spent.push(Spent::Tree(from, maps.old));
         Ok(())
+    }
+}
+
+impl Converter<'_> {
+    /// Leaves the leaves of a large tree to be converted later. False when they are to be converted at
+    /// once.
+    ///
+    /// # Safety
+    /// As for [`Converter::convert`].
+    unsafe fn begin_tree(
+        &self,
+        plan: &Pair,
+        maps: &Maps,
+        from: *mut u8,
+        to: *mut u8,
+        work: &mut Work<'_>,
+    ) -> Result<bool, Unfit> {
+        let Some(change) = self.lazy.as_ref().filter(|_| !work.in_entry) else { return Ok(false) };
+        // SAFETY: the caller's promise. A conversion that an earlier swap began is ended first, which
+        // changes nothing that anybody sees.
+        unsafe {
+            if btree_map::erased::len(from) < drains::LAZY_FROM || !self.plan.keeps_all(maps.value)
+            {
+                return Ok(false);
+            }
+            self.try_defaults(maps.value)?;
+            btree_map::conversion::settle(from);
+            let at = trees::begin(change, plan, work.path.clone(), from, to);
+            work.journal.fresh.push(Fresh::TreeDrain(at));
+        }
+        Ok(true)
     }
 }
 
@@ -210,6 +245,35 @@ impl EntryMover {
         unsafe { converter.new.reflect.hash_of(self.maps.new_key, slot, seed) }
     }
 
+    /// Layouts of the entries on both sides.
+    pub const fn pairs(&self) -> (crate::reflect::Pair, crate::reflect::Pair) {
+        (self.maps.old, self.maps.new)
+    }
+
+    /// Makes the new value of an entry whose every value fits; the old one is given up.
+    ///
+    /// # Safety
+    /// `key` and `value` are an entry of the old map; `to` is raw memory for a value; `converter` is the
+    /// one the mover was made for.
+    pub unsafe fn convert_value(
+        &mut self,
+        converter: &Converter<'_>,
+        key: *mut u8,
+        value: *mut u8,
+        to: *mut u8,
+    ) {
+        let path = core::mem::take(&mut self.path);
+        let journal = &mut self.journal;
+        let mut work = Work { journal, path, new_path: Vec::new(), in_entry: false, in_map: true };
+        // SAFETY: the caller's promise. The value is committed at once: the old one is not read again.
+        unsafe {
+            let fits = converter.entry(&self.maps, key, value, to, &mut work);
+            assert!(fits, "every value fits by the plan, and its defaults were tried");
+            self.path = work.path;
+            self.journal.settle(&converter.old.reflect, &mut self.lost);
+        }
+    }
+
     /// Makes the new slot of an old one, which is given up. False when the entry has no place; it is
     /// among [`EntryMover::lost`] then.
     ///
@@ -226,9 +290,9 @@ impl EntryMover {
         let mut work = Work { journal, path, new_path: Vec::new(), in_entry: false, in_map: true };
         // SAFETY: the caller's promise. The entry is committed at once: the old slot is not read again.
         unsafe {
-            ptr::copy_nonoverlapping(from, to, self.maps.old.key.size());
             let value = from.add(self.maps.old.value_at());
             let place = to.add(self.maps.new.value_at());
+            ptr::copy_nonoverlapping(from, to, self.maps.old.key.size());
             let fits = converter.entry(&self.maps, from, value, place, &mut work);
             self.path = work.path;
             self.journal.settle(&converter.old.reflect, &mut self.lost);

@@ -57,7 +57,7 @@ unsafe fn draining(
         let (ty, map) = walk_to(reflect, ty, at, &lost.path[..depth], &lost.path[depth])?;
         let is_map = reflect.def(ty).kind == Kind::HashMap;
         let conversion = is_map.then(|| hash_map::erased::conversion(map)).flatten()?;
-        Some((conversion, depth))
+        drains::is_running(conversion).then_some((conversion, depth))
     }
 }
 

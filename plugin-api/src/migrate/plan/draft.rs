@@ -73,6 +73,11 @@ impl<'a> Draft<'a> {
         self.refused.contains_key(&pair)
     }
 
+    /// As [`Plan::keeps_all`](super::Plan::keeps_all).
+    pub fn keeps_all(&self, pair: PairIndex) -> bool {
+        settle::keeps_all(&self.pairs, pair)
+    }
+
     fn kind(&self) -> PlanKind {
         let function = |pair: &Pair| matches!(pair.how, How::Function { .. });
         if self.pairs.iter().any(function) {

@@ -36,6 +36,30 @@ pub(super) fn below(how: &How) -> Vec<PairIndex> {
     }
 }
 
+/// A pair and all those that are met below it, each once.
+pub(super) fn reach(pairs: &[Pair], pair: PairIndex) -> Vec<PairIndex> {
+    let mut met = vec![pair];
+    let mut next = 0;
+    while let Some(&pair) = met.get(next) {
+        next += 1;
+        for below in below(&pairs[pair as usize].how) {
+            if !met.contains(&below) {
+                met.push(below);
+            }
+        }
+    }
+    met
+}
+
+/// Whether every value of a pair survives, whatever happens: all fit, and no function runs that may
+/// panic. Trees of such values are converted leaf by leaf.
+pub(super) fn keeps_all(pairs: &[Pair], pair: PairIndex) -> bool {
+    reach(pairs, pair).into_iter().all(|pair| {
+        let pair = &pairs[pair as usize];
+        pair.fits && !matches!(pair.how, How::Function { .. })
+    })
+}
+
 /// Takes `holds` back wherever `keeps` says no, given what holds below, until nothing changes.
 fn fixpoint(pairs: &[Pair], keeps: impl Fn(usize, &Pair, &[bool]) -> bool) -> Vec<bool> {
     let mut holds = vec![true; pairs.len()];

@@ -4,7 +4,7 @@ use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
 use super::{FIRST_LEAF, LeafHead, Node, NodeHead, aligned, inner_cap, leaf_cap};
-use crate::collections::btree_map::BTreeMap;
+use crate::collections::btree_map::{BTreeMap, conversion};
 use crate::collections::unit::UnitHead;
 use crate::heap;
 use crate::reflect::Pair;
@@ -28,6 +28,7 @@ pub unsafe fn len(at: *mut u8) -> usize {
 pub unsafe fn each(at: *mut u8, pair: Pair, visit: &mut dyn FnMut(*mut u8, *mut u8)) {
     // SAFETY: the caller's promise: the first leaf is below first children, the others are linked.
     unsafe {
+        conversion::settle(at);
         let mut node = (*at.cast::<Header>()).root;
         while !node.is_null() && (*node).height > 0 {
             node = *children(node);
@@ -49,6 +50,7 @@ pub unsafe fn each(at: *mut u8, pair: Pair, visit: &mut dyn FnMut(*mut u8, *mut 
 pub unsafe fn free(at: *mut u8, pair: Pair) {
     // SAFETY: the caller's promise.
     unsafe {
+        conversion::settle(at);
         let header = &mut *at.cast::<Header>();
         if !header.root.is_null() {
             free_node(header.root, pair);
@@ -80,6 +82,93 @@ unsafe fn free_node(node: Node, pair: Pair) {
 unsafe fn children(node: Node) -> *mut Node {
     // SAFETY: they follow the head.
     unsafe { node.add(1).cast() }
+}
+
+/// Converts an entry: its key, its value, and where the new value goes.
+pub(crate) type ConvertEntry<'c> = dyn FnMut(*mut u8, *mut u8, *mut u8) + 'c;
+
+/// Puts the leaf that is child `at` of a lowest inner node into another shape, unless it has this
+/// layout id already. Answers how many entries were converted. O(entries of a leaf).
+///
+/// # Safety
+/// `parent` is a lowest inner node of a tree whose entries are a pair of the old or the new shape, as
+/// the layout id of their leaf says; nobody refers to an entry of a leaf in the old one.
+pub(crate) unsafe fn convert_leaf(
+    parent: Node,
+    at: usize,
+    layout: u32,
+    (old, new): (Pair, Pair),
+    convert: &mut ConvertEntry<'_>,
+) -> usize {
+    // SAFETY: the caller's promise. The new leaf has as many slots; it takes the place of the old one
+    // below its parent and between its neighbours.
+    unsafe {
+        let child = children(parent).add(at);
+        let leaf = *child;
+        if (*leaf).unit.layout == layout {
+            return 0;
+        }
+        let (cap, len) = (usize::from((*leaf).cap), usize::from((*leaf).len));
+        let (from, to) = (LeafShape::of(old, cap), LeafShape::of(new, cap));
+        let made = heap::alloc(to.layout).as_ptr().cast::<LeafHead>();
+        ptr::copy_nonoverlapping(leaf.cast::<LeafHead>(), made, 1);
+        (*made).node.unit.layout = layout;
+        ptr::copy_nonoverlapping(from.key(leaf, 0), to.key(made.cast(), 0), len * old.key.size());
+        for i in 0..len {
+            convert(from.key(leaf, i), from.value(leaf, i), to.value(made.cast(), i));
+        }
+        if let Some(prev) = NonNull::new((*made).prev) {
+            (*prev.as_ptr().cast::<LeafHead>()).next = made.cast();
+        }
+        if let Some(next) = NonNull::new((*made).next) {
+            (*next.as_ptr().cast::<LeafHead>()).prev = made.cast();
+        }
+        *child = made.cast();
+        heap::free(NonNull::new_unchecked(leaf.cast()), from.layout);
+        len
+    }
+}
+
+/// The lowest inner node on the way to the entry of a rank, the child of it that leads there, and the
+/// rank of that child's first entry.
+///
+/// # Safety
+/// `root` is an inner node, `height` levels above the leaves, of a tree with such keys.
+pub(crate) unsafe fn parent_of_rank(
+    (root, height): (Node, u32),
+    pair: Pair,
+    rank: usize,
+) -> (Node, usize, usize) {
+    let counts_at = InnerShape::of(pair).counts_at;
+    let (mut node, mut first) = (root, 0);
+    for level in 1..=height {
+        // SAFETY: the caller's promise; a count for each child.
+        unsafe {
+            let counts = node.cast::<u8>().add(counts_at).cast::<u64>();
+            let (mut at, last) = (0, usize::from((*node).len) - 1);
+            while at < last && rank - first >= *counts.add(at) as usize {
+                first += *counts.add(at) as usize;
+                at += 1;
+            }
+            if level == height {
+                return (node, at, first);
+            }
+            node = *children(node).add(at);
+        }
+    }
+    unreachable!("the root is an inner node")
+}
+
+/// Entries below each child of an inner node.
+///
+/// # Safety
+/// `node` is an inner node of a tree with such keys.
+pub(crate) unsafe fn counts(node: Node, pair: Pair) -> Vec<usize> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let counts = node.cast::<u8>().add(InnerShape::of(pair).counts_at).cast::<u64>();
+        (0..usize::from((*node).len)).map(|at| *counts.add(at) as usize).collect()
+    }
 }
 
 /// Where things lie in a leaf.

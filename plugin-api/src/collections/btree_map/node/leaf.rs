@@ -23,9 +23,6 @@ impl<K, V> Copy for Leaf<K, V> {}
 impl<K, V> Leaf<K, V> {
     /// Entries of a full-size leaf: 4 to 128.
     pub const CAP: usize = leaf_cap(size_of::<K>(), size_of::<V>(), align_of::<V>());
-    /// Entries below which a leaf is joined with a neighbour.
-    pub const MIN: usize = Self::CAP / 3;
-
     const KEYS: usize = aligned(size_of::<LeafHead>(), align_of::<K>());
 
     const fn values_at(cap: usize) -> usize {
@@ -70,9 +67,20 @@ impl<K, V> Leaf<K, V> {
         unsafe { (*self.0).len = len as u16 };
     }
 
+    pub fn unit(&self) -> UnitHead {
+        // SAFETY: a handle is a living leaf.
+        unsafe { (*self.0).unit }
+    }
+
     pub fn cap(&self) -> usize {
         // SAFETY: a handle is a living leaf.
         usize::from(unsafe { (*self.0).cap })
+    }
+
+    /// Entries below which the leaf is joined with a neighbour: a third of its room, which may be that
+    /// of the shape that its values had before.
+    pub fn least(&self) -> usize {
+        self.cap() / 3
     }
 
     pub fn prev(&self) -> Node {

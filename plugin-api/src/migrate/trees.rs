@@ -1,0 +1,206 @@
+//! Trees whose values change their shape after the swap, leaf by leaf: see
+//! [`TreeConversion`]. As [`drains`](super::drains), which is for hash maps.
+
+use core::ptr::NonNull;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::change::Change;
+use super::convert::{EntryMover, Lost, Step};
+use super::drains::{Held, Progress};
+use super::plan::Pair;
+use crate::collections::btree_map::conversion::TreeConversion;
+use crate::collections::btree_map::erased;
+
+thread_local! {
+    static TREES: RefCell<Trees> = const { RefCell::new(Trees::new()) };
+}
+
+struct Trees {
+    running: Vec<Tree>,
+    /// What ended conversions set aside, until it is fetched.
+    finished: Vec<(Arc<Change>, Vec<Lost>)>,
+    /// The layout id that the next one gives its leaves; never 0, which is that of a first version.
+    next: u32,
+}
+
+/// A tree that is being converted.
+struct Tree {
+    at: NonNull<TreeConversion>,
+    held: Rc<Held>,
+    entries: EntryMover,
+    /// The slices have come to the entry of this rank.
+    rank: usize,
+}
+
+impl Trees {
+    const fn new() -> Self {
+        Self { running: Vec::new(), finished: Vec::new(), next: 1 }
+    }
+
+    fn position(&self, at: *mut TreeConversion) -> Option<usize> {
+        self.running.iter().position(|tree| tree.at.as_ptr() == at)
+    }
+
+    fn finish(&mut self, position: usize) {
+        let tree = self.running.swap_remove(position);
+        self.finished.push((Arc::clone(&tree.held.change), tree.entries.lost));
+    }
+}
+
+impl Tree {
+    fn is_of(&self, change: &Arc<Change>) -> bool {
+        Arc::ptr_eq(&self.held.change, change)
+    }
+
+    fn is_complete(&self) -> bool {
+        // SAFETY: the descriptor of a living tree, which nobody changes meanwhile.
+        unsafe { self.at.as_ref() }.is_complete()
+    }
+
+    /// Converts one leaf, if it is in the old shape.
+    ///
+    /// # Safety
+    /// `parent` is a lowest inner node of the tree and `at` one of its children; nobody refers to an
+    /// entry of a leaf in the old shape.
+    unsafe fn leaf(&mut self, parent: *mut u8, at: usize) {
+        let Self { held, entries, .. } = self;
+        let pairs = entries.pairs();
+        // SAFETY: the caller's promise; nobody else refers to the descriptor now.
+        unsafe {
+            let number = self.at.as_ref().number;
+            let done =
+                erased::convert_leaf(parent.cast(), at, number, pairs, &mut |key, value, to| {
+                    entries.convert_value(&held.converter, key, value, to);
+                });
+            self.at.as_mut().left -= done as u64;
+        }
+    }
+
+    /// Converts leaves in their order while `more` answers true.
+    ///
+    /// # Safety
+    /// Nobody refers to an entry of a leaf in the old shape.
+    unsafe fn advance(&mut self, more: &mut dyn FnMut() -> bool) {
+        let pair = self.entries.pairs().1;
+        while !self.is_complete() {
+            // SAFETY: entries are left, so there are leaves in the old shape, below inner nodes.
+            unsafe {
+                let top = self.at.as_ref().top();
+                let (parent, first_child, mut rank) = erased::parent_of_rank(top, pair, self.rank);
+                for (at, entries) in
+                    erased::counts(parent, pair).into_iter().enumerate().skip(first_child)
+                {
+                    self.leaf(parent.cast(), at);
+                    rank += entries;
+                    self.rank = rank;
+                    if !more() {
+                        return;
+                    }
+                }
+                // Entries came and went meanwhile: once more from the front.
+                if rank >= erased::counts(top.0, pair).iter().sum() {
+                    self.rank = 0;
+                }
+            }
+        }
+    }
+}
+
+/// Begins to convert the values of the tree at `from`, which gets its new header at `to`. O(1).
+///
+/// # Safety
+/// `from` is a large, steady tree of the pair's old type, and `to` has room for a header. One of the
+/// two headers is used from here on, and [`forget`] says that it is the old one.
+pub(crate) unsafe fn begin(
+    change: &Arc<Change>,
+    pair: &Pair,
+    path: Vec<Step>,
+    from: *mut u8,
+    to: *mut u8,
+) -> NonNull<TreeConversion> {
+    TREES.with_borrow_mut(|trees| {
+        let mut same = trees.running.iter().map(|tree| &tree.held);
+        let held = same.find(|held| Arc::ptr_eq(&held.change, change)).cloned();
+        let held = held.unwrap_or_else(|| Held::new(change));
+        let number = trees.next;
+        trees.next = number.checked_add(1).unwrap_or(1);
+        // SAFETY: the caller's promise.
+        let at = unsafe { TreeConversion::begin(number, from, to) };
+        let entries = EntryMover::new(held.converter.maps(pair), path);
+        trees.running.push(Tree { at, held, entries, rank: 0 });
+        at
+    })
+}
+
+/// Takes [`begin`] back.
+///
+/// # Safety
+/// No leaf was converted since; the new header is not used.
+pub(crate) unsafe fn forget(at: NonNull<TreeConversion>) {
+    TREES.with_borrow_mut(|trees| trees.running.retain(|tree| tree.at != at));
+    // SAFETY: the caller's promise.
+    unsafe { TreeConversion::undo(at) }
+}
+
+/// Converts leaves of the trees of a change while `more` answers true, which is asked after each. False
+/// when nothing is left to do.
+///
+/// # Safety
+/// As for [`drains::work`](super::drains::work).
+pub unsafe fn work(change: &Arc<Change>, mut more: impl FnMut() -> bool) -> bool {
+    TREES.with_borrow_mut(|trees| {
+        while let Some(position) = trees.running.iter().position(|tree| tree.is_of(change)) {
+            let tree = &mut trees.running[position];
+            // SAFETY: the caller's promise.
+            unsafe { tree.advance(&mut more) };
+            if !tree.is_complete() {
+                return true;
+            }
+            trees.finish(position);
+            if !more() {
+                break;
+            }
+        }
+        trees.running.iter().any(|tree| tree.is_of(change))
+    })
+}
+
+/// How far the trees of a change are. O(trees).
+pub fn progress(change: &Arc<Change>) -> Progress {
+    TREES.with_borrow(|trees| {
+        let of = trees.running.iter().filter(|tree| tree.is_of(change));
+        of.fold(Progress::default(), |sum, tree| Progress {
+            maps: sum.maps + 1,
+            // SAFETY: the descriptor of a living tree, which nobody changes meanwhile.
+            entries: sum.entries + unsafe { tree.at.as_ref() }.left,
+        })
+    })
+}
+
+/// What ended conversions of a change set aside; each part is told once.
+pub fn finished(change: &Arc<Change>) -> Vec<Lost> {
+    TREES.with_borrow_mut(|trees| {
+        let of = trees.finished.extract_if(.., |(of, _)| Arc::ptr_eq(of, change));
+        of.flat_map(|(_, lost)| lost).collect()
+    })
+}
+
+pub(super) unsafe extern "C" fn leaf(at: *mut TreeConversion, parent: *mut u8, child: usize) {
+    TREES.with_borrow_mut(|trees| {
+        let position = trees.position(at).expect("a tree with leaves in the old shape runs");
+        // SAFETY: typed code passes its map's conversion and a lowest inner node of it.
+        unsafe { trees.running[position].leaf(parent, child) };
+    });
+}
+
+pub(super) unsafe extern "C" fn end_tree(at: *mut TreeConversion) {
+    TREES.with_borrow_mut(|trees| {
+        // One that is complete may have been filed already.
+        let Some(position) = trees.position(at) else { return };
+        // SAFETY: typed code passes its map's conversion, and borrows the map exclusively.
+        unsafe { trees.running[position].advance(&mut || true) };
+        trees.finish(position);
+    });
+}

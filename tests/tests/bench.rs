@@ -1,0 +1,59 @@
+//! Goal: the benchmark of kv measures what it says, of all tests, shapes and acts. Method: a slice of it,
+//! small enough for a test, whose figures are looked at and not judged.
+
+use std::process::Command;
+
+use hotshell_tests::cli::peer;
+use hotshell_tests::{artifacts, kv_v2};
+use serde_json::Value;
+
+fn kv(args: &[&str]) -> Value {
+    // The programs lie beside each other.
+    let bench = artifacts::plugin("kv-v2").with_file_name("hotshell-bench");
+    let output = Command::new(bench).args(["--json", "kv"]).args(args).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {said}", output.status);
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[test]
+fn the_kv_benchmark_measures_requests_memory_and_stops_against_redis() {
+    if peer("redis-server").is_none() || peer("redis-benchmark").is_none() {
+        return;
+    }
+    let _built = kv_v2();
+    let report = kv(&[
+        "--requests",
+        "200",
+        "--rounds",
+        "1",
+        "--keyspace",
+        "100",
+        "--pipeline",
+        "16",
+        "--elements",
+        "20000",
+        "--large",
+        "20000",
+        "--shapes",
+        "string of 12,hash of 10000",
+    ]);
+    let tables = report["tables"].as_array().expect("tables");
+    let rows = |n: usize| tables[n]["rows"].as_array().expect("rows");
+    assert_eq!((tables.len(), rows(0).len()), (3, 19), "every default test of redis-benchmark");
+    for row in rows(0) {
+        let figures: Vec<f64> = row.as_array().expect("cells")[2..5]
+            .iter()
+            .map(|cell| cell.as_f64().unwrap_or(f64::NAN))
+            .collect();
+        assert!(figures.iter().all(|n| *n > 0.0), "{row}");
+        assert!((figures[0] / figures[1] - figures[2]).abs() < 1e-6, "{row}");
+    }
+    for row in rows(1) {
+        let bytes = row[2].as_f64().expect("a figure");
+        assert!(bytes > 16.0, "a key takes memory: {row}");
+    }
+    assert!(rows(2).len() > 10, "removing and filling is looked at");
+    let bars = report["bars"].as_array().expect("bars");
+    assert!(bars.iter().all(|bar| bar["pass"].is_boolean()));
+}
