@@ -243,7 +243,7 @@ fn give_members(
     if empty {
         space.remove(key);
     }
-    space.tell_watchers(shell, key);
+    state.key_changed(shell, waiting.db, key);
     let event = if max { "zpopmax" } else { "zpopmin" };
     notify::notify(state, shell, notify::ZSET, event, waiting.db, key);
     if empty {
@@ -347,13 +347,34 @@ fn push(
         return false;
     }
     list::push(value, end, element);
-    space.tell_watchers(shell, target);
-    if space.waiting.contains_key(target) {
+    state.key_changed(shell, db, target);
+    if state.db(db).waiting.contains_key(target) {
         state.ready.push_back(Ready { db, key: target.clone() });
     }
     let event = if end == End::Head { "lpush" } else { "rpush" };
     notify::notify(state, shell, notify::LIST, event, db, target);
     true
+}
+
+/// Sends a client on its way that waits: as if its time were over, or with an error. False when it does
+/// not wait.
+pub fn release(
+    state: &mut State,
+    shell: &mut dyn Services,
+    client: ClientId,
+    error: core::option::Option<&str>,
+) -> bool {
+    let waiting = shell.session_of(client).and_then(|session| forget(state, client, session));
+    if waiting.is_none() {
+        return false;
+    }
+    if let Some(mut out) = shell.out_of(client) {
+        match error {
+            Some(text) => out.error(text),
+            None => out.null_array(),
+        }
+    }
+    shell.resume(client)
 }
 
 /// Sends those whose time is over on their way, and asks for the next wake-up.
@@ -364,12 +385,6 @@ pub fn time_out(state: &mut State, shell: &mut dyn Services, now: u64) {
             return;
         }
         state.deadlines.remove(first.at_ms, first.client);
-        if let Some(session) = shell.session_of(first.client) {
-            forget(state, first.client, session);
-        }
-        if let Some(mut out) = shell.out_of(first.client) {
-            out.null_array();
-        }
-        shell.resume(first.client);
+        release(state, shell, first.client, None);
     }
 }

@@ -10,8 +10,9 @@ use crate::notify;
 use crate::number;
 use crate::reply::{Out, Reply};
 use crate::services::Services;
-use crate::state::{Db, Ready, SESSION_DIRTY, Session, State};
+use crate::state::{Db, MODE_TRACKING, Ready, SESSION_DIRTY, Session, State};
 use crate::table::{Level, Table};
+use crate::tracking;
 use crate::value::{Kind, Value};
 
 /// How a command ended: it wrote its reply, or this error is the reply.
@@ -91,8 +92,10 @@ impl Cx<'_> {
         let space = self.state.db(db);
         let flagged = space.keys.get(key).is_some_and(Value::expires);
         if flagged && space.expires.get(key).is_some_and(|&at| at <= now) {
-            let value = space.remove(key);
-            value.into_iter().for_each(|value| self.bury(value));
+            if let Some(value) = space.remove(key) {
+                self.replaced(db, key, &value);
+                self.bury(value);
+            }
             self.state.stats.expired += 1;
             self.touch_in(db, key);
             self.notify_in(db, notify::EXPIRED, "expired", key);
@@ -247,9 +250,7 @@ impl Cx<'_> {
     /// A value went away: who waits for entries of a stream in a group is told.
     #[inline]
     pub fn replaced(&mut self, db: u32, key: &[u8], old: &Value) {
-        if old.kind() == Kind::Stream {
-            self.signal(db, key);
-        }
+        self.state.value_went(db, key, old);
     }
 
     /// Lets go of a value; a large one is freed in slices.
@@ -291,6 +292,9 @@ impl Cx<'_> {
     pub fn touch_in(&mut self, db: u32, key: &[u8]) {
         if !self.state.db(db).watchers.is_empty() {
             self.tell_watchers(db, key);
+        }
+        if self.state.modes & MODE_TRACKING != 0 {
+            tracking::changed(self.state, self.client, key);
         }
     }
 

@@ -14,10 +14,11 @@ use crate::reply::Reply;
 use crate::resp::{self, Args, Front};
 use crate::slowlog;
 use crate::state::{
-    MODE_AUTH, MODE_MEMORY, MODE_MONITOR, SESSION_AUTHENTICATED, SESSION_DIRTY, SESSION_FAILED,
-    SESSION_MULTI, SESSION_SILENT, SESSION_SKIP, SESSION_SKIP_NEXT,
+    MODE_AUTH, MODE_MEMORY, MODE_MONITOR, MODE_TRACKING, SESSION_AUTHENTICATED, SESSION_DIRTY,
+    SESSION_FAILED, SESSION_MULTI, SESSION_SILENT, SESSION_SKIP, SESSION_SKIP_NEXT,
 };
 use crate::table::{Level, Row, Run};
+use crate::tracking;
 
 /// Executes one request; `request` is its text, for MULTI.
 #[inline]
@@ -45,6 +46,9 @@ pub fn request(cx: &mut Cx<'_>, args: &[&[u8]], request: &[u8]) {
     }
     if cx.session.flags & SESSION_SILENT != 0 {
         silence(cx, mark);
+    }
+    if cx.state.modes & MODE_TRACKING != 0 {
+        tracking::tell(cx.state, cx.shell);
     }
 }
 
@@ -227,7 +231,15 @@ fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]], re
     if cx.state.modes & MODE_MONITOR != 0 {
         monitor::show(cx, row, args);
     }
+    run_tracked(cx, row, slot, args);
+}
+
+/// [`run`], and notes what was read for clients that keep copies.
+fn run_tracked(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
     run(cx, row, slot, args);
+    if cx.state.modes & MODE_TRACKING != 0 {
+        tracking::after(cx, row, args);
+    }
 }
 
 /// Makes room if memory is short. False when that failed and the command may need more.
@@ -326,7 +338,7 @@ fn exec_one(cx: &mut Cx<'_>, request: &[u8]) {
             if cx.state.modes & MODE_MONITOR != 0 {
                 monitor::show(cx, row, args);
             }
-            run(cx, row, slot, args);
+            run_tracked(cx, row, slot, args);
         }
         other => reject(cx, other.map(|(row, _)| row), args),
     }

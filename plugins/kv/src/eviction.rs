@@ -80,7 +80,8 @@ fn evict_one(state: &mut State, shell: &mut dyn Services, now: u64) -> bool {
     journal::tell(shell, db, &[b"DEL", &key]);
     let space = state.db(db);
     if let Some(value) = space.remove(&key) {
-        space.tell_watchers(shell, &key);
+        state.value_went(db, &key, &value);
+        state.key_changed(shell, db, &key);
         if value.is_big() {
             state.value_graves.push(value);
             shell.wake_at(now);

@@ -3,12 +3,8 @@
 use hotshell_plugin_api::collections::{Box, Bytes, HashMap};
 
 use crate::pack::{self, Pack};
+use crate::settings::Limits;
 use crate::value::Value;
-
-/// Fields of a small hash, at most (`hash-max-listpack-entries`).
-const ENTRIES: usize = 512;
-/// Bytes of a field or value of a small hash, at most (`hash-max-listpack-value`).
-const LENGTH: usize = 64;
 
 /// The value of a field. O(1); O(n) in a small hash.
 pub fn get<'a>(hash: &'a Value, field: &[u8]) -> Option<&'a [u8]> {
@@ -23,8 +19,8 @@ pub fn get<'a>(hash: &'a Value, field: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// Sets a field; true when it is new.
-pub fn set(hash: &mut Value, field: &[u8], value: &[u8]) -> bool {
-    make_room(hash, &[field, value]);
+pub fn set(hash: &mut Value, field: &[u8], value: &[u8], limits: Limits) -> bool {
+    make_room(hash, &[field, value], limits);
     match hash {
         Value::HashPack(_, bytes) => {
             let pack = Pack::of(bytes);
@@ -34,7 +30,7 @@ pub fn set(hash: &mut Value, field: &[u8], value: &[u8]) -> bool {
                 return false;
             }
             pack::append(bytes, &[field, value]);
-            if Pack::of(bytes).len() / 2 > ENTRIES {
+            if Pack::of(bytes).len() / 2 > pack::most(limits.hash_entries) {
                 unpack(hash);
             }
             true
@@ -51,8 +47,9 @@ pub fn set(hash: &mut Value, field: &[u8], value: &[u8]) -> bool {
 }
 
 /// Leaves the small form when one of these is too long for it.
-pub fn make_room(hash: &mut Value, texts: &[&[u8]]) {
-    if matches!(hash, Value::HashPack(..)) && texts.iter().any(|text| text.len() > LENGTH) {
+pub fn make_room(hash: &mut Value, texts: &[&[u8]], limits: Limits) {
+    let long = |text: &&[u8]| text.len() as u64 > limits.hash_value;
+    if matches!(hash, Value::HashPack(..)) && texts.iter().any(long) {
         unpack(hash);
     }
 }

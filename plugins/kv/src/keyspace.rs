@@ -6,7 +6,8 @@ use hotshell_plugin_api::state::StateType;
 use crate::latency;
 use crate::notify;
 use crate::services::Services;
-use crate::state::{DATABASES, Db, SESSION_DIRTY, State};
+use crate::state::{DATABASES, Db, MODE_TRACKING, Ready, SESSION_DIRTY, State};
+use crate::tracking;
 use crate::value::{HEAD_EXPIRES, Kind, Value};
 
 /// Time until the next cycle when the last one ran out of time, milliseconds.
@@ -81,15 +82,6 @@ impl Db {
         Some(value)
     }
 
-    /// Tells clients other than the one that is served now, if they WATCH a key, that it changed.
-    pub fn tell_watchers(&self, shell: &mut dyn Services, key: &[u8]) {
-        for &id in self.watchers.get(key).into_iter().flatten() {
-            if let Some(session) = shell.session_of(id) {
-                session.flags |= SESSION_DIRTY;
-            }
-        }
-    }
-
     /// When a key ends, if it does.
     pub fn expiry(&self, key: &[u8]) -> Option<u64> {
         let expires = self.keys.get(key)?.expires();
@@ -123,8 +115,37 @@ impl Db {
 }
 
 impl State {
-    /// Empties a database: its keys go to the graveyard. O(1), and O(n) of the keys that are watched.
+    /// Tells of a key that changed while no command of a client was run, or another client's: those
+    /// who WATCH it, and those who keep a copy.
+    pub fn key_changed(&mut self, shell: &mut dyn Services, db: u32, key: &[u8]) {
+        for &id in self.db(db).watchers.get(key).into_iter().flatten() {
+            if let Some(session) = shell.session_of(id) {
+                session.flags |= SESSION_DIRTY;
+            }
+        }
+        if self.modes & MODE_TRACKING != 0 {
+            tracking::changed(self, 0, key);
+        }
+    }
+
+    /// A value went away: who waits for entries of a stream in a group is told after this request.
+    #[inline]
+    pub fn value_went(&mut self, db: u32, key: &[u8], old: &Value) {
+        if old.kind() == Kind::Stream && self.db(db).waiting.contains_key(key) {
+            self.ready.push_back(Ready { db, key: Bytes::from(key) });
+        }
+    }
+
+    /// All keys that somebody waits for are looked at after this request, since any may be gone or new.
+    pub fn look_at_awaited(&mut self, db: u32) {
+        let keys = self.dbs[db as usize].waiting.keys();
+        self.ready.extend(keys.map(|key| Ready { db, key: key.clone() }));
+    }
+
+    /// Empties a database: its keys go to the graveyard. O(1), and O(n) of the keys that are watched or
+    /// waited for.
     pub fn flush(&mut self, db: u32) {
+        self.look_at_awaited(db);
         let db = &mut self.dbs[db as usize];
         let keys = core::mem::take(&mut db.keys);
         let expires = core::mem::take(&mut db.expires);
@@ -196,9 +217,11 @@ impl State {
                 continue;
             }
             let key = key.clone();
-            let value = space.remove(&key);
-            self.value_graves.extend(value.into_iter().filter(Value::is_big));
-            space.tell_watchers(shell, &key);
+            if let Some(value) = space.remove(&key) {
+                self.value_went(db, &key, &value);
+                self.value_graves.extend(Some(value).filter(Value::is_big));
+            }
+            self.key_changed(shell, db, &key);
             notify::notify(self, shell, notify::EXPIRED, "expired", db, &key);
             self.stats.expired += 1;
             due += 1;

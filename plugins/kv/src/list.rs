@@ -36,6 +36,11 @@ impl List {
         self.chunks.len()
     }
 
+    /// These blocks, head first.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &Bytes> {
+        self.chunks.iter()
+    }
+
     /// A copy. O(n).
     pub fn copy(&self) -> Self {
         Self { chunks: self.chunks.iter().cloned().collect(), len: self.len }

@@ -12,6 +12,11 @@ const FRONT: usize = 2;
 /// Marks an entry whose length takes four more bytes; shorter ones are below it.
 const LONG: u8 = 255;
 
+/// A limit of a setting on pairs in a block, as far as its count can hold them.
+pub fn most(limit: u64) -> usize {
+    limit.min(u64::from(u16::MAX / 2 - 1)) as usize
+}
+
 /// The entries of a block.
 #[derive(Debug, Clone, Copy)]
 pub struct Pack<'a>(&'a [u8]);

@@ -11,9 +11,9 @@ use crate::dispatch;
 use crate::inline::{self, Line};
 use crate::reply::{Out, Reply};
 use crate::resp::{self, Args, Front};
-use crate::state::{MODE_PAUSE, SESSION_MONITOR, SESSION_PAUSED, Session, State};
+use crate::state::{MODE_PAUSE, MODE_TRACKING, SESSION_MONITOR, SESSION_PAUSED, Session, State};
 use crate::table::Table;
-use crate::{blocking, eviction, idle, journal, monitor, pause, pubsub};
+use crate::{blocking, eviction, idle, journal, monitor, pause, pubsub, tracking};
 
 /// What makes one version of the plugin.
 pub trait Edition: 'static {
@@ -79,6 +79,7 @@ impl<E: Edition> Plugin for Kv<E> {
         blocking::forget(cx.state, cx.client, cx.session);
         pubsub::forget(cx.state, cx.client, cx.session);
         cx.state.speak(cx.client, cx.session, false);
+        tracking::end(cx.state, cx.client);
         if cx.session.has(SESSION_MONITOR) {
             monitor::end(cx.state, cx.client);
         }
@@ -104,6 +105,12 @@ impl<E: Edition> Plugin for Kv<E> {
         }
         if ctx.state.bury(&mut ctx.shell) {
             ctx.shell.wake_at(now);
+        }
+        if !ctx.state.ready.is_empty() {
+            blocking::serve(ctx.state, &mut ctx.shell);
+        }
+        if ctx.state.modes & MODE_TRACKING != 0 {
+            tracking::tell(ctx.state, &mut ctx.shell);
         }
     }
 

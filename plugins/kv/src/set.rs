@@ -6,10 +6,9 @@ use crate::element::Element;
 use crate::intset::{self, IntSet};
 use crate::number::{Decimal, parse_i64};
 use crate::pack::{self, Pack};
+use crate::settings::Limits;
 use crate::value::Value;
 
-/// Members of a set of integers that is kept as such, at most (`set-max-intset-entries`).
-const INTEGERS: usize = 512;
 /// Members of a small set, at most.
 const ENTRIES: usize = 128;
 /// Bytes of a member of a small set, at most.
@@ -34,16 +33,16 @@ pub fn has(set: &Value, member: Element<'_>) -> bool {
 }
 
 /// [`insert`] for a member of another set.
-pub fn add(set: &mut Value, member: Element<'_>) -> bool {
-    insert(set, member.text(&mut Decimal::new()))
+pub fn add(set: &mut Value, member: Element<'_>, limits: Limits) -> bool {
+    insert(set, member.text(&mut Decimal::new()), limits)
 }
 
 /// Adds a member; false when it was there already.
-pub fn insert(set: &mut Value, member: &[u8]) -> bool {
+pub fn insert(set: &mut Value, member: &[u8], limits: Limits) -> bool {
     if let Value::IntSet(_, ints) = set {
         if let Some(n) = parse_i64(member) {
             let new = intset::insert(ints, n);
-            if IntSet::of(ints).len() > INTEGERS {
+            if IntSet::of(ints).len() as u64 > limits.intset_entries {
                 to_table(set);
             }
             return new;
@@ -61,7 +60,7 @@ pub fn insert(set: &mut Value, member: &[u8]) -> bool {
                 return true;
             }
             to_table(set);
-            insert(set, member)
+            insert(set, member, limits)
         }
         Value::SetMap(_, map) => !map.contains(member) && map.insert(Bytes::from(member)),
         _ => false,

@@ -12,6 +12,7 @@ use crate::pause::Pause;
 use crate::settings::Settings;
 use crate::slowlog::SlowLog;
 use crate::stream::Id;
+use crate::tracking::Tracking;
 use crate::value::Value;
 
 /// Databases, as in Redis' default configuration.
@@ -71,6 +72,8 @@ pub struct State {
     pub lazy_expiry: bool,
     /// The database at which the next expiry cycle begins.
     pub expiry_db: u32,
+    /// Clients that keep copies of what they read.
+    pub tracking: Tracking,
 }
 
 /// One database.
@@ -169,6 +172,8 @@ pub const MODE_MONITOR: u32 = 2;
 pub const MODE_PAUSE: u32 = 4;
 /// Memory is limited.
 pub const MODE_MEMORY: u32 = 8;
+/// Clients keep copies of what they read.
+pub const MODE_TRACKING: u32 = 16;
 
 /// The client chose RESP3 with HELLO.
 pub const SESSION_RESP3: u32 = 1024;

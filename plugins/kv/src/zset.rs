@@ -7,12 +7,8 @@ use hotshell_plugin_api::collections::{BTreeSet, Box, Bytes, HashMap};
 use hotshell_plugin_api::state;
 
 use crate::pack::{self, Pack};
+use crate::settings::Limits;
 use crate::value::Value;
-
-/// Members of a small sorted set, at most (`zset-max-listpack-entries`).
-const ENTRIES: usize = 128;
-/// Bytes of a member of a small sorted set, at most (`zset-max-listpack-value`).
-const LENGTH: usize = 64;
 
 /// A large sorted set. Both parts have the same members.
 #[state]
@@ -154,12 +150,14 @@ pub fn score(zset: &Value, member: &[u8]) -> Option<f64> {
 }
 
 /// Sets a member's score. O(log n).
-pub fn put(zset: &mut Value, member: &[u8], score: f64) {
+pub fn put(zset: &mut Value, member: &[u8], score: f64, limits: Limits) {
     // One zero: packs of Redis know no other.
     let score = if score == 0.0 { 0.0 } else { score };
     if let Value::ZsetPack(_, bytes) = zset {
         remove_packed(bytes, member);
-        if Pack::of(bytes).len() / 2 < ENTRIES && member.len() <= LENGTH {
+        if Pack::of(bytes).len() / 2 < pack::most(limits.zset_entries)
+            && member.len() as u64 <= limits.zset_value
+        {
             let before = |&(other, its): &(&[u8], f64)| (its, other) < (score, member);
             let index = packed(bytes).take_while(before).count();
             let at = Pack::of(bytes).range(index * 2, 0);
@@ -182,8 +180,8 @@ pub fn unpack(zset: &mut Value) {
 }
 
 /// Leaves the small form when this member is too long for it.
-pub fn make_room(zset: &mut Value, member: &[u8]) {
-    if member.len() > LENGTH {
+pub fn make_room(zset: &mut Value, member: &[u8], limits: Limits) {
+    if limits.zset_entries == 0 || member.len() as u64 > limits.zset_value {
         unpack(zset);
     }
 }

@@ -106,7 +106,9 @@ fn connection_commands() {
         ("config set nope 5", "-ERR Unknown option or number of arguments for CONFIG SET - 'nope'"),
         (
             "command info get",
-            "*1|*10|$3|get|:2|*2|+readonly|+fast|:1|:1|:1|*3|+@read|+@string|+@fast|*0|*0|*0",
+            "*1|*10|$3|get|:2|*2|+readonly|+fast|:1|:1|:1|*3|+@read|+@string|+@fast|*0|\
+             *1|*6|$5|flags|*2|+RO|+access|$12|begin_search|*4|$4|type|$5|index|$4|spec|*2|$5|index|:1|\
+             $9|find_keys|*4|$4|type|$5|range|$4|spec|*6|$7|lastkey|:0|$7|keystep|:1|$5|limit|:0|*0",
         ),
         ("command getkeys mset a 1 b 2", "*2|$1|a|$1|b"),
         ("time", "*2|$10|1700000000|$1|0"),

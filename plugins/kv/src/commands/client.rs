@@ -2,14 +2,20 @@
 
 use hotshell_plugin_api::abi::ClientInfo;
 
+use super::client_kill::{Kind, kill, unblock};
+use super::client_tracking::{caching, getredir, tracking, trackinginfo};
 use crate::command_stats::CommandStats;
 use crate::cx::{Cx, Outcome, int, is};
 use crate::dispatch;
 use crate::errors;
 use crate::flags::{CONNECTION, Flags};
 use crate::reply::Reply;
-use crate::state::{SESSION_REPLY_OFF, SESSION_SILENT, SESSION_SKIP_NEXT, Session};
+use crate::state::{
+    SESSION_MONITOR, SESSION_NO_EVICT, SESSION_REPLY_OFF, SESSION_SILENT, SESSION_SKIP_NEXT,
+    Session,
+};
 use crate::table::{NO_KEYS, rows, subs, v};
+use crate::tracking::{TRACKS_BROKEN, TRACKS_PREFIXES, Tracker};
 
 rows! { Connection:
     "client", -2, CONNECTION.or(Flags::ADMIN), NO_KEYS, v(2, 4), list,
@@ -17,7 +23,9 @@ rows! { Connection:
 }
 
 subs! {
+    "caching", 3, v(6, 0), caching;
     "getname", 2, v(2, 6), getname;
+    "getredir", 2, v(6, 0), getredir;
     "help", 2, v(5, 0), dispatch::help;
     "id", 2, v(5, 0), id;
     "info", 2, v(6, 2), info;
@@ -27,6 +35,9 @@ subs! {
     "pause", -3, v(2, 9), pause;
     "reply", 3, v(3, 2), reply;
     "setname", 3, v(2, 6), setname;
+    "tracking", -3, v(6, 0), tracking;
+    "trackinginfo", 2, v(6, 2), trackinginfo;
+    "unblock", -3, v(5, 0), unblock;
     "unpause", 2, v(6, 2), unpause;
 }
 
@@ -54,27 +65,15 @@ fn info(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     Ok(())
 }
 
-/// There is no eviction of clients, so this changes nothing.
+/// There is no eviction of clients: the flag is kept and shown.
 fn no_evict(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    if !is(args[2], "on") && !is(args[2], "off") {
-        return Err(errors::SYNTAX);
+    match args[2] {
+        word if is(word, "on") => cx.session.flags |= SESSION_NO_EVICT,
+        word if is(word, "off") => cx.session.flags &= !SESSION_NO_EVICT,
+        _ => return Err(errors::SYNTAX),
     }
     cx.out.ok();
     Ok(())
-}
-
-fn kill(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    match *args {
-        [_, _, address] => kill_address(cx, address),
-        [_, _, word, id] if is(word, "id") => {
-            let id = int(id).ok().filter(|&id| id > 0);
-            let id = id.ok_or("ERR client-id should be greater than 0")?;
-            let found = cx.shell.close(id as u64);
-            cx.out.int(i64::from(found));
-            Ok(())
-        }
-        _ => Err(errors::SYNTAX),
-    }
 }
 
 /// Whether a name may be set.
@@ -89,39 +88,52 @@ pub fn check_name(name: &[u8]) -> Outcome {
 }
 
 fn list(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let kind = match *args {
-        [_, _] => None,
-        [_, _, word, kind] if is(word, "type") => Some(kind),
+    let (mut kind, mut ids) = (None, None);
+    match args[2..] {
+        [] => {}
+        [word, name] if is(word, "type") && cx.has(v(5, 0)) => {
+            let Some(found) = Kind::named(name) else { return unknown_kind(cx, name) };
+            kind = Some(found);
+        }
+        [word, ref some @ ..] if is(word, "id") && !some.is_empty() && cx.has(v(6, 2)) => {
+            let some: Result<Vec<i64>, _> = some.iter().map(|text| int(text)).collect();
+            ids = Some(some.map_err(|_| "ERR Invalid client ID")?);
+        }
         _ => return Err(errors::SYNTAX),
-    };
-    let normal = kind.is_none_or(|kind| is(kind, "normal"));
-    let pubsub = kind.is_none_or(|kind| is(kind, "pubsub"));
+    }
     let mut text = String::new();
-    for id in cx.shell.client_ids() {
-        let subscribed = match cx.shell.session_of(id) {
-            Some(session) => session.subscribed() > 0,
-            None => cx.session.subscribed() > 0,
-        };
-        if (subscribed && pubsub) || (!subscribed && normal) {
-            if id == cx.client {
-                text.push_str(&own_line(cx));
-            } else if let Some(info) = cx.shell.client_info(id) {
-                let now = cx.now;
-                let session = cx.shell.session_of(id);
-                let Some(session) = session else { continue };
-                let command = last_command(&cx.state.commands, session);
-                text.push_str(&line(&info, session, now, &command));
-            }
+    let all = cx.shell.client_ids();
+    // Clients that are asked for come in the order of the request.
+    let wanted = match &ids {
+        Some(ids) => ids.iter().map(|&id| id as u64).filter(|id| all.contains(id)).collect(),
+        None => all,
+    };
+    for id in wanted {
+        if kind.is_none_or(|kind| Kind::of(cx, id) == kind) {
+            text.push_str(&line_of(cx, id).unwrap_or_default());
         }
     }
     cx.out.verbatim(text.as_bytes());
     Ok(())
 }
 
-fn own_line(cx: &Cx<'_>) -> String {
-    let info = cx.shell.client_info(cx.client);
-    let command = last_command(&cx.state.commands, cx.session);
-    info.map_or(String::new(), |info| line(&info, cx.session, cx.now, &command))
+/// The error of a type of clients that there is not.
+pub(super) fn unknown_kind(cx: &mut Cx<'_>, name: &[u8]) -> Outcome {
+    cx.error(&format!("ERR Unknown client type '{}'", String::from_utf8_lossy(name)))
+}
+
+fn line_of(cx: &mut Cx<'_>, id: u64) -> Option<String> {
+    let info = cx.shell.client_info(id)?;
+    let session = match id == cx.client {
+        true => &*cx.session,
+        false => cx.shell.session_of(id)?,
+    };
+    let command = last_command(&cx.state.commands, session);
+    Some(line(&info, session, cx.state.tracking.clients.get(&id), cx.now, &command))
+}
+
+fn own_line(cx: &mut Cx<'_>) -> String {
+    line_of(cx, cx.client).unwrap_or_default()
 }
 
 /// The name of a client's last command; `NULL` before its first.
@@ -131,26 +143,38 @@ fn last_command(commands: &CommandStats, session: &Session) -> String {
 }
 
 /// A client as CLIENT LIST shows it.
-fn line(info: &ClientInfo, session: &Session, now: u64, command: &str) -> String {
+fn line(
+    info: &ClientInfo,
+    session: &Session,
+    tracker: Option<&Tracker>,
+    now: u64,
+    command: &str,
+) -> String {
     let age = now.saturating_sub(info.connected_ms) / 1000;
     let (channels, patterns) = session
         .subscriptions
         .as_std()
         .map_or((0, 0), |own| (own.channels.len(), own.patterns.len()));
-    let mut flags = String::new();
-    flags.extend((channels + patterns > 0).then_some('P'));
-    flags.extend(session.in_multi().then_some('x'));
-    flags.extend(session.waiting.is_some().then_some('b'));
-    flags.extend(session.has(crate::state::SESSION_DIRTY).then_some('d'));
-    if flags.is_empty() {
-        flags.push('N');
-    }
+    let flags = [
+        ('O', session.has(SESSION_MONITOR)),
+        ('P', channels + patterns > 0),
+        ('x', session.in_multi()),
+        ('b', session.waiting.is_some()),
+        ('t', tracker.is_some()),
+        ('R', tracker.is_some_and(|tracker| tracker.has(TRACKS_BROKEN))),
+        ('B', tracker.is_some_and(|tracker| tracker.has(TRACKS_PREFIXES))),
+        ('d', session.has(crate::state::SESSION_DIRTY)),
+        ('e', session.has(SESSION_NO_EVICT)),
+    ];
+    let flags: String = flags.iter().filter(|(_, set)| *set).map(|(letter, _)| letter).collect();
+    let flags = if flags.is_empty() { "N" } else { &flags };
+    let redirect = tracker.map_or(-1, |tracker| tracker.redirect as i64);
     let multi = if session.in_multi() { session.queue.len() as i64 } else { -1 };
     format!(
         "id={} addr={} laddr=127.0.0.1:0 fd={} name={} age={age} idle={} flags={flags} db={} \
          sub={channels} psub={patterns} ssub=0 multi={multi} qbuf={} qbuf-free=0 argv-mem=0 \
          multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem=0 events=r cmd={command} user=default \
-         redir=-1 resp={}\n",
+         redir={redirect} resp={}\n",
         info.id,
         info.peer(),
         info.id,
@@ -161,19 +185,6 @@ fn line(info: &ClientInfo, session: &Session, now: u64, command: &str) -> String
         info.unsent,
         if session.is_resp3() { 3 } else { 2 },
     )
-}
-
-/// CLIENT KILL addr:port, the old form.
-fn kill_address(cx: &mut Cx<'_>, address: &[u8]) -> Outcome {
-    for id in cx.shell.client_ids() {
-        let peer = cx.shell.client_info(id).map(|info| info.peer().to_string());
-        if peer.is_some_and(|peer| peer.as_bytes() == address) {
-            cx.shell.close(id);
-            cx.out.ok();
-            return Ok(());
-        }
-    }
-    Err("ERR No such client")
 }
 
 /// Holds requests back for some milliseconds; those that cannot change data go on with WRITE.

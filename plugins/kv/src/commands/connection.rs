@@ -8,6 +8,7 @@ use crate::pubsub;
 use crate::reply::Reply;
 use crate::state::{DATABASES, MODE_AUTH, SESSION_AUTHENTICATED};
 use crate::table::{NO_KEYS, rows, v};
+use crate::tracking;
 
 const ALWAYS: Flags = CONNECTION.or(Flags::FAST).or(Flags::NO_AUTH).or(Flags::ALLOW_BUSY);
 
@@ -144,6 +145,7 @@ fn speak(cx: &mut Cx<'_>, resp3: bool) {
 fn reset(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     dispatch::discard(cx);
     pubsub::forget(cx.state, cx.client, cx.session);
+    tracking::end(cx.state, cx.client);
     cx.session.db = 0;
     cx.session.name.clear();
     speak(cx, false);

@@ -372,10 +372,11 @@ fn reply(cx: &mut Cx<'_>, request: &Request<'_>, hits: &[Hit]) {
 }
 
 fn store(cx: &mut Cx<'_>, request: &Request<'_>, target: &[u8], hits: &[Hit], form: Form) {
+    let limits = cx.state.settings.limits;
     let mut value = Value::zset();
     for hit in hits {
         let score = if request.store_distances { hit.meters / request.unit } else { hit.score };
-        zset::put(&mut value, &hit.member, score);
+        zset::put(&mut value, &hit.member, score, limits);
     }
     let event = if form.is_search() { "geosearchstore" } else { "georadiusstore" };
     let stored = cx.store(target, value, notify::ZSET, event);

@@ -63,18 +63,20 @@ fn set_pairs(cx: &mut Cx<'_>, args: &[&[u8]], name: &str) -> Result<Option<i64>,
         }
         return Err("ERR wrong number of arguments for HMSET");
     }
+    let limits = cx.state.settings.limits;
     let value = cx.find_or_put(args[1], Value::hash)?;
-    hash::make_room(value, &args[2..]);
-    let new = pairs.iter().filter(|[field, text]| hash::set(value, field, text)).count();
+    hash::make_room(value, &args[2..], limits);
+    let new = pairs.iter().filter(|[field, text]| hash::set(value, field, text, limits)).count();
     cx.event(args[1], notify::HASH, "hset");
     Ok(Some(new as i64))
 }
 
 fn hsetnx(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let limits = cx.state.settings.limits;
     let value = cx.find_or_put(args[1], Value::hash)?;
     let new = hash::get(value, args[2]).is_none();
     if new {
-        hash::set(value, args[2], args[3]);
+        hash::set(value, args[2], args[3], limits);
         cx.event(args[1], notify::HASH, "hset");
     }
     cx.out.int(i64::from(new));

@@ -56,7 +56,8 @@ fn hincrbyfloat(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn put(cx: &mut Cx<'_>, key: &[u8], field: &[u8], text: &[u8], event: &str) -> Outcome {
-    hash::set(cx.find_or_put(key, Value::hash)?, field, text);
+    let limits = cx.state.settings.limits;
+    hash::set(cx.find_or_put(key, Value::hash)?, field, text, limits);
     cx.event(key, notify::HASH, event);
     Ok(())
 }

@@ -186,6 +186,7 @@ fn move_key(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let at = cx.db().expiry(key);
     if let Some(mut value) = cx.db().remove(key) {
         value.head_mut().flags &= !crate::value::HEAD_EXPIRES;
+        cx.replaced(cx.session.db, key, &value);
         cx.touch(key);
         put_elsewhere(cx, db, key, true, || value, at);
         cx.notify(notify::GENERIC, "move_from", key);

@@ -1,14 +1,19 @@
 //! The commands, one small family per file. Each file holds its rows of the table and their functions.
 
 mod absent;
+mod acl;
 mod auth;
 mod bitfield;
 mod bits;
 mod blocking;
 mod client;
+mod client_kill;
+mod client_tracking;
 mod command;
 mod config;
 mod connection;
+mod debug;
+mod dump;
 mod expire;
 mod geo;
 mod geo_search;
@@ -23,6 +28,7 @@ mod lcs;
 mod list;
 mod list_edit;
 mod member_scan;
+mod memory;
 mod monitor;
 mod multi_pop;
 mod object;
@@ -60,6 +66,7 @@ pub const FAMILIES: &[&[Row]] = &[
     absent::FUNCTIONS,
     absent::OTHERS,
     absent::SCRIPTS,
+    acl::ROWS,
     auth::ROWS,
     bitfield::ROWS,
     bits::ROWS,
@@ -68,6 +75,8 @@ pub const FAMILIES: &[&[Row]] = &[
     command::ROWS,
     config::ROWS,
     connection::ROWS,
+    debug::ROWS,
+    dump::ROWS,
     expire::ROWS,
     geo::ROWS,
     geo_search::ROWS,
@@ -82,6 +91,7 @@ pub const FAMILIES: &[&[Row]] = &[
     list::ROWS,
     list_edit::ROWS,
     member_scan::ROWS,
+    memory::ROWS,
     monitor::ROWS,
     multi_pop::ROWS,
     object::ROWS,

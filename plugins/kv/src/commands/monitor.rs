@@ -5,7 +5,7 @@ use crate::cx::{Cx, Outcome, int};
 use crate::flags::{CONNECTION, Flags};
 use crate::monitor;
 use crate::reply::Reply;
-use crate::state::{DATABASES, Ready, SESSION_DIRTY};
+use crate::state::{DATABASES, SESSION_DIRTY};
 use crate::table::{NO_KEYS, rows, v};
 
 rows! { Server:
@@ -47,11 +47,7 @@ fn swap(cx: &mut Cx<'_>, first: usize, second: usize) {
     core::mem::swap(&mut a.keys, &mut b.keys);
     core::mem::swap(&mut a.expires, &mut b.expires);
     for db in [low, high] {
-        let space = &cx.state.dbs[db];
-        let ready = space.waiting.keys().filter(|key| space.keys.contains_key(&key[..]));
-        let ready: Vec<Ready> =
-            ready.map(|key| Ready { db: db as u32, key: key.clone() }).collect();
-        cx.state.ready.extend(ready);
+        cx.state.look_at_awaited(db as u32);
     }
 }
 

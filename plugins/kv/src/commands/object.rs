@@ -1,12 +1,11 @@
-//! OBJECT and DEBUG, as far as they are about values.
+//! OBJECT: how a value is kept, and when it was used.
 
 use crate::access::Access;
-use crate::cx::{Cx, Outcome, is};
+use crate::cx::{Cx, Outcome};
 use crate::dispatch;
-use crate::errors;
-use crate::flags::{Flags, READ};
+use crate::flags::READ;
 use crate::reply::Reply;
-use crate::table::{Keys, NO_KEYS, rows, subs, v};
+use crate::table::{Keys, rows, subs, v};
 use crate::value::Value;
 
 const SECOND: Keys = (2, 2, 1);
@@ -14,8 +13,6 @@ const SECOND: Keys = (2, 2, 1);
 rows! { Generic:
     "object", -2, READ, SECOND, v(2, 2), encoding,
         "Depends on subcommand.", "A container for object introspection commands.", SUBS;
-    "debug", -2, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE), NO_KEYS, v(1, 0), debug,
-        "Depends on subcommand.", "A container for debugging commands.";
 }
 
 subs! {
@@ -91,27 +88,4 @@ fn freq(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         cx.out.int(i64::from(frequency));
         Ok(())
     })
-}
-
-fn debug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    match *args {
-        [_, word, ..] if is(word, "sleep") => {
-            Err("ERR DEBUG SLEEP is not supported: a plugin must not block the server")
-        }
-        // Redis ends the process here; a plugin's panic costs one request.
-        [_, word] if is(word, "panic") => panic!("called by DEBUG PANIC"),
-        [_, word, key] if is(word, "object") => {
-            let level = cx.table.redis;
-            let Some(value) = cx.get(key) else { return Err(errors::NO_SUCH_KEY) };
-            let encoding = value.encoding(level);
-            cx.out.simple(&format!(
-                "Value at:0x0 refcount:1 encoding:{encoding} lru:0 lru_seconds_idle:0"
-            ));
-            Ok(())
-        }
-        _ => {
-            let word = String::from_utf8_lossy(args[1]).into_owned();
-            cx.error(&format!("ERR unknown subcommand '{word}'. Try DEBUG HELP."))
-        }
-    }
 }

@@ -8,6 +8,7 @@ use crate::flags::{Flags, READ_FAST};
 use crate::reply::Reply;
 use crate::state::{DATABASES, SESSION_DIRTY};
 use crate::table::{NO_KEYS, rows, v};
+use crate::tracking;
 
 rows! { Server:
     "dbsize", 1, READ_FAST, NO_KEYS, v(1, 0), dbsize,
@@ -35,6 +36,7 @@ fn dbsize(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
 fn flushdb(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     check_flush(cx, args)?;
     flush(cx, cx.session.db);
+    tracking::flushed(cx.state);
     cx.out.ok();
     Ok(())
 }
@@ -44,6 +46,7 @@ fn flushall(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     for db in 0..DATABASES as u32 {
         flush(cx, db);
     }
+    tracking::flushed(cx.state);
     cx.out.ok();
     Ok(())
 }

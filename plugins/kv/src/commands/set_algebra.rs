@@ -87,22 +87,24 @@ fn sets<'a>(cx: &'a mut Cx<'_>, keys: &[&[u8]]) -> Result<Vec<Option<&'a Value>>
 }
 
 fn union(cx: &mut Cx<'_>, keys: &[&[u8]]) -> Result<Value, &'static str> {
+    let limits = cx.state.settings.limits;
     let mut made = Value::set();
     for other in sets(cx, keys)?.into_iter().flatten() {
         other.each(|(member, _)| {
-            set::add(&mut made, member);
+            set::add(&mut made, member, limits);
         });
     }
     Ok(made)
 }
 
 fn difference(cx: &mut Cx<'_>, keys: &[&[u8]]) -> Result<Value, &'static str> {
+    let limits = cx.state.settings.limits;
     let sets = sets(cx, keys)?;
     let mut made = Value::set();
     if let Some(first) = sets[0] {
         first.each(|(member, _)| {
             if !sets[1..].iter().flatten().any(|other| set::has(other, member)) {
-                set::add(&mut made, member);
+                set::add(&mut made, member, limits);
             }
         });
     }
@@ -125,6 +127,7 @@ fn intersect(cx: &mut Cx<'_>, keys: &[&[u8]], limit: usize) -> Result<Value, &'s
             }
         }
     }
+    let limits = cx.state.settings.limits;
     let mut made = Value::set();
     let sets: Option<Vec<&Value>> = sets(cx, keys)?.into_iter().collect();
     let Some(mut sets) = sets else { return Ok(made) };
@@ -132,7 +135,7 @@ fn intersect(cx: &mut Cx<'_>, keys: &[&[u8]], limit: usize) -> Result<Value, &'s
     let mut count = 0;
     sets[0].each(|(member, _)| {
         if count < limit && sets[1..].iter().all(|other| set::has(other, member)) {
-            set::add(&mut made, member);
+            set::add(&mut made, member, limits);
             count += 1;
         }
     });

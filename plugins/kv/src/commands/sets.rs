@@ -37,8 +37,9 @@ rows! { Set:
 }
 
 fn sadd(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let limits = cx.state.settings.limits;
     let value = cx.find_or_put(args[1], Value::set)?;
-    let new = args[2..].iter().filter(|member| set::insert(value, member)).count();
+    let new = args[2..].iter().filter(|member| set::insert(value, member, limits)).count();
     if new > 0 {
         cx.event(args[1], notify::SET, "sadd");
     }
@@ -99,7 +100,8 @@ fn smove(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         let moved = found.is_some_and(|value| set::remove(value, member));
         if moved {
             cx.changed(from, notify::SET, "srem");
-            if set::insert(cx.find_or_put(to, Value::set)?, member) {
+            let limits = cx.state.settings.limits;
+            if set::insert(cx.find_or_put(to, Value::set)?, member, limits) {
                 cx.event(to, notify::SET, "sadd");
             }
         }

@@ -15,7 +15,6 @@ use crate::number::{self, Digits};
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
 use crate::value::{Kind, Value};
-use crate::zset;
 
 rows! { Generic:
     "sort", -2, WRITE, ONE_KEY, v(1, 0), sort,
@@ -101,10 +100,6 @@ fn sort_ro(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 fn run(cx: &mut Cx<'_>, args: &[&[u8]], stores: bool) -> Outcome {
     let options = Options::read(&args[2..], stores)?;
-    // As Redis does, which sorts no other form of them.
-    if let Some(value) = cx.get_mut(args[1]) {
-        zset::unpack(value);
-    }
     let mut items = elements(cx, args[1], &options)?;
     if !options.keeps_order() {
         weigh(cx, &mut items, &options)?;

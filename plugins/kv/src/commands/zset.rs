@@ -7,6 +7,7 @@ use crate::flags::{READ_FAST, REMOVE_FAST, WRITE_FAST};
 use crate::notify;
 use crate::number;
 use crate::reply::Reply;
+use crate::settings::Limits;
 use crate::table::{ONE_KEY, rows, v};
 use crate::value::{Kind, Value};
 use crate::zset;
@@ -114,14 +115,15 @@ fn add(cx: &mut Cx<'_>, key: &[u8], pairs: &[&[u8]], options: &Options) -> Outco
     let (mut added, mut updated, mut last) = (0, 0, None);
     let there = cx.find_mut(key, Kind::Zset)?.is_some();
     if there || !options.only_old {
+        let limits = cx.state.settings.limits;
         let value = cx.find_or_put(key, Value::zset)?;
         if !there {
-            zset::make_room(value, pairs[0][1]);
+            zset::make_room(value, pairs[0][1], limits);
         }
         let mut failed = None;
         for [score, member] in pairs {
             let score = number::parse_score(score).unwrap_or_default();
-            match add_one(value, score, member, options) {
+            match add_one(value, score, member, options, limits) {
                 Ok(Change::Added(score)) => (added, last) = (added + 1, Some(score)),
                 Ok(Change::Updated(score)) => (updated, last) = (updated + 1, Some(score)),
                 Ok(Change::Same(score)) => last = Some(score),
@@ -152,12 +154,13 @@ fn add_one(
     score: f64,
     member: &[u8],
     options: &Options,
+    limits: Limits,
 ) -> Result<Change, &'static str> {
     let Some(old) = zset::score(value, member) else {
         if options.only_old {
             return Ok(Change::None);
         }
-        zset::put(value, member, score);
+        zset::put(value, member, score, limits);
         return Ok(Change::Added(score));
     };
     if options.only_new {
@@ -173,7 +176,7 @@ fn add_one(
     if score == old {
         return Ok(Change::Same(score));
     }
-    zset::put(value, member, score);
+    zset::put(value, member, score, limits);
     Ok(Change::Updated(score))
 }
 

@@ -215,6 +215,7 @@ fn scored((_, second): &Entry<'_>) -> f64 {
 }
 
 fn make_one(cx: &mut Cx<'_>, request: &Request<'_>, make: Make) -> Value {
+    let limits = cx.state.settings.limits;
     let space = &cx.state.dbs[cx.session.db as usize].keys;
     let values = request.keys.iter().map(|&key| space.get(key));
     let mut sets: Vec<_> = values.zip(request.weights.iter().copied()).collect();
@@ -239,7 +240,7 @@ fn make_one(cx: &mut Cx<'_>, request: &Request<'_>, make: Make) -> Value {
                     });
                 });
             }
-            sums.iter().for_each(|(member, score)| zset::put(&mut made, member, *score));
+            sums.iter().for_each(|(member, score)| zset::put(&mut made, member, *score, limits));
         }
         Make::Inter => {
             let ((Some(first), weight), others) = (sets[0], &sets[1..]) else { return made };
@@ -250,7 +251,7 @@ fn make_one(cx: &mut Cx<'_>, request: &Request<'_>, make: Make) -> Value {
                     let Some(score) = other.and_then(|other| score(other, member)) else { return };
                     sum = request.aggregate.join(sum, or_zero(weight * score));
                 }
-                zset::put(&mut made, member, sum);
+                zset::put(&mut made, member, sum, limits);
             });
         }
         Make::Diff => {
@@ -261,7 +262,7 @@ fn make_one(cx: &mut Cx<'_>, request: &Request<'_>, make: Make) -> Value {
                     .iter()
                     .any(|(other, _)| other.is_some_and(|o| score(o, member).is_some()))
                 {
-                    zset::put(&mut made, member, scored(&entry));
+                    zset::put(&mut made, member, scored(&entry), limits);
                 }
             });
         }

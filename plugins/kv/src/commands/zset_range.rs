@@ -194,10 +194,13 @@ fn range(cx: &mut Cx<'_>, args: &[&[u8]], order: Order) -> Outcome {
 fn zrangestore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (order, span) = parse(&args[2..], Order { stores: true, ..Order::ANY })?;
     let reverse = order.reverse == Some(true);
+    let limits = cx.state.settings.limits;
     let mut made = Value::zset();
     if let (Some(value), _) = cx.find(args[2], Kind::Zset)? {
         let ranks = order.limited(span.ranks(value, reverse));
-        zset::each(value, ranks, false, |member, score| zset::put(&mut made, member, score));
+        zset::each(value, ranks, false, |member, score| {
+            zset::put(&mut made, member, score, limits)
+        });
     }
     let len = cx.store(args[1], made, notify::ZSET, "zrangestore");
     cx.out.int(len as i64);

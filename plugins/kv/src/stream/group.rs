@@ -50,6 +50,14 @@ impl Group {
         Self { last, read, ..Self::default() }
     }
 
+    /// Bytes of what is pending, about. O(1).
+    pub fn bytes(&self) -> usize {
+        // A pending entry is in the group and with its consumer.
+        let pending = self.pending.len() * (2 * size_of::<Id>() + size_of::<Pending>());
+        let consumers = self.consumers.len() * (size_of::<Bytes>() + size_of::<Consumer>());
+        size_of::<Self>() + pending + consumers
+    }
+
     /// Makes a consumer if there is none of the name; true when it is new. Either way it was seen now.
     pub fn see(&mut self, name: &[u8], now: u64) -> bool {
         if let Some(consumer) = self.consumers.get_mut(name) {

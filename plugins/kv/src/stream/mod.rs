@@ -262,6 +262,14 @@ impl Stream {
         self.blocks.len() > FEW || self.groups.values().any(|group| group.pending.len() > FEW)
     }
 
+    /// Bytes of its entries and of what is pending, about. O(blocks + groups).
+    pub fn bytes(&self) -> usize {
+        let node = size_of::<Id>() + size_of::<Block>();
+        let blocks: usize = self.blocks.values().map(|block| node + block.bytes()).sum();
+        let pending: usize = self.groups.values().map(Group::bytes).sum();
+        size_of::<Self>() + blocks + pending
+    }
+
     /// Frees about `n` blocks and pending entries; it is of no further use.
     pub fn crumble(&mut self, n: usize) {
         self.blocks.take_some(n).for_each(drop);

@@ -1,0 +1,129 @@
+//! Which arguments of a request are keys, also where that depends on the arguments.
+
+use crate::cx::is;
+use crate::flags::Flags;
+use crate::number::parse_i64;
+use crate::table::Row;
+
+/// How keys are found that a row's triple cannot tell.
+#[derive(Debug, Clone, Copy)]
+enum Rule {
+    /// Behind the argument at this place as many as it says, and those of the row's triple.
+    Counted(usize),
+    /// Behind STREAMS, the first half of the rest.
+    Streams,
+    /// Those of the row's triple, and what follows one of these words.
+    Stored(&'static [&'static str]),
+}
+
+const RULES: &[(&str, Rule)] = &[
+    ("blmpop", Rule::Counted(2)),
+    ("bzmpop", Rule::Counted(2)),
+    ("eval", Rule::Counted(2)),
+    ("eval_ro", Rule::Counted(2)),
+    ("evalsha", Rule::Counted(2)),
+    ("evalsha_ro", Rule::Counted(2)),
+    ("fcall", Rule::Counted(2)),
+    ("fcall_ro", Rule::Counted(2)),
+    ("georadius", Rule::Stored(&["store", "storedist"])),
+    ("georadiusbymember", Rule::Stored(&["store", "storedist"])),
+    ("lmpop", Rule::Counted(1)),
+    ("sintercard", Rule::Counted(1)),
+    ("sort", Rule::Stored(&["store"])),
+    ("xread", Rule::Streams),
+    ("xreadgroup", Rule::Streams),
+    ("zdiff", Rule::Counted(1)),
+    ("zdiffstore", Rule::Counted(2)),
+    ("zinter", Rule::Counted(1)),
+    ("zintercard", Rule::Counted(1)),
+    ("zinterstore", Rule::Counted(2)),
+    ("zmpop", Rule::Counted(1)),
+    ("zunion", Rule::Counted(1)),
+    ("zunionstore", Rule::Counted(2)),
+];
+
+fn rule(row: &Row) -> Option<Rule> {
+    RULES.iter().find(|(name, _)| *name == row.name).map(|&(_, rule)| rule)
+}
+
+/// Whether the places of a command's keys depend on its arguments.
+pub fn are_movable(row: &Row) -> bool {
+    rule(row).is_some()
+}
+
+/// Whether a command has keys at all.
+pub fn has_keys(row: &Row) -> bool {
+    row.keys.0 > 0 || are_movable(row)
+}
+
+/// The keys of a request, in its order; `None` when the arguments make no sense.
+pub fn keys<'a>(row: &Row, args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
+    match rule(row) {
+        None => Some(fixed(row, args)),
+        Some(Rule::Counted(at)) => {
+            let count = usize::try_from(parse_i64(args.get(at)?)?).ok()?;
+            let keys = args.get(at + 1..)?.get(..count).filter(|keys| !keys.is_empty())?;
+            let mut all = fixed(row, args);
+            all.extend(keys);
+            Some(all)
+        }
+        Some(Rule::Streams) => {
+            let at = args.iter().position(|word| is(word, "streams"))?;
+            let rest = args[at + 1..].len();
+            (rest > 0 && rest.is_multiple_of(2)).then(|| args[at + 1..][..rest / 2].to_vec())
+        }
+        Some(Rule::Stored(words)) => {
+            let mut all = fixed(row, args);
+            let options = args.get(2..).unwrap_or_default().windows(2);
+            let mut targets = options.filter(|two| words.iter().any(|word| is(two[0], word)));
+            // Of several targets the last one counts.
+            all.extend(targets.next_back().map(|two| two[1]));
+            Some(all)
+        }
+    }
+}
+
+/// The keys that the row's triple names.
+fn fixed<'a>(row: &Row, args: &[&'a [u8]]) -> Vec<&'a [u8]> {
+    let (first, last, step) = row.keys;
+    if first == 0 {
+        return Vec::new();
+    }
+    let last = if last < 0 { args.len() as i64 + i64::from(last) } else { i64::from(last) };
+    let places = (i64::from(first)..=last).step_by(step as usize);
+    places.filter_map(|n| args.get(n as usize).copied()).collect()
+}
+
+/// What a command does with its key of this number, in Redis' words.
+pub fn uses(row: &Row, n: usize) -> &'static [&'static str] {
+    match (row.name, n) {
+        ("lmove" | "blmove" | "rpoplpush" | "brpoplpush" | "smove", 0) => {
+            &["RW", "access", "delete"]
+        }
+        ("lmove" | "blmove" | "rpoplpush" | "brpoplpush" | "smove", _) => &["RW", "insert"],
+        ("rename" | "renamenx", 0) => &["RW", "access", "delete"],
+        ("rename", _) | ("zunionstore" | "zinterstore" | "zdiffstore" | "geosearchstore", 0) => {
+            &["OW", "update"]
+        }
+        ("sinterstore" | "sunionstore" | "sdiffstore" | "zrangestore" | "mset", 0) => {
+            &["OW", "update"]
+        }
+        ("mset" | "restore" | "setex" | "psetex", _) => &["OW", "update"],
+        ("renamenx" | "msetnx" | "setnx", _) => &["OW", "insert"],
+        ("copy" | "pfmerge", 0) => &["RO", "access"],
+        ("copy", _) => &["OW", "update"],
+        ("del" | "unlink", _) => &["RM", "delete"],
+        ("lpush" | "rpush" | "lpushx" | "rpushx" | "sadd" | "append", _) => &["RW", "insert"],
+        ("lpop" | "rpop" | "blpop" | "brpop" | "spop" | "zpopmin" | "zpopmax", _) => {
+            &["RW", "access", "delete"]
+        }
+        ("bzpopmin" | "bzpopmax" | "lmpop" | "blmpop" | "zmpop" | "bzmpop" | "getdel", _) => {
+            &["RW", "access", "delete"]
+        }
+        ("hdel" | "srem" | "zrem" | "lrem" | "ltrim" | "xdel" | "xtrim", _) => &["RW", "delete"],
+        ("exists" | "type" | "ttl" | "pttl" | "strlen" | "llen" | "scard" | "hlen", _) => &["RO"],
+        ("zcard" | "xlen" | "touch" | "expiretime" | "pexpiretime" | "object", _) => &["RO"],
+        _ if row.flags.has(Flags::WRITE) && n == 0 => &["RW", "update"],
+        _ => &["RO", "access"],
+    }
+}

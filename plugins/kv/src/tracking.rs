@@ -1,0 +1,253 @@
+//! CLIENT TRACKING: clients keep copies of what they read, and hear when it changes.
+//!
+//! Either the server notes who read which key and tells each reader once ([`Tracking::readers`]), or a
+//! client hears of every change of keys that begin in some way ([`Tracking::prefixes`]). What is to be
+//! told waits until the request is answered, so that a client hears of its own change behind its
+//! reply.
+
+use hotshell_plugin_api::collections::{BTreeMap, Bytes, HashMap, Vec as StateVec};
+use hotshell_plugin_api::ctx::ClientId;
+use hotshell_plugin_api::state;
+
+use crate::cx::Cx;
+use crate::flags::Flags;
+use crate::key_places;
+use crate::services::Services;
+use crate::state::{MODE_TRACKING, State};
+use crate::table::Row;
+
+/// Keys of which readers are noted, at most (`tracking-table-max-keys`). Beyond it readers of any key
+/// are told that it changed.
+const READ_KEYS: usize = 1_000_000;
+/// Where clients of RESP2 hear of changes, when a client sends them there.
+const CHANNEL: &[u8] = b"__redis__:invalidate";
+
+/// What is noted for all who track.
+#[state]
+#[derive(Debug)]
+pub struct Tracking {
+    /// Who tracks.
+    pub clients: HashMap<ClientId, Tracker>,
+    /// Who read a key and was not told since that it changed.
+    pub readers: HashMap<Bytes, StateVec<ClientId>>,
+    /// Who hears of all keys that begin so.
+    pub prefixes: BTreeMap<Bytes, StateVec<ClientId>>,
+    /// Who is to hear of which key behind the reply.
+    news: StateVec<News>,
+    /// Keys that changed since prefixes were told last, and by whom.
+    changed: BTreeMap<Bytes, ClientId>,
+}
+
+/// How one client tracks.
+#[state]
+#[derive(Debug)]
+pub struct Tracker {
+    /// See the `TRACKS_*` bits.
+    pub flags: u32,
+    /// Who hears in its place; 0: itself.
+    pub redirect: ClientId,
+    /// The prefixes that it hears of.
+    pub prefixes: StateVec<Bytes>,
+}
+
+/// A key that changed, for one client.
+#[state]
+#[derive(Debug)]
+struct News {
+    client: ClientId,
+    /// All keys are gone.
+    flushed: bool,
+    key: Bytes,
+}
+
+/// It hears of prefixes, whatever it reads.
+pub const TRACKS_PREFIXES: u32 = 1;
+/// Only reads behind CLIENT CACHING YES are noted.
+pub const TRACKS_OPT_IN: u32 = 2;
+/// Reads behind CLIENT CACHING NO are not noted.
+pub const TRACKS_OPT_OUT: u32 = 4;
+/// It does not hear of its own changes.
+pub const TRACKS_NO_LOOP: u32 = 8;
+/// The client that was to hear is gone.
+pub const TRACKS_BROKEN: u32 = 16;
+/// CLIENT CACHING was the last request.
+pub const TRACKS_CACHING: u32 = 32;
+
+impl Tracker {
+    /// Whether all bits of `flags` are set.
+    pub fn has(&self, flags: u32) -> bool {
+        self.flags & flags == flags
+    }
+}
+
+/// Lets a client track from now on; prefixes are added to those that it has.
+pub fn begin(
+    state: &mut State,
+    client: ClientId,
+    flags: u32,
+    redirect: ClientId,
+    prefixes: &[&[u8]],
+) {
+    let tracking = &mut state.tracking;
+    let tracker = tracking.clients.entry(client).or_default();
+    tracker.flags = flags;
+    tracker.redirect = redirect;
+    for &prefix in prefixes {
+        if !tracker.prefixes.iter().any(|known| known == prefix) {
+            tracker.prefixes.push(prefix.into());
+            let heard = tracking.prefixes.entry(prefix.into()).or_default();
+            heard.push(client);
+        }
+    }
+    tracker.prefixes.sort();
+    state.set_mode(MODE_TRACKING, true);
+}
+
+/// Ends it for a client. What was noted of its reads is forgotten when it would be told.
+pub fn end(state: &mut State, client: ClientId) {
+    let tracking = &mut state.tracking;
+    let Some(tracker) = tracking.clients.remove(&client) else { return };
+    for prefix in &tracker.prefixes {
+        if let Some(clients) = tracking.prefixes.get_mut(prefix) {
+            clients.retain(|&id| id != client);
+            if clients.is_empty() {
+                tracking.prefixes.remove(prefix);
+            }
+        }
+    }
+    if tracking.clients.is_empty() {
+        *tracking = Tracking::default();
+        state.set_mode(MODE_TRACKING, false);
+    }
+}
+
+/// A key was changed by a client; 0: by nobody.
+#[cold]
+pub fn changed(state: &mut State, by: ClientId, key: &[u8]) {
+    let Tracking { clients, readers, prefixes, news, changed } = &mut state.tracking;
+    if !prefixes.is_empty() {
+        changed.insert(key.into(), by);
+    }
+    for client in readers.remove(key).into_iter().flatten() {
+        let Some(tracker) = clients.get(&client) else { continue };
+        let own = tracker.has(TRACKS_NO_LOOP) && client == by;
+        if !own && !tracker.has(TRACKS_PREFIXES) {
+            news.push(News { client, flushed: false, key: key.into() });
+        }
+    }
+}
+
+/// All keys of a database are gone: whoever tracks forgets all that it has. Cheap when nobody does.
+pub fn flushed(state: &mut State) {
+    let tracking = &mut state.tracking;
+    tracking.readers = HashMap::default();
+    for &client in tracking.clients.keys() {
+        tracking.news.push(News { client, flushed: true, key: Bytes::new() });
+    }
+}
+
+/// A command was run: notes what the client read by it, or tried to.
+pub fn after(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]]) {
+    let client = cx.client;
+    let Some(tracker) = cx.state.tracking.clients.get_mut(&client) else { return };
+    let caching = tracker.has(TRACKS_CACHING);
+    let wanted = match () {
+        () if tracker.has(TRACKS_PREFIXES) => false,
+        () if tracker.has(TRACKS_OPT_IN) => caching,
+        () if tracker.has(TRACKS_OPT_OUT) => !caching,
+        () => true,
+    };
+    if !cx.session.in_multi() && !cx.in_exec && row.name != "client" {
+        tracker.flags &= !TRACKS_CACHING;
+    }
+    if wanted && row.flags.has(Flags::READONLY) {
+        for key in key_places::keys(row, args).unwrap_or_default() {
+            let readers = cx.state.tracking.readers.entry(key.into()).or_default();
+            if !readers.contains(&client) {
+                readers.push(client);
+            }
+        }
+        keep_within_limit(cx);
+    }
+}
+
+fn keep_within_limit(cx: &mut Cx<'_>) {
+    while cx.state.tracking.readers.len() > READ_KEYS {
+        let random = cx.state.tracking.readers.random_entry(|| cx.shell.random());
+        let Some(key) = random.map(|(key, _)| key.clone()) else { return };
+        // Of prefixes nobody is told: the key is as it was.
+        for client in cx.state.tracking.readers.remove(&key).into_iter().flatten() {
+            cx.state.tracking.news.push(News { client, flushed: false, key: key.clone() });
+        }
+    }
+}
+
+/// Tells whoever is to hear of what changed.
+#[cold]
+pub fn tell(state: &mut State, shell: &mut dyn Services) {
+    for News { client, flushed, key } in core::mem::take(&mut state.tracking.news) {
+        let keys = [&key[..]];
+        send(state, shell, client, (!flushed).then_some(&keys));
+    }
+    let changed = core::mem::take(&mut state.tracking.changed);
+    if changed.is_empty() {
+        return;
+    }
+    let heard: Vec<(Bytes, ClientId)> = (state.tracking.prefixes.iter())
+        .flat_map(|(prefix, clients)| clients.iter().map(|&client| (prefix.clone(), client)))
+        .collect();
+    for (prefix, client) in heard {
+        let quiet = state.tracking.clients.get(&client).is_some_and(|t| t.has(TRACKS_NO_LOOP));
+        let keys: Vec<&[u8]> = changed
+            .iter()
+            .filter(|(key, by)| key.starts_with(&prefix) && !(quiet && **by == client))
+            .map(|(key, _)| &key[..])
+            .collect();
+        if !keys.is_empty() {
+            send(state, shell, client, Some(&keys));
+        }
+    }
+}
+
+/// Sends keys that changed, or word that all are gone, to a client or to whom it named.
+fn send(state: &mut State, shell: &mut dyn Services, client: ClientId, keys: Option<&[&[u8]]>) {
+    let Some(tracker) = state.tracking.clients.get_mut(&client) else { return };
+    let mut to = client;
+    if tracker.redirect != 0 {
+        to = tracker.redirect;
+        if shell.client_info(to).is_none() {
+            tracker.flags |= TRACKS_BROKEN;
+            if state.resp3_clients.contains(&client) {
+                let text = format!(">2\r\n$21\r\ntracking-redir-broken\r\n:{to}\r\n");
+                shell.send_many(&[client], text.as_bytes());
+            }
+            return;
+        }
+    }
+    let mut text = Vec::new();
+    if state.resp3_clients.contains(&to) {
+        text.extend_from_slice(b">2\r\n$10\r\ninvalidate\r\n");
+    } else if to != client && listens(state, to) {
+        text.extend_from_slice(b"*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n");
+    } else {
+        return;
+    }
+    match keys {
+        Some(keys) => {
+            text.extend_from_slice(format!("*{}\r\n", keys.len()).as_bytes());
+            for key in keys {
+                text.extend_from_slice(format!("${}\r\n", key.len()).as_bytes());
+                text.extend_from_slice(key);
+                text.extend_from_slice(b"\r\n");
+            }
+        }
+        None if state.resp3_clients.contains(&client) => text.extend_from_slice(b"_\r\n"),
+        None => text.extend_from_slice(b"$-1\r\n"),
+    }
+    shell.send_many(&[to], &text);
+}
+
+/// Whether a client of RESP2 is subscribed to [`CHANNEL`].
+fn listens(state: &State, client: ClientId) -> bool {
+    state.channels.get(CHANNEL).is_some_and(|ids| ids.contains(&client))
+}
