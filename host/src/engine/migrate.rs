@@ -169,6 +169,21 @@ impl Server {
 }
 
 impl Core {
+    /// Forgets what is set aside of entries of maps, also what drains that run will still find: it is
+    /// from before.
+    pub(super) fn forget_entries(&mut self) {
+        self.state.aside.forget_entries();
+        self.forgotten = self.change.clone();
+    }
+
+    /// Sets aside what drains of a change found.
+    fn set_aside(&mut self, change: &Arc<Change>, lost: Vec<Lost>) {
+        let forgotten = self.forgotten.as_ref().is_some_and(|of| Arc::ptr_eq(of, change));
+        if !forgotten {
+            self.state.aside.put(change.from.schema.fingerprint, lost);
+        }
+    }
+
     fn drain_maps(&mut self, change: &Arc<Change>, mut more: impl FnMut() -> bool) {
         // SAFETY: no plugin code runs, so nobody holds a reference to an entry; the images of both
         // sides are mapped, since `settle` comes before a discard.
@@ -176,7 +191,7 @@ impl Core {
         let finished = drains::finished(change);
         finished.overtaken.iter().for_each(overtaken);
         for lost in [finished.lost, trees::finished(change)] {
-            self.state.aside.put(change.from.schema.fingerprint, lost);
+            self.set_aside(change, lost);
         }
         self.count_panicked(change.take_panicked());
         if !more {

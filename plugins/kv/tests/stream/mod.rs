@@ -118,7 +118,7 @@ pubsub numpat;pubsub O;pubsub channels x;\
 ping;ping V;echo V;hello 4;hello x;client setname V;client getname;client O;client O V;\
 client tracking on;client tracking on noloop;client tracking on optin;client caching yes;client tracking on optout;client caching no;client tracking off;client tracking on O;\
 restore K 0 V;restore K J V;restore K T V O;restore K 0 V replace O N;dump none;memory purge;memory usage none;memory usage none O N;\
-client trackinginfo;client getredir;client no-evict V;client unblock N;acl whoami;acl users;acl cat V;acl V;\
+client trackinginfo;client getredir;client no-evict V;client unblock 9999999;acl whoami;acl users;acl cat V;acl V;\
 reset;command count V;config O;config set V;config get nothing;nosuchcommand V V;\
 keys *;keys K;keys [a-c];keys V;randomkey V;object freq K;object idletime L;object refcount K;quit V;\
 script flush;script flush V;script kill;function flush;function list;function kill;function delete V;\
