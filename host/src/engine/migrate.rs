@@ -103,7 +103,7 @@ impl<'a> Prepared<'a> {
         // the new one now.
         let switched = unsafe { root.switch(change, &converter, &mut core.state.aside) };
         for lost in &switched.overtaken {
-            tracing::warn!("use: a part that was set aside cannot return: {lost}");
+            overtaken(lost);
         }
         core.state.root = switched.at.as_ptr();
         let schema = &change.to.schema;
@@ -188,7 +188,9 @@ impl Core {
         // SAFETY: no plugin code runs, so nobody holds a reference to an entry; the images of both
         // sides are mapped, since `settle` comes before a discard.
         let more = unsafe { drains::work(change, &mut more) || trees::work(change, more) };
-        for lost in [drains::finished(change), trees::finished(change)] {
+        let finished = drains::finished(change);
+        finished.overtaken.iter().for_each(overtaken);
+        for lost in [finished.lost, trees::finished(change)] {
             self.set_aside(change, lost);
         }
         self.count_panicked(change.take_panicked());
@@ -217,6 +219,12 @@ fn layout_of(core: &mut Core, encoded: &[u8]) -> u32 {
         layouts.push(layout);
         layouts.len() - 1
     }) as u32
+}
+
+/// Tells of a part that is not in the state any more.
+#[cold]
+fn overtaken(lost: &Lost) {
+    tracing::warn!("use: a part that was set aside cannot return: {lost}");
 }
 
 #[cold]

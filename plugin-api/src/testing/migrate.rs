@@ -41,14 +41,16 @@ impl<P: Plugin> TestServer<P> {
 
     fn drain_maps(&mut self, slots: usize) -> bool {
         let Some(change) = self.host.change.clone() else { return false };
-        let mut steps = slots.div_ceil(128);
+        let mut steps = slots.div_ceil(32);
         let mut more = || {
             steps = steps.saturating_sub(1);
             steps > 0
         };
         // SAFETY: no call runs, and the state is borrowed exclusively.
         let more = unsafe { drains::work(&change, &mut more) || trees::work(&change, more) };
-        for lost in [drains::finished(&change), trees::finished(&change)] {
+        let finished = drains::finished(&change);
+        self.host.overtaken += finished.overtaken.len();
+        for lost in [finished.lost, trees::finished(&change)] {
             self.host.set_aside(&change, lost);
         }
         self.host.conversions_panicked += change.take_panicked();
