@@ -42,7 +42,7 @@ pub fn request(cx: &mut Cx<'_>, args: &[&[u8]], request: &[u8]) {
         other => reject(cx, other.map(|(row, _)| row), args),
     }
     if !cx.state.ready.is_empty() {
-        blocking::serve(cx.state, cx.shell);
+        serve_waiting(cx);
     }
     if cx.session.flags & SESSION_SILENT != 0 {
         silence(cx, mark);
@@ -50,6 +50,15 @@ pub fn request(cx: &mut Cx<'_>, args: &[&[u8]], request: &[u8]) {
     if cx.state.modes & MODE_TRACKING != 0 {
         tracking::tell(cx.state, cx.shell);
     }
+}
+
+/// Serves clients that wait for what this request brought; they hear first that it changed.
+#[cold]
+fn serve_waiting(cx: &mut Cx<'_>) {
+    if cx.state.modes & MODE_TRACKING != 0 {
+        tracking::tell_others(cx.state, cx.shell, cx.client);
+    }
+    blocking::serve(cx.state, cx.shell);
 }
 
 /// Takes back the reply of a client that wants none (CLIENT REPLY).
@@ -183,6 +192,15 @@ fn old_error(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             ))
         }
     }
+}
+
+/// The error of a subcommand that is given more than it takes, where its row sets no limit.
+pub fn too_many(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let word = String::from_utf8_lossy(args[1]).into_owned();
+    let upper = String::from_utf8_lossy(args[0]).to_ascii_uppercase();
+    cx.error(&format!(
+        "ERR unknown subcommand or wrong number of arguments for '{word}'. Try {upper} HELP."
+    ))
 }
 
 /// HELP of a container: its subcommands.

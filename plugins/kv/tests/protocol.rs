@@ -111,6 +111,8 @@ fn connection_commands() {
              $9|find_keys|*4|$4|type|$5|range|$4|spec|*6|$7|lastkey|:0|$7|keystep|:1|$5|limit|:0|*0",
         ),
         ("command getkeys mset a 1 b 2", "*2|$1|a|$1|b"),
+        ("command list filterby pattern WAIT*", "*1|$4|wait"),
+        ("command list filterby none x", "-ERR syntax error"),
         ("time", "*2|$10|1700000000|$1|0"),
         ("debug sleep 1", "-ERR DEBUG SLEEP is not supported: a plugin must not block the server"),
     ]);
@@ -121,6 +123,7 @@ fn connection_commands() {
     let mut one = One::<V2>::new();
     let error = "-ERR wrong number of arguments for 'client|setname' command\r\n";
     assert_eq!(one.ask("client setname"), error);
+    assert_eq!(one.ask("command list filterby pattern OBJECT|f*"), "*1\r\n$11\r\nobject|freq\r\n");
     assert!(one.ask("client list").contains("id=1 addr=127.0.0.1:50001 "));
     assert!(one.ask("info").contains("redis_version:7.0.15\r\n"));
     assert!(one.ask("info hotshell").contains("plugin_version:2.0.0\r\ngeneration:1\r\n"));

@@ -58,7 +58,7 @@ fn list(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         let all = core::iter::once(row.name.to_owned()).chain(subs);
         names.extend(all.filter(|name| wanted(row, name)));
     }
-    cx.out.array(names.len());
+    cx.out.set(names.len());
     names.iter().for_each(|name| cx.out.bulk(name.as_bytes()));
     Ok(())
 }

@@ -107,12 +107,13 @@ fn rename_key(
     if let Some(mut value) = cx.db().remove(from) {
         cx.replaced(cx.session.db, from, &value);
         value.head_mut().flags &= !crate::value::HEAD_EXPIRES;
+        cx.touch(from);
         cx.put(to, value);
         cx.signal(cx.session.db, to);
         if let Some(at) = at {
             cx.set_expiry(to, at);
         }
-        cx.event(from, notify::GENERIC, "rename_from");
+        cx.notify(notify::GENERIC, "rename_from", from);
         cx.notify(notify::GENERIC, "rename_to", to);
     }
     Ok(true)
