@@ -84,9 +84,13 @@ fn run(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
     cx.session.command = u32::from(number);
     cx.mark.reads = row.flags.has(Flags::READONLY);
     cx.state.stats.commands += 1;
+    (cx.told, cx.dirty) = (false, false);
     if let Err(text) = run(cx, args) {
         let _ = cx.error(text);
-    } else if row.flags.has(Flags::WRITE) && cx.state.stats.errors == errors {
+    }
+    // One that changed a key and failed then does the same when it is run again.
+    let changed = cx.dirty || cx.state.stats.errors == errors;
+    if row.flags.has(Flags::WRITE) && changed {
         tell_journal(cx, args);
     }
     let ended = cx.shell.monotonic_ns_now();
@@ -104,8 +108,7 @@ fn run(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
 /// A command may have changed data: the journal hears of it, unless it was told already.
 #[inline(never)]
 fn tell_journal(cx: &mut Cx<'_>, args: &[&[u8]]) {
-    let told = core::mem::take(&mut cx.told);
-    if !told && cx.after != After::Block {
+    if !cx.told && cx.after != After::Block {
         journal::tell(cx.shell, cx.session.db, args);
     }
 }
