@@ -1,19 +1,21 @@
 //! The state heap: mimalloc for small blocks, the kernel's page tables for large ones.
 //!
 //! Large blocks are mappings of their own, so that growing one moves page tables instead of bytes, a
-//! zeroed one is as large as it likes without being touched, and giving one back is left to a
-//! background thread, which keeps some for the next to ask. What the engine thread does is bounded whatever the block's size.
+//! zeroed one is as large as it likes without being touched, and giving one back, or a part of it, is
+//! left to a background thread. That keeps some for the next to ask, and gathers small pages into huge
+//! ones. What the engine thread does is bounded whatever the block's size.
 //!
 //! Bytes are counted per thread with plain counters: an engine is one thread, and only it touches its
 //! server's state.
 
+mod condense;
 mod keeper;
 mod small;
 
 use std::cell::Cell;
 use std::ptr;
 
-use hotshell_plugin_api::heap::HeapTable;
+use hotshell_plugin_api::heap::{HeapTable, Usage};
 use libmimalloc_sys as mi;
 
 /// Blocks from this size on are mappings of their own.
@@ -40,6 +42,7 @@ pub static HEAP: HeapTable = HeapTable {
     discard,
     random,
     conversions: hotshell_plugin_api::migrate::drains::table,
+    advise,
 };
 
 thread_local! {
@@ -151,9 +154,19 @@ unsafe extern "C" fn discard(ptr: *mut u8, size: usize, offset: usize, len: usiz
     let start = (base + offset).next_multiple_of(HUGE) - base;
     let end = ((base + offset + len) / HUGE * HUGE).saturating_sub(base);
     if start < end {
-        // SAFETY: whole pages inside a mapping of ours, whose content the caller gave up. On failure the
-        // pages merely stay.
-        unsafe { libc::madvise(ptr.add(start).cast(), end - start, libc::MADV_DONTNEED) };
+        keeper::discard(ptr.wrapping_add(start), end - start);
+    }
+}
+
+unsafe extern "C" fn advise(ptr: *mut u8, size: usize, usage: u32) {
+    if size < HUGE {
+        return;
+    }
+    if usage == Usage::Gradual as u32 {
+        // SAFETY: a mapping of ours, whose content stays. On failure its pages are merely large.
+        unsafe { libc::madvise(ptr.cast(), pages(size), libc::MADV_NOHUGEPAGE) };
+    } else {
+        keeper::condense(ptr, size);
     }
 }
 
@@ -201,7 +214,7 @@ fn map(size: usize) -> *mut u8 {
         return map_new(pages(size));
     }
     let block = map_aligned(size);
-    advise(block, size);
+    ask_huge(block, size);
     block
 }
 
@@ -226,7 +239,7 @@ fn map_aligned(size: usize) -> *mut u8 {
 }
 
 /// Asks for huge pages. Advice only: a kernel without them refuses it.
-fn advise(block: *mut u8, size: usize) {
+fn ask_huge(block: *mut u8, size: usize) {
     if !block.is_null() {
         // SAFETY: the mapping is ours and its content stays.
         unsafe { libc::madvise(block.cast(), pages(size), libc::MADV_HUGEPAGE) };
@@ -268,7 +281,7 @@ unsafe fn remap(ptr: *mut u8, old: usize, new: usize) -> *mut u8 {
         return ptr::null_mut();
     }
     if new >= HUGE && new > old {
-        advise(moved.cast(), new);
+        ask_huge(moved.cast(), new);
     }
     moved.cast()
 }
@@ -307,6 +320,12 @@ mod tests {
             let block = alloc_zeroed(size, 8);
             ptr::write_bytes(block, 1, size);
             discard(block, size, PAGE, 3 * HUGE);
+            let start = std::time::Instant::now();
+            // The keeper gives the pages back, front to back.
+            while block.add(3 * HUGE - 1).read_volatile() != 0 {
+                assert!(start.elapsed() < std::time::Duration::from_secs(20), "not within 20 s");
+                std::thread::yield_now();
+            }
             assert_eq!(*block.add(HUGE - 1), 1, "a page that is only partly inside stays");
             assert_eq!(*block.add(HUGE), 0, "a whole page is gone");
             assert_eq!(*block.add(3 * HUGE - 1), 0, "the last whole page is gone");

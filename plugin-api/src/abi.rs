@@ -265,6 +265,9 @@ pub struct HostTable {
     /// none does. False when the server keeps no journal. No bytes ask just that. Absent in shells
     /// whose table ends before it.
     pub journal: unsafe extern "C" fn(server: *mut c_void, record: *const u8, len: usize) -> bool,
+    /// `[engine]` Forgets what is set aside of entries of maps: what an older or newer version could
+    /// hold and this one cannot. Absent in shells whose table ends before it.
+    pub forget_entries: unsafe extern "C" fn(server: *mut c_void),
 }
 
 /// The plugin's functions, checked field by field against the shell's view before any is called.

@@ -319,6 +319,17 @@ impl<'a, P: Plugin> Shell<'a, P> {
         }
     }
 
+    /// Forgets what other versions have set aside of entries of maps: for a request that clears
+    /// everything, after it has. Without it such entries would be back with their version. O(parts).
+    /// Not taken back when the call panics.
+    pub fn forget_entries(&mut self) {
+        let host = host();
+        if (host.size as usize) > core::mem::offset_of!(HostTable, forget_entries) {
+            // SAFETY: `[engine]`, in a shell that has the function.
+            unsafe { (host.forget_entries)(self.call.server) }
+        }
+    }
+
     /// Asks the shell for a graceful stop of the whole process, as SIGTERM does.
     pub fn stop(&mut self) {
         // SAFETY: `[engine]`; the stop happens after the call.

@@ -46,6 +46,19 @@ pub struct HeapTable {
     pub random: unsafe extern "C" fn() -> u64,
     /// `[engine]` What a map asks the shell for while its entries change their shape.
     pub conversions: unsafe extern "C" fn() -> *const c_void,
+    /// `[engine]` Says how a block of `size` bytes is used from now on: a [`Usage`]. A hint; the content
+    /// stays, and the call takes the same time whatever the size.
+    pub advise: unsafe extern "C" fn(ptr: *mut u8, size: usize, usage: u32),
+}
+
+/// How a block is used.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usage {
+    /// It is filled little by little, and no single touch of it may take long: small pages.
+    Gradual = 0,
+    /// It is looked at all over: the shell may move it to large pages, off this thread.
+    Whole = 1,
 }
 
 static TABLE: AtomicPtr<HeapTable> = AtomicPtr::new(core::ptr::from_ref(&STD_HEAP).cast_mut());
@@ -135,6 +148,20 @@ pub unsafe fn discard(ptr: NonNull<u8>, layout: Layout, offset: usize, len: usiz
     unsafe { (table().discard)(ptr.as_ptr(), layout.size(), offset, len) }
 }
 
+/// Says how a block is used from now on. A shell from before there was this function does nothing.
+///
+/// # Safety
+/// `ptr` came from this heap with this layout.
+#[inline]
+pub unsafe fn advise(ptr: NonNull<u8>, layout: Layout, usage: Usage) {
+    let table = table();
+    let end = core::mem::offset_of!(HeapTable, advise) + size_of::<usize>();
+    if table.size as usize >= end {
+        // SAFETY: the caller's promise.
+        unsafe { (table.advise)(ptr.as_ptr(), layout.size(), usage as u32) }
+    }
+}
+
 /// What maps under conversion ask of the shell.
 pub(crate) fn conversions() -> &'static ConversionTable {
     let table = table();
@@ -167,6 +194,7 @@ static STD_HEAP: HeapTable = HeapTable {
     discard: std_discard,
     random: std_random,
     conversions: crate::migrate::drains::table,
+    advise: std_advise,
 };
 
 unsafe extern "C" fn std_alloc(size: usize, align: usize) -> *mut u8 {
@@ -190,6 +218,8 @@ unsafe extern "C" fn std_free(ptr: *mut u8, size: usize, align: usize) {
 }
 
 unsafe extern "C" fn std_discard(_: *mut u8, _: usize, _: usize, _: usize) {}
+
+unsafe extern "C" fn std_advise(_: *mut u8, _: usize, _: u32) {}
 
 unsafe extern "C" fn std_random() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};

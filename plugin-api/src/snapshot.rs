@@ -13,15 +13,13 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::collections::hash_map::conversion::{Conversion, Mover, Place};
+use crate::collections::hash_map::conversion::{Conversion, Mover, Place, STEP_SLOTS};
 use crate::collections::hash_map::{copying, erased};
 use crate::reflect::{Pair, Reflect};
 use crate::schema::{Schema, TypeIndex};
 
 /// Maps with fewer entries are written at once.
 const LATER_FROM: usize = 1024;
-/// Slots that one step empties, about.
-const SLOTS_PER_STEP: u64 = 128;
 
 thread_local! {
     static TAKING: RefCell<Option<Taking>> = const { RefCell::new(None) };
@@ -63,7 +61,7 @@ impl Mover for Entries<'_> {
         unsafe { self.0.reflect.hash_of(self.1.key, slot, self.1.seed) }
     }
 
-    fn convert(&mut self, from: *mut u8, to: *mut u8) -> bool {
+    fn convert(&mut self, _: &mut Conversion, _: u64, from: *mut u8, to: *mut u8) -> bool {
         let Self(pen, map) = self;
         // SAFETY: as above; the new slot is vacant, the old one is given up.
         unsafe {
@@ -75,6 +73,8 @@ impl Mover for Entries<'_> {
         }
         true
     }
+
+    fn bring_back(&mut self, _: &mut Conversion, _: u64, _: Option<u64>) {}
 }
 
 /// Begins to take an image of the root at `root`; answers its outline. O(what is not in large hash
@@ -131,7 +131,7 @@ pub unsafe fn work(mut more: impl FnMut() -> bool) -> bool {
         let Some(taking) = taking else { return false };
         while let Some(&map) = taking.maps.front() {
             // SAFETY: the caller's promise; a map that goes ends its conversion first.
-            unsafe { taking.advance(map, SLOTS_PER_STEP, true) };
+            unsafe { taking.advance(map, STEP_SLOTS, true) };
             if !more() {
                 break;
             }
@@ -194,7 +194,7 @@ impl Taking {
             if !more {
                 break;
             }
-            left = left.saturating_sub(if slots == u64::MAX { 0 } else { SLOTS_PER_STEP });
+            left = left.saturating_sub(if slots == u64::MAX { 0 } else { STEP_SLOTS });
         }
         // SAFETY: as above.
         if unsafe { (*at).is_complete() } {

@@ -85,7 +85,8 @@ fn shapes() -> String {
             free,
             discard,
             random,
-            conversions
+            conversions,
+            advise
         }
     );
     shape!(

@@ -88,3 +88,25 @@ fn a_large_keyspace_is_taken_over_as_it_is_and_goes_back_in_slices() {
     assert_eq!(ask(&mut client, "xlen stream:3"), int(1));
     assert_eq!(host.status("set_aside"), 0);
 }
+
+#[test]
+fn what_version_1_clears_does_not_come_back_with_version_2() {
+    // A few streams are set aside at once, many while the drain finds them.
+    for streams in [3, 20_000] {
+        let host = Host::with(kv_v1()).flags(&["--probation", "0"]).start();
+        let mut client = host.resp();
+        host.swap(kv_v2());
+        let add = |n: usize| request(&["xadd", &format!("stream:{n}"), "1-1", "f", "v"]);
+        let fill: Vec<u8> = (0..streams).flat_map(add).collect();
+        client.send(&fill);
+        (0..streams).for_each(|_| assert_eq!(client.read().text(), "1-1"));
+        host.json(&["rollback"]);
+        assert_eq!(ask(&mut client, "flushall").text(), "OK");
+        ask(&mut client, "set after v");
+        eventually("all has followed", || host.status("draining") == 0);
+        assert_eq!(host.status("set_aside"), 0, "of {streams} streams");
+        host.json(&["use", "2"]);
+        assert_eq!(ask(&mut client, "dbsize"), int(1), "{streams} streams were cleared");
+        assert_eq!(ask(&mut client, "get after").text(), "v");
+    }
+}

@@ -502,6 +502,10 @@ impl Server {
 
     /// Ends a turn that was not of `data`: queued work, output, clocks.
     fn finish_call(&self, client: Option<NonNull<Client>>) {
+        // Before those that it resumed: a panic of theirs forgets only their own records.
+        if self.journaled.get() {
+            self.seal_journal();
+        }
         if self.queued.get() > 0 {
             self.run_queued();
         }

@@ -58,6 +58,8 @@ pub(super) struct Core {
     pub active: Callable,
     /// The last change of shape, while entries are left to be converted.
     pub change: Option<Arc<Change>>,
+    /// The change whose drains find only what was forgotten already.
+    pub forgotten: Option<Arc<Change>>,
     /// How far the sessions are behind it.
     pub sessions: Sessions,
     pub limits: Limits,

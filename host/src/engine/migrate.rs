@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use hotshell_plugin_api::abi::Buffer;
 use hotshell_plugin_api::migrate::change::{Change, Version, Waiting};
-use hotshell_plugin_api::migrate::convert::{Converter, Unfit};
+use hotshell_plugin_api::migrate::convert::{Converter, Lost, Unfit};
 use hotshell_plugin_api::migrate::trail::Leg;
 use hotshell_plugin_api::migrate::{drains, trees};
 
@@ -103,7 +103,7 @@ impl<'a> Prepared<'a> {
         // the new one now.
         let switched = unsafe { root.switch(change, &converter, &mut core.state.aside) };
         for lost in &switched.overtaken {
-            tracing::warn!("use: a part that was set aside cannot return: {lost}");
+            overtaken(lost);
         }
         core.state.root = switched.at.as_ptr();
         let schema = &change.to.schema;
@@ -169,12 +169,29 @@ impl Server {
 }
 
 impl Core {
+    /// Forgets what is set aside of entries of maps, also what drains that run will still find: it is
+    /// from before.
+    pub(super) fn forget_entries(&mut self) {
+        self.state.aside.forget_entries();
+        self.forgotten = self.change.clone();
+    }
+
+    /// Sets aside what drains of a change found.
+    fn set_aside(&mut self, change: &Arc<Change>, lost: Vec<Lost>) {
+        let forgotten = self.forgotten.as_ref().is_some_and(|of| Arc::ptr_eq(of, change));
+        if !forgotten {
+            self.state.aside.put(change.from.schema.fingerprint, lost);
+        }
+    }
+
     fn drain_maps(&mut self, change: &Arc<Change>, mut more: impl FnMut() -> bool) {
         // SAFETY: no plugin code runs, so nobody holds a reference to an entry; the images of both
         // sides are mapped, since `settle` comes before a discard.
         let more = unsafe { drains::work(change, &mut more) || trees::work(change, more) };
-        for lost in [drains::finished(change), trees::finished(change)] {
-            self.state.aside.put(change.from.schema.fingerprint, lost);
+        let finished = drains::finished(change);
+        finished.overtaken.iter().for_each(overtaken);
+        for lost in [finished.lost, trees::finished(change)] {
+            self.set_aside(change, lost);
         }
         self.count_panicked(change.take_panicked());
         if !more {
@@ -202,6 +219,12 @@ fn layout_of(core: &mut Core, encoded: &[u8]) -> u32 {
         layouts.push(layout);
         layouts.len() - 1
     }) as u32
+}
+
+/// Tells of a part that is not in the state any more.
+#[cold]
+fn overtaken(lost: &Lost) {
+    tracing::warn!("use: a part that was set aside cannot return: {lost}");
 }
 
 #[cold]

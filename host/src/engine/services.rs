@@ -42,6 +42,7 @@ static TABLE: Shared = Shared(HostTable {
     server_info,
     stop,
     journal,
+    forget_entries,
 });
 
 /// The functions that plugins call; one table for the whole process.
@@ -325,4 +326,9 @@ unsafe extern "C" fn journal(at: *mut c_void, record: *const u8, len: usize) -> 
         }
         _ => false,
     }
+}
+
+unsafe extern "C" fn forget_entries(at: *mut c_void) {
+    // SAFETY: called from inside a call of this server.
+    unsafe { server(at) }.core.borrow_mut().forget_entries();
 }

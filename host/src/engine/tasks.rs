@@ -97,6 +97,7 @@ fn core(
         state,
         active: first,
         change: None,
+        forgotten: None,
         sessions: Sessions::default(),
         limits: config.limits,
         listen,

@@ -4,6 +4,9 @@
 //! cost the engine a fault each, and the kernel's zeroing; a kept block has both behind it, on the
 //! keeper's thread. mimalloc does the same for the blocks below [`LARGE`](super::LARGE).
 //!
+//! The keeper also gives parts of blocks back, and moves filled blocks to huge pages (`condense.rs`):
+//! each would stop the engine for as long as the kernel clears or frees some hundred pages.
+//!
 //! What is kept is bounded by bytes and by time, so that memory still goes back to the system.
 
 use std::ptr;
@@ -11,7 +14,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{PAGE, pages};
+use super::condense::Condensing;
+use super::{HUGE, PAGE, ask_huge, pages};
 
 /// Blocks up to this size are kept. Larger ones would take the keeper too long to zero.
 pub(super) const KEEP_EACH: usize = 64 << 20;
@@ -44,39 +48,94 @@ pub(super) fn take(size: usize) -> Option<*mut u8> {
     Some(ptr::with_exposed_provenance_mut(kept.remove(at).address))
 }
 
+/// What the keeper is told, in the order in which it is to be done.
+enum Errand {
+    /// A mapping that nobody uses any more.
+    Keep(Block),
+    /// A part of a mapping, whose content is given up.
+    Discard(Block),
+    /// A mapping that is filled, to be moved to huge pages.
+    Condense(Block),
+}
+
 /// Takes over a mapping that nobody uses any more.
 pub(super) fn give(ptr: *mut u8, size: usize) {
-    static KEEPER: OnceLock<Sender<Block>> = OnceLock::new();
+    if let Err(Errand::Keep(block)) = send(Errand::Keep(Block::new(ptr, size))) {
+        unmap(&block);
+    }
+}
+
+/// Gives the pages of a part of a mapping back. Nobody reads or writes there before the mapping is
+/// given back as a whole.
+pub(super) fn discard(ptr: *mut u8, size: usize) {
+    if let Err(Errand::Discard(block)) = send(Errand::Discard(Block::new(ptr, size))) {
+        drop_pages(&block);
+    }
+}
+
+/// Moves a mapping of small pages to huge ones, little by little.
+pub(super) fn condense(ptr: *mut u8, size: usize) {
+    // Without a keeper the pages stay as they are.
+    drop(send(Errand::Condense(Block::new(ptr, size))));
+}
+
+/// Never waits. The errand comes back when there is no thread to do it.
+fn send(errand: Errand) -> Result<(), Errand> {
+    static KEEPER: OnceLock<Sender<Errand>> = OnceLock::new();
     let keeper = KEEPER.get_or_init(|| {
         let (give, take) = channel();
-        // Without a thread the receiver is gone, the sends below fail, and the caller unmaps itself.
+        // Without a thread the receiver is gone, and sends fail.
         drop(std::thread::Builder::new().name("heap-keeper".into()).spawn(move || keep(&take)));
         give
     });
-    let block = Block { address: ptr.expose_provenance(), size, since: Instant::now() };
-    if let Err(refused) = keeper.send(block) {
-        unmap(&refused.0);
+    keeper.send(errand).map_err(|refused| refused.0)
+}
+
+impl Block {
+    fn new(ptr: *mut u8, size: usize) -> Self {
+        Self { address: ptr.expose_provenance(), size, since: Instant::now() }
     }
 }
 
 /// The keeper's thread: until the process ends.
-fn keep(blocks: &Receiver<Block>) {
+fn keep(errands: &Receiver<Errand>) {
+    let mut condensing = Condensing::default();
     loop {
         let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).first().map(|b| b.since);
-        let received = match kept {
-            None => blocks.recv().map_err(RecvTimeoutError::from),
-            Some(since) => blocks.recv_timeout(KEEP_FOR.saturating_sub(since.elapsed())),
+        let expiry = kept.map(|since| KEEP_FOR.saturating_sub(since.elapsed()));
+        let wait = expiry.into_iter().chain(condensing.pause()).min();
+        let received = match wait {
+            None => errands.recv().map_err(RecvTimeoutError::from),
+            Some(wait) => errands.recv_timeout(wait),
         };
         match received {
-            Ok(block) if block.size <= KEEP_EACH && zero(&block) => put(block),
-            Ok(block) => unmap(&block),
-            Err(RecvTimeoutError::Timeout) => drop_expired(),
+            Ok(Errand::Keep(block)) => {
+                condensing.forget(block.address);
+                if block.size <= KEEP_EACH && zero(&block) { put(block) } else { unmap(&block) }
+            }
+            Ok(Errand::Discard(part)) => drop_pages(&part),
+            Ok(Errand::Condense(block)) => condensing.add(block.address, pages(block.size)),
+            Err(RecvTimeoutError::Timeout) => {
+                drop_expired();
+                condensing.step();
+            }
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }
 
+fn drop_pages(part: &Block) {
+    let start = ptr::with_exposed_provenance_mut(part.address);
+    // SAFETY: whole pages inside a mapping of ours, whose content was given up. On failure the pages
+    // merely stay.
+    unsafe { libc::madvise(start, part.size, libc::MADV_DONTNEED) };
+}
+
 fn put(block: Block) {
+    if block.size >= HUGE {
+        // Whoever takes it next may not want the small pages that this one was filled in.
+        ask_huge(ptr::with_exposed_provenance_mut(block.address), block.size);
+    }
     KEPT.lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(Block { since: Instant::now(), ..block });
@@ -143,7 +202,7 @@ mod tests {
         unsafe {
             let ptr = alloc_zeroed(size, 16);
             ptr.write_bytes(7, used);
-            Block { address: ptr.expose_provenance(), size, since: Instant::now() }
+            Block::new(ptr, size)
         }
     }
 

@@ -17,6 +17,7 @@ pub(super) fn table() -> *const HeapTable {
         discard,
         random,
         conversions: hotshell_plugin_api::migrate::drains::table,
+        advise,
     };
     &raw const TABLE
 }
@@ -46,6 +47,8 @@ pub(super) unsafe extern "C" fn free(ptr: *mut u8, size: usize, align: usize) {
 }
 
 unsafe extern "C" fn discard(_: *mut u8, _: usize, _: usize, _: usize) {}
+
+unsafe extern "C" fn advise(_: *mut u8, _: usize, _: u32) {}
 
 /// 64 unpredictable bits.
 pub(super) unsafe extern "C" fn random() -> u64 {

@@ -106,6 +106,16 @@ impl Aside {
         })
     }
 
+    /// Forgets entries of maps, and parts of entries. O(parts).
+    pub fn forget_entries(&mut self) {
+        let shelves = core::mem::replace(self, Self::new()).shelves;
+        for shelf in &shelves {
+            let kept =
+                shelf.parts.iter().map(|part| decoded(part)).filter(|part| !part.is_of_entry());
+            self.put(shelf.fingerprint, kept.collect());
+        }
+    }
+
     /// Forgets everything. O(parts).
     pub fn clear(&mut self) {
         *self = Self::new();
@@ -119,6 +129,7 @@ fn decoded(part: &[u8]) -> Lost {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrate::convert::Step;
 
     fn part(ty: u32) -> Lost {
         Lost { path: vec![], ty, image: vec![7; 10], instead: None }
@@ -136,6 +147,10 @@ mod tests {
         assert_eq!(types(aside.of(1)), [1, 2, 4]);
         assert_eq!(types(aside.take(1)), [1, 2, 4]);
         assert_eq!((types(aside.take(1)), aside.len()), (vec![], 1));
+        let path = vec![Step::Field(8), Step::Key(vec![1]), Step::Field(0)];
+        aside.put(2, vec![Lost { path, ..part(5) }]);
+        aside.forget_entries();
+        assert_eq!(types(aside.of(2)), [3], "what is no part of an entry stays");
         aside.clear();
         assert_eq!((aside.len(), aside.bytes(), aside.is_empty()), (0, 0, true));
     }

@@ -119,6 +119,7 @@ impl Change {
         unsafe {
             let still = |lost: &Lost| undisturbed(converter.old(), old, at, lost);
             let (back, overtaken) = waiting.into_iter().partition::<Vec<_>, _>(still);
+            converter.expect(back.len());
             let prepared = if keeps { None } else { Some(converter.prepare(pair, at)?) };
             Ok(Waiting { prepared, at, pair, back, overtaken })
         }

@@ -7,6 +7,8 @@
 //! Invariant: a change stays here while a drain needs it, so an image whose functions it calls must
 //! stay mapped until [`progress`] answers that no map is left.
 
+mod returning;
+
 use core::ffi::c_void;
 use core::ptr::NonNull;
 use std::cell::RefCell;
@@ -17,14 +19,15 @@ use std::sync::Arc;
 use super::change::Change;
 use super::convert::{Converter, EntryMover, Lost, Step};
 use super::plan::Pair;
-use crate::collections::hash_map::conversion::{Conversion, ConversionTable, Mover, Place};
+use crate::collections::hash_map::conversion::{
+    Conversion, ConversionTable, Mover, Place, STEP_SLOTS,
+};
 use crate::collections::hash_map::erased;
 use crate::snapshot;
+use returning::Returning;
 
 /// Entries from which a map converts later. Smaller ones are done in less than the swap's aim.
 pub const LAZY_FROM: usize = 1024;
-/// Slots that one step empties, about.
-const SLOTS_PER_STEP: u64 = 128;
 
 thread_local! {
     static DRAINS: RefCell<Drains> = const { RefCell::new(Drains::new()) };
@@ -32,8 +35,8 @@ thread_local! {
 
 struct Drains {
     running: VecDeque<Drain>,
-    /// What ended drains set aside, until it is fetched.
-    finished: Vec<(Arc<Change>, Vec<Lost>)>,
+    /// What ended drains leave, until it is fetched.
+    finished: Vec<(Arc<Change>, Finished)>,
     /// The number that the next one gets.
     next: u64,
 }
@@ -44,6 +47,18 @@ struct Drain {
     held: Rc<Held>,
     entries: EntryMover,
     seed: [u64; 2],
+    returning: Returning,
+    /// What was to return and found something newer in its place.
+    overtaken: Vec<Lost>,
+}
+
+/// What drains leave when they have ended.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// Parts that had no place in the new shape.
+    pub lost: Vec<Lost>,
+    /// Parts that were to come back, and whose key lives or is gone. Whoever asks tells of them.
+    pub overtaken: Vec<Lost>,
 }
 
 /// A change and its converter, which borrows from it.
@@ -76,8 +91,8 @@ impl Drains {
     fn finish(&mut self, at: NonNull<Conversion>) {
         if let Some(i) = self.running.iter().position(|drain| drain.at == at) {
             let drain = self.running.remove(i).expect("just found");
-            let (change, lost) = (Arc::clone(&drain.held.change), drain.entries.lost);
-            self.finished.push((change, lost));
+            let finished = Finished { lost: drain.entries.lost, overtaken: drain.overtaken };
+            self.finished.push((Arc::clone(&drain.held.change), finished));
         }
     }
 }
@@ -91,9 +106,30 @@ impl Mover for Entries<'_> {
         unsafe { self.0.entries.hash(&self.0.held.converter, slot, self.0.seed) }
     }
 
-    fn convert(&mut self, from: *mut u8, to: *mut u8) -> bool {
+    fn convert(
+        &mut self,
+        conversion: &mut Conversion,
+        hash: u64,
+        from: *mut u8,
+        to: *mut u8,
+    ) -> bool {
+        let drain = &mut *self.0;
         // SAFETY: as above; the new slot is vacant, the old one is given up.
-        unsafe { self.0.entries.convert(&self.0.held.converter, from, to) }
+        unsafe {
+            let parts = drain.parts_of(hash, from);
+            let fits = drain.entries.convert(&drain.held.converter, from, to);
+            for part in parts {
+                conversion.forgo(part.is_entry());
+                if !(fits && drain.rejoin(&part, to)) {
+                    drain.overtaken.push(part.lost);
+                }
+            }
+            fits
+        }
+    }
+
+    fn bring_back(&mut self, conversion: &mut Conversion, from: u64, to: Option<u64>) {
+        self.0.bring_back(conversion, from, to);
     }
 }
 
@@ -115,14 +151,17 @@ impl Drain {
                 (*at).step(&mut Entries(self)) || exclusive && (*at).merge(&mut Entries(self))
             };
             if !more {
+                // SAFETY: as above. The sources are empty: what is left comes back now.
+                unsafe { self.bring_back(&mut *at, 0, None) };
                 break;
             }
-            left = left.saturating_sub(if slots == u64::MAX { 0 } else { SLOTS_PER_STEP });
+            left = left.saturating_sub(if slots == u64::MAX { 0 } else { STEP_SLOTS });
         }
     }
 }
 
-/// Begins to convert the entries of the map at `from`, which gets its new header at `to`. O(1).
+/// Begins to convert the entries of the map at `from`, which gets its new header at `to`, with room for
+/// as many entries more as may [return](hand_over). O(1).
 ///
 /// # Safety
 /// `from` is a map of the pair's old type without a conversion, and `to` has room for a header. One of
@@ -132,8 +171,8 @@ pub(crate) unsafe fn begin(
     pair: &Pair,
     (old, new): (crate::reflect::Pair, crate::reflect::Pair),
     path: Vec<Step>,
-    from: *mut u8,
-    to: *mut u8,
+    (from, to): (*mut u8, *mut u8),
+    returning: usize,
 ) -> NonNull<Conversion> {
     DRAINS.with_borrow_mut(|drains| {
         let mut same = drains.running.iter().map(|drain| &drain.held);
@@ -142,11 +181,30 @@ pub(crate) unsafe fn begin(
         let id = drains.next;
         drains.next += 1;
         // SAFETY: the caller's promise.
-        let (at, seed) = unsafe { (Conversion::begin(id, from, to, old, new), erased::seed(from)) };
+        let (at, seed) =
+            unsafe { (Conversion::begin(id, (from, to), old, new, returning), erased::seed(from)) };
         let entries = EntryMover::new(held.converter.maps(pair), path);
-        drains.running.push_back(Drain { at, held, entries, seed });
+        let (returning, overtaken) = (Returning::default(), Vec::new());
+        drains.running.push_back(Drain { at, held, entries, seed, returning, overtaken });
         at
     })
+}
+
+/// Whether a conversion is one of a change, not of a snapshot.
+pub(crate) fn is_running(at: NonNull<Conversion>) -> bool {
+    DRAINS.with_borrow(|drains| drains.running.iter().any(|drain| drain.at == at))
+}
+
+/// Gives a part to the drain of the map that it was lost from, which puts it back by its key: the step
+/// number `depth` of its path. There is room for it: [`begin`] was told. O(log parts).
+///
+/// # Safety
+/// `at` is the conversion of a living map with a running drain. The part was lost from the new schema.
+pub(crate) unsafe fn hand_over(at: NonNull<Conversion>, lost: Lost, depth: usize) {
+    DRAINS.with_borrow_mut(|drains| {
+        // SAFETY: the caller's promise; nobody else refers to the descriptor.
+        unsafe { drains.drain_of(at).expect(&mut *at.as_ptr(), lost, depth) }
+    });
 }
 
 /// Takes [`begin`] back.
@@ -172,7 +230,7 @@ impl Held {
 }
 
 /// Drains what a change began, for a while: goes on while `more` answers true, which is asked about
-/// every ten microseconds. False when nothing is left to do.
+/// every few microseconds. False when nothing is left to do.
 ///
 /// # Safety
 /// Called between two calls of the plugin, on the thread that owns the state: nobody holds a reference
@@ -183,7 +241,7 @@ pub unsafe fn work(change: &Arc<Change>, mut more: impl FnMut() -> bool) -> bool
             let at = drain.at;
             // SAFETY: the caller's promise; a map that goes ends its conversion first.
             let done = unsafe {
-                drain.advance(SLOTS_PER_STEP, true);
+                drain.advance(STEP_SLOTS, true);
                 at.as_ref().is_complete()
             };
             if done {
@@ -209,14 +267,15 @@ pub fn progress(change: &Arc<Change>) -> Progress {
     })
 }
 
-/// What ended drains of a change set aside; each part is told once.
-pub fn finished(change: &Arc<Change>) -> Vec<Lost> {
+/// What ended drains of a change leave; each part is told once.
+pub fn finished(change: &Arc<Change>) -> Finished {
     DRAINS.with_borrow_mut(|drains| {
-        let mut lost = Vec::new();
-        for (_, parts) in drains.finished.extract_if(.., |(of, _)| Arc::ptr_eq(of, change)) {
-            lost.extend(parts);
+        let mut all = Finished::default();
+        for (_, of) in drains.finished.extract_if(.., |(of, _)| Arc::ptr_eq(of, change)) {
+            all.lost.extend(of.lost);
+            all.overtaken.extend(of.overtaken);
         }
-        lost
+        all
     })
 }
 
@@ -229,6 +288,7 @@ pub extern "C" fn table() -> *const c_void {
         advance,
         leaf: super::trees::leaf,
         end_tree: super::trees::end_tree,
+        recall,
     };
     (&raw const TABLE).cast()
 }
@@ -257,6 +317,19 @@ unsafe extern "C" fn advance(at: *mut Conversion, slots: u64, exclusive: bool) {
         unsafe {
             let at = NonNull::new_unchecked(at);
             drains.drain_of(at).advance(slots, exclusive);
+            if at.as_ref().is_complete() {
+                drains.finish(at);
+            }
+        }
+    });
+}
+
+unsafe extern "C" fn recall(at: *mut Conversion, from: u64, to: u64) {
+    DRAINS.with_borrow_mut(|drains| {
+        // SAFETY: typed code passes its map's conversion, for which parts wait.
+        unsafe {
+            let at = NonNull::new_unchecked(at);
+            drains.drain_of(at).bring_back(&mut *at.as_ptr(), from, to.checked_add(1));
             if at.as_ref().is_complete() {
                 drains.finish(at);
             }

@@ -25,6 +25,7 @@ pub(super) static HEAP: HeapTable = HeapTable {
     discard: heap_discard,
     random: clock::random,
     conversions: crate::migrate::drains::table,
+    advise: heap_advise,
 };
 
 fn counted(bytes: i64) {
@@ -56,3 +57,5 @@ unsafe extern "C" fn heap_free(ptr: *mut u8, size: usize, align: usize) {
 }
 
 unsafe extern "C" fn heap_discard(_: *mut u8, _: usize, _: usize, _: usize) {}
+
+unsafe extern "C" fn heap_advise(_: *mut u8, _: usize, _: u32) {}

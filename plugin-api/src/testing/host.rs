@@ -56,6 +56,8 @@ pub(super) struct Host {
     pub trail: Trail,
     /// The last swap that changed the state's shape.
     pub change: Option<Arc<Change>>,
+    /// The change whose drains find only what was forgotten already.
+    pub forgotten: Option<Arc<Change>>,
     /// Parts that could not come back.
     pub overtaken: usize,
     /// Defaults and conversions that panicked.
@@ -129,6 +131,7 @@ impl Host {
             layout: 0,
             trail: Trail::new(),
             change: None,
+            forgotten: None,
             overtaken: 0,
             conversions_panicked: 0,
             started_ms: clock::START_UNIX_MS,
@@ -230,7 +233,13 @@ static HOST: Shared<HostTable> = Shared(HostTable {
     server_info,
     stop,
     journal,
+    forget_entries,
 });
+
+unsafe extern "C" fn forget_entries(server: *mut c_void) {
+    // SAFETY: inside a call.
+    unsafe { host(server) }.forget_entries();
+}
 
 /// A test's server keeps no journal.
 unsafe extern "C" fn journal(_: *mut c_void, _: *const u8, _: usize) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::ctx::ClientId;
 use crate::migrate::change::Change;
-use crate::migrate::convert::Unfit;
+use crate::migrate::convert::{Lost, Unfit};
 use crate::migrate::trail::Leg;
 use crate::migrate::{drains, trees};
 use crate::plugin::{Plugin, Refusal};
@@ -41,15 +41,17 @@ impl<P: Plugin> TestServer<P> {
 
     fn drain_maps(&mut self, slots: usize) -> bool {
         let Some(change) = self.host.change.clone() else { return false };
-        let mut steps = slots.div_ceil(128);
+        let mut steps = slots.div_ceil(32);
         let mut more = || {
             steps = steps.saturating_sub(1);
             steps > 0
         };
         // SAFETY: no call runs, and the state is borrowed exclusively.
         let more = unsafe { drains::work(&change, &mut more) || trees::work(&change, more) };
-        for lost in [drains::finished(&change), trees::finished(&change)] {
-            self.host.aside.put(change.from.schema.fingerprint, lost);
+        let finished = drains::finished(&change);
+        self.host.overtaken += finished.overtaken.len();
+        for lost in [finished.lost, trees::finished(&change)] {
+            self.host.set_aside(&change, lost);
         }
         self.host.conversions_panicked += change.take_panicked();
         more
@@ -113,6 +115,21 @@ impl Host {
         self.layout = today;
         self.change = Some(Arc::clone(change));
         Ok(())
+    }
+
+    /// Forgets what is set aside of entries, also what drains that run will still find: it is from
+    /// before.
+    pub(super) fn forget_entries(&mut self) {
+        self.aside.forget_entries();
+        self.forgotten = self.change.clone();
+    }
+
+    /// Sets aside what drains of a change found.
+    fn set_aside(&mut self, change: &Arc<Change>, lost: Vec<Lost>) {
+        let forgotten = self.forgotten.as_ref().is_some_and(|of| Arc::ptr_eq(of, change));
+        if !forgotten {
+            self.aside.put(change.from.schema.fingerprint, lost);
+        }
     }
 
     fn layout_of(&mut self, fingerprint: u64) -> u32 {

@@ -26,6 +26,7 @@ static TABLE: HeapTable = HeapTable {
     discard: ignore,
     random: four,
     conversions: hotshell_plugin_api::migrate::drains::table,
+    advise: known,
 };
 
 fn note(ptr: *mut u8, size: usize, align: usize) -> *mut u8 {
@@ -58,6 +59,11 @@ unsafe extern "C" fn resize(ptr: *mut u8, old: usize, new: usize, align: usize) 
         give(ptr, old, align);
         moved
     }
+}
+
+unsafe extern "C" fn known(ptr: *mut u8, size: usize, _: u32) {
+    let found = BLOCKS.with_borrow(|blocks| blocks.get(&(ptr as usize)).copied());
+    assert_eq!(found.map(|(size, _)| size), Some(size), "advice about a block of this heap");
 }
 
 unsafe extern "C" fn give(ptr: *mut u8, size: usize, align: usize) {

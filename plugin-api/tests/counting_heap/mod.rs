@@ -71,6 +71,7 @@ static COUNTING: HeapTable = HeapTable {
     discard,
     random,
     conversions: hotshell_plugin_api::migrate::drains::table,
+    advise,
 };
 
 fn count(blocks: i64, bytes: i64) {
@@ -109,6 +110,10 @@ unsafe extern "C" fn free(ptr: *mut u8, size: usize, align: usize) {
     count(-1, -(size as i64));
     // SAFETY: the caller's block with its layout.
     unsafe { std::alloc::dealloc(ptr, layout(size, align)) }
+}
+
+unsafe extern "C" fn advise(_: *mut u8, size: usize, _: u32) {
+    assert_ne!(size, 0, "advice about a block");
 }
 
 unsafe extern "C" fn discard(ptr: *mut u8, size: usize, offset: usize, len: usize) {

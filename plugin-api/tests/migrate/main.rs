@@ -3,6 +3,7 @@
 
 mod drain;
 mod model;
+mod returns;
 mod sessions;
 mod trees;
 mod versions;

@@ -54,6 +54,8 @@ pub struct Cx<'a> {
     pub in_exec: bool,
     /// The command has told the journal what it did.
     pub told: bool,
+    /// The command has changed a key.
+    pub dirty: bool,
     /// What is noted of keys that are used.
     pub mark: Mark,
     /// The start of the call on the monotonic clock, nanoseconds.
@@ -290,6 +292,7 @@ impl Cx<'_> {
     /// [`Cx::touch`] in another database.
     #[inline(always)]
     pub fn touch_in(&mut self, db: u32, key: &[u8]) {
+        self.dirty = true;
         if !self.state.db(db).watchers.is_empty() {
             self.tell_watchers(db, key);
         }

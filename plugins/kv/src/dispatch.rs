@@ -42,7 +42,7 @@ pub fn request(cx: &mut Cx<'_>, args: &[&[u8]], request: &[u8]) {
         other => reject(cx, other.map(|(row, _)| row), args),
     }
     if !cx.state.ready.is_empty() {
-        blocking::serve(cx.state, cx.shell);
+        serve_waiting(cx);
     }
     if cx.session.flags & SESSION_SILENT != 0 {
         silence(cx, mark);
@@ -50,6 +50,15 @@ pub fn request(cx: &mut Cx<'_>, args: &[&[u8]], request: &[u8]) {
     if cx.state.modes & MODE_TRACKING != 0 {
         tracking::tell(cx.state, cx.shell);
     }
+}
+
+/// Serves clients that wait for what this request brought; they hear first that it changed.
+#[cold]
+fn serve_waiting(cx: &mut Cx<'_>) {
+    if cx.state.modes & MODE_TRACKING != 0 {
+        tracking::tell_others(cx.state, cx.shell, cx.client);
+    }
+    blocking::serve(cx.state, cx.shell);
 }
 
 /// Takes back the reply of a client that wants none (CLIENT REPLY).
@@ -75,9 +84,13 @@ fn run(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
     cx.session.command = u32::from(number);
     cx.mark.reads = row.flags.has(Flags::READONLY);
     cx.state.stats.commands += 1;
+    (cx.told, cx.dirty) = (false, false);
     if let Err(text) = run(cx, args) {
         let _ = cx.error(text);
-    } else if row.flags.has(Flags::WRITE) && cx.state.stats.errors == errors {
+    }
+    // One that changed a key and failed then does the same when it is run again.
+    let changed = cx.dirty || cx.state.stats.errors == errors;
+    if row.flags.has(Flags::WRITE) && changed {
         tell_journal(cx, args);
     }
     let ended = cx.shell.monotonic_ns_now();
@@ -95,8 +108,7 @@ fn run(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
 /// A command may have changed data: the journal hears of it, unless it was told already.
 #[inline(never)]
 fn tell_journal(cx: &mut Cx<'_>, args: &[&[u8]]) {
-    let told = core::mem::take(&mut cx.told);
-    if !told && cx.after != After::Block {
+    if !cx.told && cx.after != After::Block {
         journal::tell(cx.shell, cx.session.db, args);
     }
 }
@@ -180,6 +192,15 @@ fn old_error(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             ))
         }
     }
+}
+
+/// The error of a subcommand that is given more than it takes, where its row sets no limit.
+pub fn too_many(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let word = String::from_utf8_lossy(args[1]).into_owned();
+    let upper = String::from_utf8_lossy(args[0]).to_ascii_uppercase();
+    cx.error(&format!(
+        "ERR unknown subcommand or wrong number of arguments for '{word}'. Try {upper} HELP."
+    ))
 }
 
 /// HELP of a container: its subcommands.

@@ -88,6 +88,16 @@ const fn gather(n: u64) -> u32 {
     (n | n >> 16) as u32
 }
 
+/// The bits of a score that need not come from GEOADD: below zero and too large as a CPU converts it.
+fn bits_of(score: f64) -> u64 {
+    const HALF: f64 = (1u64 << 63) as f64;
+    match score {
+        _ if score < HALF => score as i64 as u64,
+        _ if score < 2.0 * HALF => score as u64,
+        _ => 0,
+    }
+}
+
 impl Place {
     /// A place that a score can hold.
     pub fn new(longitude: f64, latitude: f64) -> Option<Self> {
@@ -102,7 +112,7 @@ impl Place {
 
     /// The place that a score stands for: the middle of its cell.
     pub fn of_score(score: f64) -> Self {
-        let (longitude, latitude) = Cell { bits: score as u64, steps: STEPS }.sides();
+        let (longitude, latitude) = Cell { bits: bits_of(score), steps: STEPS }.sides();
         Self { longitude: longitude.middle(LONGITUDES), latitude: latitude.middle(LATITUDES) }
     }
 

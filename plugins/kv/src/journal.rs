@@ -76,6 +76,7 @@ pub fn replay(
         after: After::Next,
         in_exec: true,
         told: false,
+        dirty: false,
         mark: Mark { reads: false, access: Access::now(now).bytes(), now },
     };
     if dispatch::again(&mut cx, &args) {

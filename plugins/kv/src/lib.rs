@@ -25,6 +25,7 @@ pub mod flags;
 pub mod geo;
 pub mod glob;
 pub mod hash;
+pub mod hll;
 pub mod idle;
 pub mod inline;
 pub mod intset;

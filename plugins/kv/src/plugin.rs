@@ -186,6 +186,7 @@ fn view<'a, E: Edition>(ctx: &'a mut Ctx<'_, Kv<E>>) -> Cx<'a> {
         after: After::Next,
         in_exec: false,
         told: false,
+        dirty: false,
         mark: Mark { reads: false, access: Access::now(now).bytes(), now },
     }
 }

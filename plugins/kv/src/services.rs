@@ -27,9 +27,13 @@ pub trait Services {
     fn unix_ms(&self) -> u64;
     fn journals(&self) -> bool;
     fn journal(&mut self, record: &[u8]);
+    fn forget_entries(&mut self);
 }
 
 impl<P: Plugin<Session = Session>> Services for Shell<'_, P> {
+    fn forget_entries(&mut self) {
+        Shell::forget_entries(self);
+    }
     fn random(&mut self) -> u64 {
         Shell::random(self)
     }

@@ -182,13 +182,25 @@ fn keep_within_limit(cx: &mut Cx<'_>) {
     }
 }
 
+/// Tells readers but the one that is served now, whose reply comes first, of what changed.
+#[cold]
+pub fn tell_others(state: &mut State, shell: &mut dyn Services, served: ClientId) {
+    let mut own = StateVec::new();
+    for news in core::mem::take(&mut state.tracking.news) {
+        if news.client == served {
+            own.push(news);
+            continue;
+        }
+        let keys = [&news.key[..]];
+        send(state, shell, news.client, (!news.flushed).then_some(&keys));
+    }
+    state.tracking.news = own;
+}
+
 /// Tells whoever is to hear of what changed.
 #[cold]
 pub fn tell(state: &mut State, shell: &mut dyn Services) {
-    for News { client, flushed, key } in core::mem::take(&mut state.tracking.news) {
-        let keys = [&key[..]];
-        send(state, shell, client, (!flushed).then_some(&keys));
-    }
+    tell_others(state, shell, 0);
     let changed = core::mem::take(&mut state.tracking.changed);
     if changed.is_empty() {
         return;

@@ -46,3 +46,31 @@ fn cardinalities_are_counted_and_merged() {
     One::<V1>::new().check(TABLE);
     One::<V2>::new().check(TABLE);
 }
+
+#[test]
+fn a_cardinality_is_sparse_until_it_would_take_too_much() {
+    let mut one = One::<V2>::new();
+    one.check(&[
+        ("pfadd p", ":1"),
+        ("strlen p", ":18"),
+        ("pfadd p a b c", ":1"),
+        ("strlen p", ":27"),
+        ("pfcount p", ":3"),
+        ("pfcount p", ":3"),
+        ("config set hll-sparse-max-bytes 27", "+OK"),
+        ("pfadd p c", ":0"),
+        ("strlen p", ":27"),
+        ("pfadd p d", ":1"),
+        ("strlen p", ":12304"),
+        ("pfcount p", ":4"),
+        ("pfadd q a e", ":1"),
+        ("pfmerge q p", "+OK"),
+        ("strlen q", ":12304"),
+        ("pfcount q", ":5"),
+        ("setrange q 4 x", ":12304"),
+        ("pfcount q", "-WRONGTYPE Key is not a valid HyperLogLog string value."),
+        ("pfadd r x", ":1"),
+        ("append r x", ":21"),
+        ("pfcount r", "-INVALIDOBJ Corrupted HLL object detected"),
+    ]);
+}

@@ -51,6 +51,12 @@ pub const DRAIN_MEMORY: Bar = AtMost(1.15);
 pub const JOURNAL_RPS: Bar = AtLeast(1.0);
 /// From the start until the first answer, against the peer.
 pub const START: Bar = AtMost(1.0);
+/// The longest stop of a snapshot, microseconds.
+pub const SNAPSHOT_STOP_US: Bar = AtMost(1000.0);
+/// Requests per second during a snapshot, against steady state.
+pub const SNAPSHOT_RPS: Bar = AtLeast(0.9);
+/// Peak memory of a snapshot, against that before it.
+pub const SNAPSHOT_MEMORY: Bar = AtMost(1.15);
 /// What `everysec` may lose: a second and a bit.
 pub const EVERYSEC_LOST_S: Bar = AtMost(1.5);
 /// Speed of a collection against its peer.

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use hdrhistogram::Histogram;
 use serde_json::json;
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::admin::number;
 use crate::artifacts;
 use crate::bars;
-use crate::clock::{MILLISECOND, SECOND, now_ns};
+use crate::clock::{SECOND, now_ns};
 use crate::host::{Host, Switched};
 use crate::process::raise_open_files;
 use crate::random::Random;
@@ -29,7 +29,7 @@ pub struct MigrateArgs {
     #[arg(long, default_value_t = 1_000)]
     clients: usize,
     /// Requests per second, by schedule, over all connections in turn, one at a time
-    #[arg(long, default_value_t = 1_000.0)]
+    #[arg(long, default_value_t = 4_000.0)]
     rate: f64,
     /// Writes by the new version before it is undone
     #[arg(long, default_value_t = 100_000)]
@@ -42,7 +42,11 @@ pub struct MigrateArgs {
 /// Names that are filled in one go.
 const BATCH: u64 = 10_000;
 /// How long the steady state is looked at.
-const STEADY: Duration = Duration::from_secs(3);
+const STEADY: Duration = Duration::from_secs(8);
+/// How often the host is asked how far its drain is.
+const LOOK: Duration = Duration::from_millis(20);
+/// A sleep may end later than it should by so much: the rest of a wait is spent looking at the clock.
+const WAKE_NS: u64 = 250_000;
 /// Names that are read back at the end.
 const CHECKED: u64 = 2_000;
 
@@ -67,7 +71,15 @@ pub fn run(args: &MigrateArgs) -> Result<Report> {
     }
     let mut probe = Probe::new(host.address, args)?;
     let before_kib = host.process.rss_kib()?;
-    let steady = probe.until(|started| Ok(started.elapsed() < STEADY))?;
+    let ((), steady) = probe.beside(|| {
+        // As often as a drain is looked at, so that both have the same company.
+        let begun = Instant::now();
+        while begun.elapsed() < STEADY {
+            host.status()?;
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    })?;
 
     let mut phases = Vec::new();
     phases.push(phase("to the new shape", &mut host, &mut probe, |host| host.swap(&v2))?);
@@ -91,23 +103,15 @@ fn phase(
 ) -> Result<Phase> {
     host.process.forget_peak()?;
     let begun = Instant::now();
-    let (switched, mut latency) = std::thread::scope(|scope| -> Result<_> {
-        // The switch is asked for while requests go on.
-        let switching = scope.spawn(|| switch(host));
-        let latency = probe.until(|_| Ok(!switching.is_finished()))?;
-        let switched = switching.join().map_err(|_| anyhow::anyhow!("the switch panicked"))??;
-        Ok((switched, latency))
-    })?;
-    let mut drained = None;
-    latency.add(probe.until(|_| {
-        if number(&host.status()?, "draining")? == 0.0 {
-            drained = Some(begun.elapsed());
+    let ((switched, drained), latency) = probe.beside(|| {
+        let switched = switch(host)?;
+        while number(&host.status()?, "draining")? != 0.0 {
+            std::thread::sleep(LOOK);
         }
-        Ok(drained.is_none())
-    })?)?;
-    let drain_s = drained.context("it was waited for")?.as_secs_f64();
+        Ok((switched, begun.elapsed()))
+    })?;
     let (peak_kib, after_kib) = (host.process.peak_kib()?, host.process.rss_kib()?);
-    Ok(Phase { what, switched, drain_s, latency, peak_kib, after_kib })
+    Ok(Phase { what, switched, drain_s: drained.as_secs_f64(), latency, peak_kib, after_kib })
 }
 
 /// A connection of the guest book.
@@ -176,17 +180,27 @@ impl Probe {
         })
     }
 
-    /// Goes on while `more` says so, which is asked every twenty milliseconds.
-    fn until(&mut self, mut more: impl FnMut(Instant) -> Result<bool>) -> Result<Histogram<u64>> {
+    /// Asks while `act` runs on a thread beside; what clients noticed meanwhile.
+    fn beside<T: Send>(
+        &mut self,
+        act: impl FnOnce() -> Result<T> + Send,
+    ) -> Result<(T, Histogram<u64>)> {
+        std::thread::scope(|scope| {
+            let acting = scope.spawn(act);
+            let latency = self.until(|| acting.is_finished())?;
+            let done = acting.join().map_err(|_| anyhow::anyhow!("it panicked"))??;
+            Ok((done, latency))
+        })
+    }
+
+    fn until(&mut self, done: impl Fn() -> bool) -> Result<Histogram<u64>> {
         let mut latency = Histogram::new_with_bounds(1, 60 * SECOND, 3)?;
-        let started = Instant::now();
-        let (mut next, mut look) = (now_ns() as f64, now_ns());
-        loop {
-            if now_ns() >= look {
-                if !more(started)? {
-                    return Ok(latency);
-                }
-                look = now_ns() + 20 * MILLISECOND;
+        let mut next = now_ns() as f64;
+        while !done() {
+            // Leaves the core to others where it can: the host has threads beside the engine's.
+            let wait = (next as u64).saturating_sub(now_ns());
+            if wait > WAKE_NS {
+                std::thread::sleep(Duration::from_nanos(wait - WAKE_NS));
             }
             while now_ns() < next as u64 {
                 std::hint::spin_loop();
@@ -199,6 +213,7 @@ impl Probe {
             ensure!(visits > 0, "a guest who came was forgotten");
             next += self.random.exponential(self.mean_ns);
         }
+        Ok(latency)
     }
 }
 

@@ -17,18 +17,25 @@
 //! target and extras only. Under `&self` both only gain entries: neither grows, nothing in them moves.
 //! Extras are merged into the target under `&mut self` only, or by the shell between two calls.
 
+mod returns;
+mod steps;
+
 use core::ptr::{self, NonNull};
+
+pub(crate) use returns::Home;
 
 use super::group::{DELETED, EMPTY, Group, Tags, WIDTH, tag};
 use super::raw::Raw;
 use super::table::{Geometry, Table};
 use crate::collections::btree_map::conversion::TreeConversion;
-use crate::heap;
+use crate::heap::{self, Usage};
 use crate::reflect::Pair;
 use core::alloc::Layout;
 
-/// Groups of a source that one step empties, up to the next clean cut.
-const STEP_GROUPS: usize = 8;
+/// Groups of a source that one step empties, up to the next clean cut: some microseconds' work.
+const STEP_GROUPS: usize = 2;
+/// Slots of these groups.
+pub(crate) const STEP_SLOTS: u64 = (STEP_GROUPS * WIDTH) as u64;
 /// Emptied slots are given back to the heap in runs of this many bytes.
 const DISCARD_BYTES: usize = 2 << 20;
 /// Set in the header's pointer when it leads to a conversion.
@@ -60,6 +67,8 @@ pub struct Conversion {
     merged: u64,
     /// Slots paid for and not yet moved.
     pub(super) credit: u64,
+    /// Parts that an earlier swap set aside and that are to come back: the shell has them, by hash.
+    pub(crate) returning: u64,
     /// The source that is being emptied; equal to `sources` when all are.
     current: u32,
     /// How many sources there were.
@@ -81,7 +90,16 @@ pub(crate) trait Mover {
     /// The hash of the key at the start of a slot.
     fn hash(&self, slot: *mut u8) -> u64;
     /// Makes the new slot of the old one. False when the entry has no place: it was set aside.
-    fn convert(&mut self, from: *mut u8, to: *mut u8) -> bool;
+    /// What waited for the entry's return is part of it again.
+    fn convert(
+        &mut self,
+        conversion: &mut Conversion,
+        hash: u64,
+        from: *mut u8,
+        to: *mut u8,
+    ) -> bool;
+    /// Puts back what is to return and has a hash in `from..to`, which no source holds any more.
+    fn bring_back(&mut self, conversion: &mut Conversion, from: u64, to: Option<u64>);
 }
 
 /// A slot that an entry may take, or took.
@@ -117,6 +135,7 @@ impl Raw {
             debug_assert!(done.is_complete());
             self.table = done.target;
             self.table.growth_left = done.room;
+            self.table.advise(done.new_align as usize, Usage::Whole);
             self.len = done.len;
             self.rehash = ptr::null_mut();
             heap::free(conversion.cast(), Layout::new::<Conversion>());
@@ -126,17 +145,18 @@ impl Raw {
 
 impl Conversion {
     /// Writes the header at `to`: that of the map at `from`, with its entries to be converted. The old
-    /// header stays as it is, for the case that the swap is given up; O(1).
+    /// header stays as it is, for the case that the swap is given up. There will be room for `returning`
+    /// entries more. O(1).
     ///
     /// # Safety
     /// `from` is a map with entries of the layout `old`, without a conversion; `to` has room for a
     /// header. One of the two headers is used afterwards.
     pub(crate) unsafe fn begin(
         id: u64,
-        from: *mut u8,
-        to: *mut u8,
+        (from, to): (*mut u8, *mut u8),
         old: Pair,
         new: Pair,
+        returning: usize,
     ) -> NonNull<Self> {
         // SAFETY: the caller's promise.
         let raw = unsafe { &*from.cast::<Raw>() };
@@ -147,7 +167,7 @@ impl Conversion {
             sources = 2;
         }
         let len = raw.len as usize;
-        let mut geometry = Geometry::for_capacity(len + len / 16 + 16);
+        let mut geometry = Geometry::for_capacity(len + returning + len / 16 + 16);
         if tables.iter().any(|table| table.is_allocated() && table.geometry().is_stretched()) {
             geometry = geometry.with_tail_for(geometry.capacity());
         }
@@ -163,11 +183,12 @@ impl Conversion {
             second_at,
             merged: 0,
             credit: 0,
+            returning: 0,
             current: 0,
             sources,
             old_align: old.align() as u32,
             new_align: new.align() as u32,
-            target: Table::with_slots(geometry, new.slot()),
+            target: gradual(geometry, new.slot()),
             extras: [Table::NONE; 3],
             old: tables,
         };
@@ -203,7 +224,8 @@ impl Conversion {
 
     /// Whether all entries are in the target.
     pub(crate) fn is_complete(&self) -> bool {
-        self.is_drained() && self.extras.iter().all(|extra| !extra.is_allocated())
+        let merged = self.extras.iter().all(|extra| !extra.is_allocated());
+        self.is_drained() && merged && self.returning == 0
     }
 
     /// Whether an entry of this hash can be in the target.
@@ -237,26 +259,8 @@ impl Conversion {
         hash: u64,
         mut eq: impl FnMut(*mut u8) -> bool,
     ) -> Option<usize> {
-        let table = &self.old[source];
-        if !table.is_allocated() {
-            return None;
-        }
-        let mut at = table.home(hash);
-        loop {
-            // SAFETY: as in `Table::find`, by the table's own slot size.
-            unsafe {
-                let group = Group::load(table.ctrl.add(at));
-                for bit in group.tagged(Tags::of(hash)) {
-                    if eq(table.raw_slot(at + bit)) {
-                        return Some(at + bit);
-                    }
-                }
-                if group.empty().any() {
-                    return None;
-                }
-            }
-            at += WIDTH;
-        }
+        // SAFETY: the caller's promise.
+        unsafe { find_raw(&self.old[source], hash, &mut eq) }
     }
 
     /// A vacant slot for this hash outside of the target, which is not full yet. Never moves anything.
@@ -271,7 +275,7 @@ impl Conversion {
                     1 => self.target.geometry(),
                     _ => self.target.geometry().with_tail_for(capacity),
                 };
-                *extra = Table::with_slots(geometry, slot);
+                *extra = gradual(geometry, slot);
                 if i == 2 {
                     // Bounded by its tail alone.
                     extra.growth_left = u64::MAX;
@@ -340,7 +344,7 @@ impl Conversion {
         unsafe {
             let from = self.old[source].raw_slot(index);
             let place = self.place(hash, in_target);
-            if mover.convert(from, place.slot) {
+            if mover.convert(self, hash, from, place.slot) {
                 *place.ctrl = tag(hash);
                 return place;
             }
@@ -373,143 +377,46 @@ impl Conversion {
         self.len -= 1;
     }
 
-    /// Empties a few groups of a source. False when all sources are empty.
-    pub(crate) fn step(&mut self, mover: &mut dyn Mover) -> bool {
-        if self.is_drained() {
-            return false;
-        }
-        let source = self.current as usize;
-        let (table, from) = (self.old[source], self.at as usize);
-        let mut at = from;
-        if !self.is_past(&table, at) {
-            let (goal, end) = (from + STEP_GROUPS, table.geometry().groups());
-            loop {
-                // SAFETY: below the table's groups; a full slot holds an entry of the old layout.
-                let group = unsafe { Group::load(table.ctrl.add(at * WIDTH)) };
-                for bit in group.full() {
-                    let index = at * WIDTH + bit;
-                    // SAFETY: as above; the groups are declared empty below.
-                    unsafe {
-                        let hash = mover.hash(table.raw_slot(index));
-                        self.convert_slot(source, index, hash, true, mover);
-                    }
-                }
-                at += 1;
-                if at == end || (at >= goal && group.empty().any()) {
-                    break;
-                }
-            }
-        }
-        if self.is_past(&table, at) {
-            return self.next_source();
-        }
-        self.at = at as u64;
-        self.boundary = table.first_hash(at).expect("it is not past");
-        let emptied = (at - self.discarded as usize) * WIDTH * table.slot_size as usize;
-        if emptied >= DISCARD_BYTES {
-            // SAFETY: nothing reads groups below `at`.
-            unsafe { table.discard(self.old_align as usize, self.discarded as usize, at) };
-            self.discarded = self.at;
-        }
-        true
-    }
-
-    /// Whether the groups of a source from `group` on hold nothing.
-    fn is_past(&self, table: &Table, group: usize) -> bool {
-        if !table.is_allocated() {
-            return true;
-        }
-        let end = if self.current == 0 && self.sources == 2 { self.split } else { u64::MAX };
-        // Behind the last home group lies only what spilled from before the clean cut.
-        table.first_hash(group).is_none_or(|first| first >= end)
-    }
-
-    fn next_source(&mut self) -> bool {
-        let done = self.current as usize;
-        // SAFETY: all entries have moved.
-        unsafe { self.old[done].free(self.old_align as usize) };
-        self.current += 1;
-        self.discarded = self.second_at;
-        self.at = self.second_at;
-        self.boundary = self.boundary.max(if self.sources == 2 { self.split } else { 0 });
-        !self.is_drained()
-    }
-
-    /// Moves entries of the extras to the target. False when there are none left.
-    ///
-    /// # Safety
-    /// Nobody holds a reference to an entry. All sources are empty.
-    pub(crate) unsafe fn merge(&mut self, mover: &mut dyn Mover) -> bool {
-        let Some(i) = self.extras.iter().position(Table::is_allocated) else { return false };
-        let extra = self.extras[i];
-        let end = extra.geometry().groups();
-        let stop = end.min(self.merged as usize + STEP_GROUPS);
-        for at in self.merged as usize..stop {
-            // SAFETY: below the groups; a full slot holds an entry, which is moved once.
-            unsafe {
-                for bit in Group::load(extra.ctrl.add(at * WIDTH)).full() {
-                    let (ctrl, slot) =
-                        (extra.ctrl.add(at * WIDTH + bit), extra.raw_slot(at * WIDTH + bit));
-                    let hash = mover.hash(slot);
-                    let index = match self.target.vacancy(hash) {
-                        Some(index) => index,
-                        None => {
-                            self.stretch(mover);
-                            self.target.vacancy(hash).expect("the tail holds all entries")
-                        }
-                    };
-                    let to = self.target.ctrl.add(index);
-                    self.room += u64::from(*to == DELETED);
-                    *to = tag(hash);
-                    let size = self.target.slot_size as usize;
-                    ptr::copy_nonoverlapping(slot, self.target.raw_slot(index), size);
-                    *ctrl = DELETED;
-                }
-            }
-        }
-        self.merged = stop as u64;
-        if stop == end {
-            // SAFETY: all entries have moved.
-            unsafe { self.extras[i].free(self.new_align as usize) };
-            self.merged = 0;
-        }
-        true
-    }
-
-    /// Gives the target a tail that holds everything. As good as never: the hash is broken. O(n).
-    #[cold]
-    fn stretch(&mut self, mover: &mut dyn Mover) {
-        let geometry = self.target.geometry();
-        let geometry = geometry.with_tail_for(geometry.capacity() * 2);
-        let align = self.new_align as usize;
-        let slot = Layout::from_size_align(self.target.slot_size as usize, align);
-        let table = Table::with_slots(geometry, slot.expect("as the target's"));
-        let mut old = core::mem::replace(&mut self.target, table);
-        let mut used = 0;
-        // SAFETY: full slots hold entries, which move once; the tail has room whatever the hash.
-        unsafe {
-            for at in 0..old.geometry().groups() {
-                for bit in Group::load(old.ctrl.add(at * WIDTH)).full() {
-                    let from = old.raw_slot(at * WIDTH + bit);
-                    let hash = mover.hash(from);
-                    let index = self.target.vacancy(hash).expect("the tail holds all entries");
-                    *self.target.ctrl.add(index) = tag(hash);
-                    let size = self.target.slot_size as usize;
-                    ptr::copy_nonoverlapping(from, self.target.raw_slot(index), size);
-                    used += 1;
-                }
-            }
-            old.free(align);
-        }
-        debug_assert!(used <= self.len);
-        self.room = geometry.capacity() as u64 - self.len;
-    }
-
     /// Target and extras, which hold entries of the new shape.
     pub(super) fn shown(&self) -> [Table; 4] {
         let [a, b, c] = self.extras;
         [self.target, a, b, c]
     }
+}
+
+/// Looks for a slot by hash; `eq` is asked for the slots with the hash's tag.
+///
+/// # Safety
+/// The groups from the hash's home on are in use.
+unsafe fn find_raw(table: &Table, hash: u64, eq: &mut dyn FnMut(*mut u8) -> bool) -> Option<usize> {
+    if !table.is_allocated() {
+        return None;
+    }
+    let mut at = table.home(hash);
+    loop {
+        // SAFETY: as in `Table::find`, by the table's own slot size.
+        unsafe {
+            let group = Group::load(table.ctrl.add(at));
+            for bit in group.tagged(Tags::of(hash)) {
+                if eq(table.raw_slot(at + bit)) {
+                    return Some(at + bit);
+                }
+            }
+            if group.empty().any() {
+                return None;
+            }
+        }
+        at += WIDTH;
+    }
+}
+
+/// A table that is filled front to back, or by touches here and there, while clients wait: no touch of
+/// new memory may take as long as the clearing of a large page.
+fn gradual(geometry: Geometry, slot: Layout) -> Table {
+    let table = Table::with_slots(geometry, slot);
+    // SAFETY: just made, for slots of this layout.
+    unsafe { table.advise(slot.align(), Usage::Gradual) };
+    table
 }
 
 /// Ends the conversion of the map at `at`, if one is under way. O(entries that are left).
@@ -535,7 +442,7 @@ pub(super) unsafe fn finish(conversion: NonNull<Conversion>, exclusive: bool) {
     // SAFETY: the caller's promise; the shell keeps the conversion's record until it is complete.
     unsafe {
         let done = conversion.as_ref();
-        if !done.is_drained() || exclusive && !done.is_complete() {
+        if !done.is_drained() || done.returning > 0 || exclusive && !done.is_complete() {
             (heap::conversions().advance)(conversion.as_ptr(), u64::MAX, exclusive);
         }
     }
@@ -564,4 +471,7 @@ pub struct ConversionTable {
     pub leaf: unsafe extern "C" fn(conversion: *mut TreeConversion, parent: *mut u8, at: usize),
     /// `[engine]` Puts all leaves of a tree into the new shape, and forgets its conversion.
     pub end_tree: unsafe extern "C" fn(conversion: *mut TreeConversion),
+    /// `[engine]` Puts entries back that an earlier swap set aside and whose hashes lie in `from..=to`,
+    /// without moving any other. Those whose key lives stay away.
+    pub recall: unsafe extern "C" fn(conversion: *mut Conversion, from: u64, to: u64),
 }

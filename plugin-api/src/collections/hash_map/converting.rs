@@ -103,8 +103,24 @@ impl<K: StateKey, V> HashMap<K, V> {
         Self::look_up(conversion, self.hash_of(key), key)
     }
 
-    /// The slot of a key, in the new shape; converts the entry if it still has the old one.
+    /// The slot of a key, in the new shape; converts the entry if it still has the old one, and brings it
+    /// back if an earlier swap set it aside.
     pub(super) fn look_up<Q: ?Sized + Lookup<K>>(
+        conversion: NonNull<Conversion>,
+        hash: u64,
+        key: &Q,
+    ) -> Option<Found<Slot<K, V>>> {
+        let found = Self::look_up_present(conversion, hash, key);
+        // SAFETY: the conversion is a living map's.
+        if found.is_some() || unsafe { (*conversion.as_ptr()).returning == 0 } {
+            return found;
+        }
+        // SAFETY: as above; nothing moves.
+        unsafe { (heap::conversions().recall)(conversion.as_ptr(), hash, hash) };
+        Self::look_up_present(conversion, hash, key)
+    }
+
+    fn look_up_present<Q: ?Sized + Lookup<K>>(
         conversion: NonNull<Conversion>,
         hash: u64,
         key: &Q,
@@ -220,6 +236,10 @@ impl<K: StateKey, V> HashMap<K, V> {
         // SAFETY: the conversion is this map's; a slot of a source begins with the key.
         unsafe {
             let at = conversion.as_ptr();
+            if (*at).returning > 0 {
+                let last = to.map_or(u64::MAX, |to| to - 1);
+                (heap::conversions().recall)(at, from, last);
+            }
             for source in 0..2 {
                 let (table, first) = ((*at).old[source], (*at).first_group(source));
                 if !table.is_allocated() || first == usize::MAX {
@@ -273,6 +293,9 @@ impl<K: StateKey, V> HashMap<K, V> {
         // the key.
         unsafe {
             let at = conversion.as_ptr();
+            if (*at).returning > 0 {
+                (heap::conversions().recall)(at, 0, u64::MAX);
+            }
             let [a, b, c, d] = (*at).shown();
             let [e, f] = (*at).old;
             let tables = [a, b, c, d, e, f];

@@ -20,7 +20,7 @@ pub(crate) unsafe fn begin(at: *mut u8, pair: Pair, id: u64) -> NonNull<Conversi
     unsafe {
         conversion::settle(at);
         let rehash = (*at.cast::<Raw>()).rehash_mut().map(NonNull::from);
-        let begun = Conversion::begin(id, at, at, pair, pair);
+        let begun = Conversion::begin(id, (at, at), pair, pair, 0);
         if let Some(rehash) = rehash {
             heap::free(rehash.cast(), Layout::new::<Rehash>());
         }

@@ -3,7 +3,7 @@
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
-use super::conversion;
+use super::conversion::{self, Conversion};
 use super::group::{EMPTY, Group, Tags, WIDTH, tag};
 use super::raw::{Raw, UNALLOCATED};
 use super::rehash::Rehash;
@@ -21,6 +21,15 @@ pub unsafe fn len(at: *mut u8) -> usize {
         let raw = &*at.cast::<Raw>();
         raw.conversion().map_or(raw.len as usize, |at| (*at.as_ptr()).len as usize)
     }
+}
+
+/// The conversion that is under way in it.
+///
+/// # Safety
+/// `at` is a map.
+pub(crate) unsafe fn conversion(at: *mut u8) -> Option<NonNull<Conversion>> {
+    // SAFETY: the caller's promise.
+    unsafe { (*at.cast::<Raw>()).conversion() }
 }
 
 /// The key of its hash.

@@ -97,9 +97,9 @@ impl Raw {
     /// `ctrl` is the control byte of a full slot of the table that `old` names.
     #[inline(always)]
     pub(super) unsafe fn erase(&mut self, ctrl: *mut u8, old: bool) {
-        if old && let Some(mut conversion) = self.conversion() {
+        if old && self.conversion().is_some() {
             // SAFETY: the caller's promise; a conversion's slots all say `old`.
-            return unsafe { conversion.as_mut().erase(ctrl) };
+            return unsafe { self.erase_converting(ctrl) };
         }
         // SAFETY: control bytes are aligned to the group width.
         unsafe {
@@ -111,6 +111,17 @@ impl Raw {
             self.table.growth_left += u64::from(ends_here | old);
         }
         self.len -= 1;
+    }
+
+    /// # Safety
+    /// As for [`Raw::erase`], while entries change their shape.
+    #[cold]
+    #[inline(never)]
+    unsafe fn erase_converting(&mut self, ctrl: *mut u8) {
+        if let Some(mut conversion) = self.conversion() {
+            // SAFETY: the caller's promise.
+            unsafe { conversion.as_mut().erase(ctrl) }
+        }
     }
 
     /// Stamps units `from..to` of the current table as made now.

@@ -190,6 +190,21 @@ impl Table {
         table
     }
 
+    /// Says how the memory of a large table is used from now on.
+    ///
+    /// # Safety
+    /// `align` is that of the slots; the table is allocated.
+    pub(super) unsafe fn advise(&self, align: usize, usage: heap::Usage) {
+        let (layout, ctrl_at) = self.layout(align);
+        if layout.size() >= LARGE {
+            // SAFETY: the block was made with this layout.
+            unsafe {
+                let block = NonNull::new_unchecked(self.ctrl.sub(ctrl_at));
+                heap::advise(block, layout, usage);
+            }
+        }
+    }
+
     pub(super) fn geometry(&self) -> Geometry {
         Geometry { shift: self.shift, spare: self.spare }
     }

@@ -71,6 +71,11 @@ impl fmt::Display for Lost {
 }
 
 impl Lost {
+    /// Whether it is an entry of a map, or a part of one.
+    pub fn is_of_entry(&self) -> bool {
+        self.path.iter().any(|step| matches!(step, Step::Key(_)))
+    }
+
     /// Whether an element of a list: its position means nothing once the list has changed, so it
     /// goes to the end.
     pub fn is_element(&self) -> bool {

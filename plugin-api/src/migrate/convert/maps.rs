@@ -123,7 +123,8 @@ impl Converter<'_> {
             }
             hash_map::conversion::settle(from);
             let path = work.path.clone();
-            let at = drains::begin(change, plan, (maps.old, maps.new), path, from, to);
+            let pairs = (maps.old, maps.new);
+            let at = drains::begin(change, plan, pairs, path, (from, to), self.expected.get());
             work.journal.fresh.push(Fresh::Drain(at));
         }
         work.journal.spent.push(Spent::Header(from));
@@ -223,6 +224,16 @@ pub(crate) struct EntryMover {
 impl EntryMover {
     pub fn new(maps: Maps, path: Vec<Step>) -> Self {
         Self { maps, journal: Journal::default(), path, lost: Vec::new() }
+    }
+
+    /// The type of the keys, in the new schema.
+    pub fn key(&self) -> TypeIndex {
+        self.maps.new_key
+    }
+
+    /// The type of values in the new shape, and where one lies in its slot.
+    pub fn new_value(&self, converter: &Converter<'_>) -> (TypeIndex, usize) {
+        (converter.plan.pair(self.maps.value).new, self.maps.new.value_at())
     }
 
     /// The hash of the key that a slot of either shape begins with.

@@ -19,7 +19,7 @@ mod trial;
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -35,6 +35,7 @@ use fields::Owner;
 use journal::{Fresh, Journal, Spent};
 
 pub(crate) use maps::EntryMover;
+pub(crate) use restore::{KeyBlock, rejoin};
 
 pub use lost::{Instead, Lost, Step};
 pub use restore::{restore, undisturbed};
@@ -47,6 +48,8 @@ pub struct Converter<'a> {
     new: Half<'a>,
     /// Where large maps may convert later: the change, which outlives what it began.
     lazy: Option<Arc<Change>>,
+    /// Entries that may return into such a map, at most.
+    expected: Cell<usize>,
     /// What the old version knows of its fields' defaults.
     lineage: Option<&'a Lineage>,
     /// Images of such defaults.
@@ -104,8 +107,17 @@ impl<'a> Converter<'a> {
     ) -> Self {
         let half = |schema, functions| Half { reflect: Reflect::new(schema), functions };
         let (old, new) = (half(old, old_functions), half(new, new_functions));
-        let defaults = RefCell::default();
-        Self { plan, old, new, lazy: None, lineage: None, defaults, sparing: false, panicked: None }
+        Self {
+            plan,
+            old,
+            new,
+            lazy: None,
+            expected: Cell::new(0),
+            lineage: None,
+            defaults: RefCell::default(),
+            sparing: false,
+            panicked: None,
+        }
     }
 
     /// Counts defaults and conversions that panic.
@@ -132,6 +144,11 @@ impl<'a> Converter<'a> {
     #[must_use]
     pub fn lazily(self, change: Arc<Change>) -> Self {
         Self { lazy: Some(change), ..self }
+    }
+
+    /// Says how many entries may return into a map that is converted later, at most.
+    pub(crate) fn expect(&self, entries: usize) {
+        self.expected.set(entries);
     }
 
     /// The old schema, to be followed.

@@ -1,17 +1,22 @@
 //! What was set aside comes back when its schema does.
 
 use core::alloc::Layout;
-use core::ptr;
+use core::mem::ManuallyDrop;
+use core::ptr::{self, NonNull};
 
 use super::{Instead, Lost, Step};
+use crate::collections::hash_map::conversion::Conversion;
 use crate::collections::{btree_map, hash_map, vec, vec_deque};
 use crate::heap;
+use crate::migrate::drains;
 use crate::reflect::{Reflect, variant_at};
 use crate::schema::{Field, Kind, TypeDef, TypeIndex};
 
 /// Puts parts that were lost from this schema back into the value at `at`, which was just converted
 /// to it. Answers those that could not: an entry whose key exists by now (the live one wins), and
-/// parts of what is no longer there. O(parts), and O(n) for each entry of a tree.
+/// parts of what is no longer there. What belongs into a map that is converted later is given to its
+/// [drain](crate::migrate::drains), which tells at its end what could not. O(parts), and O(n) for each
+/// entry of a tree.
 ///
 /// # Safety
 /// `at` is a value of type `ty`, used by nobody else. The images were written under this schema.
@@ -21,8 +26,54 @@ pub unsafe fn restore(
     at: *mut u8,
     lost: Vec<Lost>,
 ) -> Vec<Lost> {
+    let mut left = Vec::new();
+    for lost in lost {
+        // SAFETY: the caller's promise; nobody refers to the map's entries.
+        unsafe {
+            if let Some((map, depth)) = draining(reflect, ty, at, &lost) {
+                drains::hand_over(map, lost, depth);
+            } else if !put_back(reflect, ty, at, &lost.path, &lost) {
+                left.push(lost);
+            }
+        }
+    }
+    left
+}
+
+/// The conversion of the map that a part was lost below, if one is under way, and which step of its path
+/// is the key there.
+///
+/// # Safety
+/// As for [`restore`].
+unsafe fn draining(
+    reflect: &Reflect<'_>,
+    ty: TypeIndex,
+    at: *mut u8,
+    lost: &Lost,
+) -> Option<(NonNull<Conversion>, usize)> {
+    let depth = lost.path.iter().position(|step| matches!(step, Step::Key(_)))?;
     // SAFETY: the caller's promise.
-    lost.into_iter().filter(|lost| !unsafe { put_back(reflect, ty, at, lost) }).collect()
+    unsafe {
+        let (ty, map) = walk_to(reflect, ty, at, &lost.path[..depth], &lost.path[depth])?;
+        let is_map = reflect.def(ty).kind == Kind::HashMap;
+        let conversion = is_map.then(|| hash_map::erased::conversion(map)).flatten()?;
+        drains::is_running(conversion).then_some((conversion, depth))
+    }
+}
+
+/// Puts a part back into the value at `at`, by what is left of its path. False when it has no place.
+///
+/// # Safety
+/// As for [`restore`].
+pub(crate) unsafe fn rejoin(
+    reflect: &Reflect<'_>,
+    ty: TypeIndex,
+    at: *mut u8,
+    way: &[Step],
+    lost: &Lost,
+) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { put_back(reflect, ty, at, way, lost) }
 }
 
 /// Whether a default that was put in the place of a lost part is still there, in the value at `at`
@@ -47,8 +98,14 @@ pub unsafe fn undisturbed(reflect: &Reflect<'_>, ty: TypeIndex, at: *mut u8, los
 
 /// # Safety
 /// As for [`restore`].
-unsafe fn put_back(reflect: &Reflect<'_>, ty: TypeIndex, at: *mut u8, lost: &Lost) -> bool {
-    let Some((last, way)) = lost.path.split_last() else {
+unsafe fn put_back(
+    reflect: &Reflect<'_>,
+    ty: TypeIndex,
+    at: *mut u8,
+    path: &[Step],
+    lost: &Lost,
+) -> bool {
+    let Some((last, way)) = path.split_last() else {
         // SAFETY: the caller's promise. The whole value gives way to the one that was set aside.
         unsafe {
             reflect.drop_value(ty, at);
@@ -68,7 +125,7 @@ unsafe fn put_back(reflect: &Reflect<'_>, ty: TypeIndex, at: *mut u8, lost: &Los
                 append(reflect, list, place, lost)
             }
             _ => {
-                let Some(place) = walk(reflect, ty, at, &lost.path) else { return false };
+                let Some(place) = walk(reflect, ty, at, path) else { return false };
                 reflect.drop_value(lost.ty, place);
                 build(reflect, lost.ty, place, &lost.image);
                 true
@@ -219,15 +276,53 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        if let Some(at) = ptr::NonNull::new(self.at) {
+        if let Some(at) = NonNull::new(self.at) {
             // SAFETY: taken with this layout; the content was moved out or dropped.
             unsafe { heap::free(at, self.layout) };
         }
     }
 }
 
-/// The value behind a key in the map or tree at `at`.
-///
+/// A key in a block of its own, dropped with it.
+pub(crate) struct KeyBlock<'r> {
+    reflect: &'r Reflect<'r>,
+    ty: TypeIndex,
+    block: Block,
+}
+
+impl<'r> KeyBlock<'r> {
+    /// # Safety
+    /// The image is that of a value of this type.
+    pub unsafe fn new(reflect: &'r Reflect<'r>, ty: TypeIndex, image: &[u8]) -> Self {
+        // SAFETY: the caller's promise.
+        Self { reflect, ty, block: unsafe { Block::of(reflect, ty, image) } }
+    }
+
+    pub fn at(&self) -> *mut u8 {
+        self.block.at
+    }
+
+    /// Moves the key to raw memory.
+    ///
+    /// # Safety
+    /// `to` has room for it.
+    pub unsafe fn move_to(self, to: *mut u8) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the caller's promise; the block is read once, and freed without its content.
+        unsafe {
+            ptr::copy_nonoverlapping(this.block.at, to, this.block.layout.size());
+            drop(ptr::read(&raw const this.block));
+        }
+    }
+}
+
+impl Drop for KeyBlock<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the block holds the key.
+        unsafe { self.reflect.drop_value(self.ty, self.block.at) }
+    }
+}
+
 /// The value behind the key with this image, in the map or tree at `at`.
 ///
 /// # Safety

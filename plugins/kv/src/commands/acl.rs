@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 use super::command::{CATEGORIES, in_category};
 use crate::cx::{Cx, Outcome, int, is};
 use crate::dispatch;
-use crate::errors;
 use crate::flags::{CONNECTION, Flags};
 use crate::reply::Reply;
 use crate::table::{NO_KEYS, rows, subs, v};
@@ -102,7 +101,7 @@ fn cat(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             return Ok(());
         }
         [name] => name,
-        _ => return cx.arity("acl|cat"),
+        _ => return dispatch::too_many(cx, args),
     };
     let Some(category) = CATEGORIES.iter().find(|name| is(category, name)) else {
         let name = String::from_utf8_lossy(category).into_owned();
@@ -120,7 +119,7 @@ fn genpass(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let bits = match args[2..] {
         [] => BITS,
         [bits] => int(bits)?,
-        _ => return cx.arity("acl|genpass"),
+        _ => return dispatch::too_many(cx, args),
     };
     if !(1..=4096).contains(&bits) {
         return Err(
@@ -145,7 +144,7 @@ fn log(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             int(count)?;
             cx.out.array(0);
         }
-        _ => return Err(errors::SYNTAX),
+        _ => return dispatch::too_many(cx, args),
     }
     Ok(())
 }

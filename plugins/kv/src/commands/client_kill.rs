@@ -3,6 +3,7 @@
 use super::client::unknown_kind;
 use crate::blocking;
 use crate::cx::{After, Cx, Outcome, int, is};
+use crate::dispatch;
 use crate::errors;
 use crate::reply::Reply;
 use crate::table::v;
@@ -124,7 +125,7 @@ pub(super) fn unblock(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         [word] if is(word, "timeout") => false,
         [word] if is(word, "error") => true,
         [_] => return Err("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
-        _ => return Err(errors::SYNTAX),
+        _ => return dispatch::too_many(cx, args),
     };
     let id = int(args[2])? as u64;
     let error = with_error.then_some("UNBLOCKED client unblocked via CLIENT UNBLOCK");

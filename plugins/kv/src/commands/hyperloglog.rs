@@ -1,5 +1,4 @@
-//! HyperLogLog: PFADD, PFCOUNT, PFMERGE. The value is a string in Redis' dense form: `HYLL`, the
-//! encoding, three spare bytes, the cached count, and 16384 registers of six bits.
+//! HyperLogLog: PFADD, PFCOUNT, PFMERGE.
 
 use hotshell_plugin_api::collections::Bytes;
 
@@ -7,6 +6,7 @@ use super::range::bytes_mut;
 use crate::cx::{Cx, Outcome};
 use crate::errors;
 use crate::flags::{READ, WRITE, WRITE_FAST};
+use crate::hll;
 use crate::notify;
 use crate::reply::Reply;
 use crate::table::{ALL_KEYS, ONE_KEY, rows, v};
@@ -24,77 +24,13 @@ rows! { HyperLogLog:
         "Merges one or more HyperLogLog values into a single key.";
 }
 
-const REGISTERS: usize = 1 << 14;
-const FRONT: usize = 16;
-const DENSE: usize = FRONT + REGISTERS * 6 / 8;
 const NOT_HLL: &str = "WRONGTYPE Key is not a valid HyperLogLog string value.";
-/// `0.5 / ln 2`.
-const ALPHA: f64 = 0.721_347_520_444_481_7;
-
-/// MurmurHash64A with Redis' seed.
-fn hash(text: &[u8]) -> u64 {
-    const M: u64 = 0xc6a4_a793_5bd1_e995;
-    let mut h = 0xadc8_3b19 ^ (text.len() as u64).wrapping_mul(M);
-    let (words, rest) = text.as_chunks::<8>();
-    for word in words {
-        let mut k = u64::from_le_bytes(*word).wrapping_mul(M);
-        k = (k ^ (k >> 47)).wrapping_mul(M);
-        h = (h ^ k).wrapping_mul(M);
-    }
-    if !rest.is_empty() {
-        let mut word = [0; 8];
-        word[..rest.len()].copy_from_slice(rest);
-        h = (h ^ u64::from_le_bytes(word)).wrapping_mul(M);
-    }
-    h = (h ^ (h >> 47)).wrapping_mul(M);
-    h ^ (h >> 47)
-}
-
-/// An element's register, and what it would be raised to.
-fn place(text: &[u8]) -> (usize, u8) {
-    let hash = hash(text);
-    let rest = (hash >> 14) | 1 << 50;
-    ((hash as usize) % REGISTERS, rest.trailing_zeros() as u8 + 1)
-}
-
-fn get(registers: &[u8], n: usize) -> u8 {
-    let (byte, shift) = (n * 6 / 8, n * 6 % 8);
-    let low = registers[byte];
-    let high = registers.get(byte + 1).copied().unwrap_or(0);
-    ((u16::from_le_bytes([low, high]) >> shift) & 63) as u8
-}
-
-fn raise(registers: &mut [u8], n: usize, to: u8) -> bool {
-    if get(registers, n) >= to {
-        return false;
-    }
-    let (byte, shift) = (n * 6 / 8, n * 6 % 8);
-    let high = registers.get(byte + 1).copied().unwrap_or(0);
-    let word = u16::from_le_bytes([registers[byte], high]) & !(63 << shift);
-    let [low, high] = (word | u16::from(to) << shift).to_le_bytes();
-    registers[byte] = low;
-    if let Some(next) = registers.get_mut(byte + 1) {
-        *next = high;
-    }
-    true
-}
-
-fn empty() -> Bytes {
-    let mut bytes = Bytes::with_capacity(DENSE);
-    bytes.extend_from_slice(b"HYLL");
-    bytes.resize(DENSE, 0);
-    bytes
-}
-
-fn is_valid(text: &[u8]) -> bool {
-    text.len() == DENSE && text.starts_with(b"HYLL\0")
-}
 
 /// The key's bytes to change; a missing key gets an empty HyperLogLog. Whether it is new.
 fn open<'a>(cx: &'a mut Cx<'_>, key: &[u8]) -> Result<(&'a mut Bytes, bool), &'static str> {
     let new = check(cx, key)?;
     if new {
-        cx.put(key, Value::raw(empty()));
+        cx.put(key, Value::raw(hll::empty()));
     }
     Ok((bytes_mut(cx, key)?.ok_or(errors::NO_SUCH_KEY)?, new))
 }
@@ -103,94 +39,74 @@ fn open<'a>(cx: &'a mut Cx<'_>, key: &[u8]) -> Result<(&'a mut Bytes, bool), &'s
 fn check(cx: &mut Cx<'_>, key: &[u8]) -> Result<bool, &'static str> {
     match cx.find(key, Kind::String)?.0 {
         None => Ok(true),
-        Some(Value::Str(_, bytes)) if is_valid(bytes) => Ok(false),
+        Some(Value::Str(_, bytes)) if hll::is_valid(bytes) => Ok(false),
         Some(_) => Err(NOT_HLL),
     }
 }
 
 fn pfadd(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let (bytes, new) = open(cx, args[1])?;
-    let registers = &mut bytes[FRONT..];
-    let raised =
-        args[2..].iter().map(|text| place(text)).filter(|&(n, to)| raise(registers, n, to));
-    let changed = raised.count() > 0 || new;
+    let most = cx.state.settings.hll_sparse_bytes;
+    let (bytes, mut changed) = open(cx, args[1])?;
+    for text in &args[2..] {
+        let (n, to) = hll::place(text);
+        changed |= hll::raise_to(bytes, n, to, most)?;
+    }
     if changed {
+        hll::forget_estimate(bytes);
         cx.event(args[1], notify::STRING, "pfadd");
     }
     cx.out.int(i64::from(changed));
     Ok(())
 }
 
-/// The highest registers of all keys.
-fn merged(cx: &mut Cx<'_>, keys: &[&[u8]]) -> Result<Bytes, &'static str> {
-    let mut all = empty();
+/// The highest registers of all keys, and whether one of them is dense.
+fn merged(cx: &mut Cx<'_>, keys: &[&[u8]]) -> Result<(Vec<u8>, bool), &'static str> {
+    let (mut all, mut dense) = (vec![0; hll::REGISTERS], false);
     for key in keys {
         check(cx, key)?;
         if let (Some(Value::Str(_, bytes)), _) = cx.find(key, Kind::String)? {
-            for n in 0..REGISTERS {
-                raise(&mut all[FRONT..], n, get(&bytes[FRONT..], n));
+            dense |= hll::is_dense(bytes);
+            for (high, value) in all.iter_mut().zip(hll::registers(bytes)?) {
+                *high = value.max(*high);
             }
         }
     }
-    Ok(all)
+    Ok((all, dense))
 }
 
 fn pfcount(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let all = merged(cx, &args[1..])?;
-    cx.out.int(count(&all[FRONT..]) as i64);
+    let count = match args[1..] {
+        [key] if !check(cx, key)? => count_one(cx, key)?,
+        ref keys => hll::count(&merged(cx, keys)?.0),
+    };
+    cx.out.int(count as i64);
     Ok(())
+}
+
+/// The estimate of one key, which is kept in it. That is a change of the key, as in Redis.
+fn count_one(cx: &mut Cx<'_>, key: &[u8]) -> Result<u64, &'static str> {
+    let bytes = bytes_mut(cx, key)?.ok_or(errors::NO_SUCH_KEY)?;
+    if let Some(count) = hll::estimate(bytes) {
+        return Ok(count);
+    }
+    let count = hll::count(&hll::registers(bytes)?);
+    hll::keep_estimate(bytes, count);
+    cx.touch(key);
+    Ok(count)
 }
 
 fn pfmerge(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let all = merged(cx, &args[1..])?;
+    let most = cx.state.settings.hll_sparse_bytes;
+    let (all, dense) = merged(cx, &args[1..])?;
     let (bytes, _) = open(cx, args[1])?;
-    *bytes = all;
+    if dense {
+        hll::make_dense(bytes)?;
+    }
+    for (n, &value) in all.iter().enumerate().filter(|(_, value)| **value > 0) {
+        hll::raise_to(bytes, n, value, most)?;
+    }
+    hll::forget_estimate(bytes);
     cx.event(args[1], notify::STRING, "pfadd");
     cx.out.ok();
     Ok(())
-}
-
-/// Ertl's improved estimate (arXiv:1702.01284), as Redis since 4.0.10.
-fn count(registers: &[u8]) -> u64 {
-    let mut histogram = [0u32; 64];
-    (0..REGISTERS).for_each(|n| histogram[get(registers, n) as usize] += 1);
-    let m = REGISTERS as f64;
-    let mut z = m * tau((m - f64::from(histogram[51])) / m);
-    for n in (1..=50).rev() {
-        z = 0.5 * (z + f64::from(histogram[n]));
-    }
-    z += m * sigma(f64::from(histogram[0]) / m);
-    (ALPHA * m * m / z).round() as u64
-}
-
-fn tau(mut x: f64) -> f64 {
-    if x == 0.0 || x == 1.0 {
-        return 0.0;
-    }
-    let (mut y, mut z) = (1.0, 1.0 - x);
-    loop {
-        x = x.sqrt();
-        let before = z;
-        y *= 0.5;
-        z -= (1.0 - x).powi(2) * y;
-        if z == before {
-            return z / 3.0;
-        }
-    }
-}
-
-fn sigma(mut x: f64) -> f64 {
-    if x == 1.0 {
-        return f64::INFINITY;
-    }
-    let (mut y, mut z) = (1.0, x);
-    loop {
-        x *= x;
-        let before = z;
-        z += x * y;
-        y += y;
-        if z == before {
-            return z;
-        }
-    }
 }

@@ -3,6 +3,7 @@
 
 mod client;
 mod kill;
+mod snapshot;
 mod start;
 mod throughput;
 
@@ -15,7 +16,7 @@ use crate::report::Report;
 #[derive(Debug, Args)]
 pub struct DurabilityArgs {
     /// What to look at, with commas
-    #[arg(long, value_delimiter = ',', default_value = "kill,throughput,start")]
+    #[arg(long, value_delimiter = ',', default_value = "kill,throughput,start,snapshot")]
     parts: Vec<Part>,
     /// Rounds of kill -9, half with `always` and half with `everysec`
     #[arg(long, default_value_t = 200)]
@@ -46,6 +47,8 @@ enum Part {
     Throughput,
     /// From the start until the first answer
     Start,
+    /// A snapshot under load against BGSAVE
+    Snapshot,
 }
 
 /// Runs the benchmark.
@@ -56,6 +59,7 @@ pub fn run(args: &DurabilityArgs) -> Result<Report> {
             Part::Kill => kill::run(args, &mut report)?,
             Part::Throughput => throughput::run(args, &mut report)?,
             Part::Start => start::run(args, &mut report)?,
+            Part::Snapshot => snapshot::run(args, &mut report)?,
         }
     }
     Ok(report)

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::DurabilityArgs;
 use super::client::Client;
+use crate::admin::Admin;
 use crate::artifacts;
 use crate::bars;
 use crate::host::Host;
@@ -21,6 +22,11 @@ use crate::report::{Report, Table};
 const STARTS: usize = 3;
 /// Redis' own append-only file, not a snapshot in its place.
 const AOF: [&str; 4] = ["--appendonly", "yes", "--aof-use-rdb-preamble", "no"];
+
+/// A snapshot instead.
+const RDB: [&str; 2] = ["--appendonly", "no"];
+/// Snapshots when they are asked for only.
+const NO_SNAPSHOTS: [&str; 4] = ["--snapshot-every", "0", "--snapshot-after", "0"];
 
 /// Adds the figures.
 pub fn run(args: &DurabilityArgs, report: &mut Report) -> Result<()> {
@@ -38,26 +44,42 @@ pub fn run(args: &DurabilityArgs, report: &mut Report) -> Result<()> {
         // Both have written what they were given before they end.
         std::thread::sleep(std::time::Duration::from_secs(2));
     }
-    let (mut a, mut b) = (Vec::new(), Vec::new());
-    for _ in 0..STARTS {
-        a.push(timed(args.keys, || our_start(ours.path()).map(|host| (host.address, host)))?);
-        let peer = || Peer::redis_on(theirs.path(), &AOF);
-        b.push(timed(args.keys, || peer().map(|peer| (peer.address, peer)))?);
-    }
-    let (a, b) = (median(a), median(b));
-    let mut table = Table::new(
-        "from the start until the first answer",
-        ["read back from", "keys", "ours s", "Redis s", "ratio"],
-    );
+    let columns = ["read back from", "keys", "ours s", "Redis s", "ratio"];
+    let mut table = Table::new("from the start until the first answer", columns);
+    let (a, b) = both(args, (ours.path(), theirs.path()), &AOF)?;
     table.row([json!("journal"), json!(args.keys), json!(a), json!(b), json!(a / b)]);
     report.judge("start from the journal, ours / Redis from its AOF", bars::START, a / b);
+    {
+        let host = our_start(ours.path())?;
+        Admin::connect(&host.admin_path())?.ask(&["snapshot"])?;
+        let peer = Peer::redis_on(theirs.path(), &AOF)?;
+        Client::connect(peer.address)?.call(&[b"SAVE"])?;
+    }
+    let (a, b) = both(args, (ours.path(), theirs.path()), &RDB)?;
+    table.row([json!("snapshot"), json!(args.keys), json!(a), json!(b), json!(a / b)]);
+    report.judge("start from a snapshot, ours / Redis from its RDB", bars::START, a / b);
     report.tables.push(table);
     Ok(())
 }
 
+/// Medians of both sides, by turns.
+fn both(
+    args: &DurabilityArgs,
+    (ours, theirs): (&Path, &Path),
+    options: &[&str],
+) -> Result<(f64, f64)> {
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    for _ in 0..STARTS {
+        a.push(timed(args.keys, || our_start(ours).map(|host| (host.address, host)))?);
+        let peer = || Peer::redis_on(theirs, options);
+        b.push(timed(args.keys, || peer().map(|peer| (peer.address, peer)))?);
+    }
+    Ok((median(a), median(b)))
+}
+
 fn our_start(folder: &Path) -> Result<Host> {
     Host::with(&artifacts::kv_v2()?, |serve| {
-        serve.arg("--data").arg(folder.join("data"));
+        serve.arg("--data").arg(folder.join("data")).args(NO_SNAPSHOTS);
     })
 }
 

@@ -1,0 +1,66 @@
+//! What an earlier swap set aside comes back into a map under conversion: the shell holds the parts, by
+//! hash, and puts each in its place when the drain comes to that hash, or somebody asks for it.
+
+use super::super::group::tag;
+use super::{Conversion, find_raw};
+
+/// Where a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// In target or extras, in the new shape.
+    New,
+    /// In a source.
+    Old,
+    /// Nowhere.
+    None,
+}
+
+impl Conversion {
+    /// Where the key is that has this hash and that `eq` accepts in a slot of any shape.
+    pub(crate) fn home_of(&self, hash: u64, eq: &mut dyn FnMut(*mut u8) -> bool) -> Home {
+        let first = usize::from(!self.reaches(hash));
+        // SAFETY: target and extras are in use as a whole; a source is, where the target ends.
+        unsafe {
+            if self.shown()[first..].iter().any(|table| find_raw(table, hash, eq).is_some()) {
+                return Home::New;
+            }
+            if first == 1 && find_raw(&self.old[self.source_of(hash)], hash, eq).is_some() {
+                return Home::Old;
+            }
+        }
+        Home::None
+    }
+
+    /// Whether no source holds this hash any more.
+    pub(crate) fn has_passed(&self, hash: u64) -> bool {
+        self.reaches(hash)
+    }
+
+    /// One more part is to return; `entry`, a whole entry: it counts from now on.
+    pub(crate) fn expect(&mut self, entry: bool) {
+        self.returning += 1;
+        if entry {
+            self.len += 1;
+            self.room -= 1;
+        }
+    }
+
+    /// A part that was to return does not: something newer is in its place.
+    pub(crate) fn forgo(&mut self, entry: bool) {
+        self.returning -= 1;
+        if entry {
+            self.len -= 1;
+            self.room += 1;
+        }
+    }
+
+    /// A slot for an entry that returns, which the caller writes: its key is nowhere in the map. Never
+    /// moves anything.
+    pub(crate) fn returned(&mut self, hash: u64) -> *mut u8 {
+        self.returning -= 1;
+        let place = self.place(hash, self.reaches(hash));
+        // SAFETY: a vacant slot, which a search for the hash meets.
+        unsafe { *place.ctrl = tag(hash) };
+        place.slot
+    }
+}

@@ -1,0 +1,149 @@
+//! What an earlier swap set aside comes back into a map that is being drained: each part when the drain
+//! comes to its key, or when somebody asks for that.
+//!
+//! A rest rejoins the entry that was there all along, as this entry is converted: one that was put in
+//! since is another one. A whole entry comes back unless its key lives: the live one wins.
+
+use std::collections::BTreeMap;
+
+use super::Drain;
+use crate::collections::hash_map::conversion::{Conversion, Home};
+use crate::migrate::convert::{KeyBlock, Lost, Step, rejoin};
+
+/// Parts that wait, by the hash of their key.
+pub(super) type Returning = BTreeMap<u64, Vec<Part>>;
+
+/// A part that waits.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub lost: Lost,
+    /// Which step of its path is the key in this map.
+    depth: usize,
+}
+
+impl Part {
+    /// Whether it is a whole entry, not a rest of one.
+    pub fn is_entry(&self) -> bool {
+        self.depth + 1 == self.lost.path.len()
+    }
+
+    fn key(&self) -> &[u8] {
+        match &self.lost.path[self.depth] {
+            Step::Key(image) => image,
+            _ => unreachable!("`expect` was told where the key is"),
+        }
+    }
+}
+
+impl Drain {
+    /// # Safety
+    /// The part was lost from the new schema, below this map; step `depth` of its path is the key.
+    pub(super) unsafe fn expect(&mut self, conversion: &mut Conversion, lost: Lost, depth: usize) {
+        let part = Part { lost, depth };
+        // SAFETY: the caller's promise.
+        let hash = unsafe { self.hash_of(&self.key_of(&part)) };
+        conversion.expect(part.is_entry());
+        self.returning.entry(hash).or_default().push(part);
+    }
+
+    /// The parts that wait for the entry in a slot of either shape, which is about to be converted.
+    ///
+    /// # Safety
+    /// The slot is full.
+    pub(super) unsafe fn parts_of(&mut self, hash: u64, slot: *mut u8) -> Vec<Part> {
+        let Some(parts) = self.returning.remove(&hash) else { return Vec::new() };
+        // SAFETY: the caller's promise; a slot begins with the key.
+        let is_it = |part: &Part| unsafe { self.is_key(&self.key_of(part), slot) };
+        let (of, others): (Vec<_>, Vec<_>) = parts.into_iter().partition(is_it);
+        if !others.is_empty() {
+            self.returning.insert(hash, others);
+        }
+        of
+    }
+
+    /// Puts a rest back into the entry that was just converted. False when it is no rest, or what it
+    /// was a part of is gone.
+    ///
+    /// # Safety
+    /// The slot is full, of the new shape, and its entry the part's.
+    pub(super) unsafe fn rejoin(&self, part: &Part, slot: *mut u8) -> bool {
+        let (ty, offset) = self.entries.new_value(&self.held.converter);
+        let way = &part.lost.path[part.depth + 1..];
+        // SAFETY: the caller's promise.
+        !part.is_entry()
+            && unsafe {
+                rejoin(self.held.converter.new_side(), ty, slot.add(offset), way, &part.lost)
+            }
+    }
+
+    /// Puts back what waits for hashes in `from..to` and is not to be found in a source any more.
+    pub(super) fn bring_back(&mut self, conversion: &mut Conversion, from: u64, to: Option<u64>) {
+        if self.returning.is_empty() {
+            return;
+        }
+        let hashes: Vec<u64> = match to {
+            Some(to) if to <= from => return,
+            Some(to) => self.returning.range(from..to).map(|(&hash, _)| hash).collect(),
+            None => self.returning.range(from..).map(|(&hash, _)| hash).collect(),
+        };
+        for hash in hashes {
+            for part in self.returning.remove(&hash).unwrap_or_default() {
+                // SAFETY: the conversion is that of this drain's map.
+                unsafe { self.bring(conversion, hash, part) };
+            }
+        }
+    }
+
+    /// # Safety
+    /// The conversion is that of this drain's map.
+    unsafe fn bring(&mut self, conversion: &mut Conversion, hash: u64, part: Part) {
+        if !part.is_entry() {
+            if conversion.has_passed(hash) {
+                // The entry is gone. What has its key now, if anything, was put in since.
+                conversion.forgo(false);
+                self.overtaken.push(part.lost);
+            } else {
+                self.returning.entry(hash).or_default().push(part);
+            }
+            return;
+        }
+        // SAFETY: the caller's promise; a full slot begins with a key, whose type no swap changes.
+        unsafe {
+            let key = self.key_of(&part);
+            let home = conversion.home_of(hash, &mut |slot| self.is_key(&key, slot));
+            if home != Home::None {
+                drop(key);
+                conversion.forgo(true);
+                self.overtaken.push(part.lost);
+                return;
+            }
+            let slot = conversion.returned(hash);
+            let (ty, offset) = self.entries.new_value(&self.held.converter);
+            key.move_to(slot);
+            let reflect = self.held.converter.new_side();
+            let built = reflect.build(ty, slot.add(offset), &mut &part.lost.image[..]);
+            built.expect("this process wrote the image");
+        }
+    }
+
+    fn key_of(&self, part: &Part) -> KeyBlock<'_> {
+        let ty = self.entries.key();
+        // SAFETY: the image is that of a key of this map.
+        unsafe { KeyBlock::new(self.held.converter.new_side(), ty, part.key()) }
+    }
+
+    /// # Safety
+    /// A key of this map.
+    unsafe fn hash_of(&self, key: &KeyBlock<'_>) -> u64 {
+        // SAFETY: the caller's promise.
+        unsafe { self.entries.hash(&self.held.converter, key.at(), self.seed) }
+    }
+
+    /// # Safety
+    /// The slot is full.
+    unsafe fn is_key(&self, key: &KeyBlock<'_>, slot: *mut u8) -> bool {
+        let reflect = self.held.converter.new_side();
+        // SAFETY: the caller's promise.
+        unsafe { reflect.compare_keys(self.entries.key(), key.at(), slot) }.is_eq()
+    }
+}

@@ -1,0 +1,150 @@
+//! What a snapshot costs those who are served meanwhile: the longest stop by the server's own clock,
+//! throughput against steady state, peak memory; and the same of Redis' BGSAVE.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use super::DurabilityArgs;
+use super::client::Client;
+use crate::admin::{Admin, number};
+use crate::artifacts;
+use crate::bars;
+use crate::host::Host;
+use crate::peer::Peer;
+use crate::process::Process;
+use crate::redis_benchmark::{Load, Work, measure};
+use crate::report::{Report, Table};
+
+/// Requests of one measurement: a fraction of a second, so that a snapshot spans several.
+const REQUESTS: u64 = 50_000;
+/// Steady measurements before the snapshot.
+const STEADY: usize = 8;
+
+/// What was measured of one side.
+struct Cost {
+    stop_us: f64,
+    seconds: f64,
+    steady_rps: f64,
+    meanwhile_rps: f64,
+    memory: f64,
+}
+
+/// Adds the figures.
+pub fn run(args: &DurabilityArgs, report: &mut Report) -> Result<()> {
+    report.note(format!(
+        "snapshot: {} keys of 16 bytes with values of 32, redis-benchmark SET on them, 50 connections; \
+         ours `snapshot`, theirs BGSAVE; memory without that of Redis' child",
+        args.keys
+    ));
+    let (ours, theirs) = (args.fresh_folder()?, args.fresh_folder()?);
+    let ours = our_side(args, ours.path())?;
+    let theirs = their_side(args, theirs.path())?;
+    let columns =
+        ["server", "stop us", "takes s", "steady req/s", "meanwhile req/s", "ratio", "peak memory"];
+    let mut table = Table::new("a snapshot under load", columns);
+    for (name, cost) in [("hotshell", &ours), ("Redis", &theirs)] {
+        table.row([
+            json!(name),
+            json!(cost.stop_us),
+            json!(cost.seconds),
+            json!(cost.steady_rps),
+            json!(cost.meanwhile_rps),
+            json!(cost.meanwhile_rps / cost.steady_rps),
+            json!(cost.memory),
+        ]);
+    }
+    report.tables.push(table);
+    report.judge("a snapshot's longest stop, us", bars::SNAPSHOT_STOP_US, ours.stop_us);
+    let ratio = ours.meanwhile_rps / ours.steady_rps;
+    report.judge("requests/s during a snapshot / steady", bars::SNAPSHOT_RPS, ratio);
+    report.judge("peak memory of a snapshot / before", bars::SNAPSHOT_MEMORY, ours.memory);
+    Ok(())
+}
+
+fn our_side(args: &DurabilityArgs, folder: &Path) -> Result<Cost> {
+    let host = Host::with(&artifacts::kv_v2()?, |serve| {
+        serve.arg("--data").arg(folder.join("data"));
+        serve.args(["--snapshot-every", "0", "--snapshot-after", "0"]);
+    })?;
+    Client::connect(host.address)?.fill(args.keys)?;
+    let admin = host.admin_path();
+    let ask = std::thread::spawn(move || Admin::connect(&admin)?.ask(&["snapshot"]));
+    // The first one is not measured: it is what makes the tables what they are from then on.
+    ask.join().expect("no panics")?;
+    let admin = host.admin_path();
+    let (steady_rps, before) = steady(args, host.address, &host.process)?;
+    let began = Instant::now();
+    let asked = std::thread::spawn(move || Admin::connect(&admin)?.ask(&["snapshot"]));
+    let (mut rates, mut over) = (Vec::new(), false);
+    while !over {
+        over = asked.is_finished();
+        rates.push(
+            measure(load(args), Work::Test("set"), host.address, &host.process)?.requests_per_s,
+        );
+    }
+    let answer = asked.join().expect("no panics")?;
+    ensure!(began.elapsed() < Duration::from_secs(600), "it does not end");
+    Ok(Cost {
+        stop_us: number(&answer, "stop_us")?,
+        seconds: number(&answer, "total_us")? / 1e6,
+        steady_rps,
+        meanwhile_rps: during(&rates),
+        memory: host.process.peak_kib()? as f64 / before,
+    })
+}
+
+fn their_side(args: &DurabilityArgs, folder: &Path) -> Result<Cost> {
+    let peer = Peer::redis_on(folder, &["--appendonly", "yes", "--appendfsync", "everysec"])?;
+    let mut client = Client::connect(peer.address)?;
+    client.fill(args.keys)?;
+    let (steady_rps, before) = steady(args, peer.address, &peer.process)?;
+    let began = Instant::now();
+    client.call(&[b"BGSAVE"])?;
+    let (mut rates, mut over) = (Vec::new(), false);
+    let mut seconds = 0.0;
+    while !over {
+        over = info(&mut client, "rdb_bgsave_in_progress")? == 0.0;
+        seconds = if over { seconds } else { began.elapsed().as_secs_f64() };
+        rates.push(
+            measure(load(args), Work::Test("set"), peer.address, &peer.process)?.requests_per_s,
+        );
+    }
+    Ok(Cost {
+        stop_us: info(&mut client, "latest_fork_usec")?,
+        seconds,
+        steady_rps,
+        meanwhile_rps: during(&rates),
+        memory: peer.process.peak_kib()? as f64 / before,
+    })
+}
+
+fn load(args: &DurabilityArgs) -> Load {
+    Load { clients: 50, requests: REQUESTS, pipeline: 1, keyspace: args.keys, size: 32, threads: 1 }
+}
+
+/// Requests per second before a snapshot, and memory in KiB then.
+fn steady(
+    args: &DurabilityArgs,
+    address: std::net::SocketAddr,
+    process: &Process,
+) -> Result<(f64, f64)> {
+    let one = || measure(load(args), Work::Test("set"), address, process);
+    let rates: Vec<f64> = (0..STEADY).map(|_| Ok(one()?.requests_per_s)).collect::<Result<_>>()?;
+    process.forget_peak()?;
+    Ok((rates.iter().sum::<f64>() / rates.len() as f64, process.rss_kib()? as f64))
+}
+
+/// The mean of what was measured before the end was seen.
+fn during(rates: &[f64]) -> f64 {
+    let within = &rates[..rates.len().max(2) - 1];
+    within.iter().sum::<f64>() / within.len() as f64
+}
+
+fn info(client: &mut Client, field: &str) -> Result<f64> {
+    let text = String::from_utf8_lossy(&client.call(&[b"INFO"])?).into_owned();
+    let found = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    Ok(found.and_then(|value| value.trim().parse().ok()).unwrap_or_default())
+}
