@@ -55,6 +55,8 @@ pub struct Snapshot {
     pub bytes: u64,
     /// The longest that it kept the engine from its clients at once.
     pub stop_us: f64,
+    /// The first of these stops, in which all is written that does not follow later.
+    pub begin_us: f64,
     pub total_us: f64,
     /// Files of the journal that were removed.
     pub journal_files_removed: usize,
@@ -90,6 +92,7 @@ struct Taking {
     /// Tells that the journal has come to that position on disk.
     file: oneshot::Receiver<()>,
     begun: Instant,
+    begin_ns: u64,
     stop_ns: u64,
     waiters: Vec<Waiter>,
 }
@@ -161,8 +164,9 @@ impl Core {
         taker.block(Kind::Root, unsafe { image::begin(&schema, self.state.root) });
         taker.block(Kind::Sessions, self.image_of_sessions(&Reflect::new(&schema)));
         taker.block(Kind::Aside, self.image_of_aside());
-        let stop_ns = monotonic_ns() - began;
-        let taking = Taking { taker, position, file, begun: Instant::now(), stop_ns, waiters };
+        let begin_ns = monotonic_ns() - began;
+        let (stop_ns, begun) = (begin_ns, Instant::now());
+        let taking = Taking { taker, position, file, begun, begin_ns, stop_ns, waiters };
         self.snapshots.as_mut().expect("as above").taking = Some(taking);
         Ok(())
     }
@@ -258,7 +262,8 @@ impl Server {
 
     async fn finish_snapshot(&self, entries: u64) {
         let taking = self.core.borrow_mut().snapshots.as_mut().and_then(|s| s.taking.take());
-        let Some(Taking { taker, position, file, begun, stop_ns, waiters }) = taking else {
+        let Some(Taking { taker, position, file, begun, begin_ns, stop_ns, waiters }) = taking
+        else {
             return;
         };
         // A snapshot that the journal does not lead up to would be one with a gap behind it.
@@ -269,6 +274,7 @@ impl Server {
             entries,
             bytes,
             stop_us: stop_ns as f64 / 1e3,
+            begin_us: begin_ns as f64 / 1e3,
             total_us: begun.elapsed().as_secs_f64() * 1e6,
             journal_files_removed: cut,
         });

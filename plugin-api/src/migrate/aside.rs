@@ -108,7 +108,7 @@ impl Aside {
 
     /// Forgets entries of maps, and parts of entries. O(parts).
     pub fn forget_entries(&mut self) {
-        let shelves = core::mem::replace(self, Self::new()).shelves;
+        let shelves = core::mem::take(self).shelves;
         for shelf in &shelves {
             let kept =
                 shelf.parts.iter().map(|part| decoded(part)).filter(|part| !part.is_of_entry());

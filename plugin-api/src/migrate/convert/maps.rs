@@ -227,7 +227,7 @@ impl EntryMover {
     }
 
     /// The type of the keys, in the new schema.
-    pub fn key(&self) -> TypeIndex {
+    pub fn key_type(&self) -> TypeIndex {
         self.maps.new_key
     }
 

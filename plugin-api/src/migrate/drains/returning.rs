@@ -127,7 +127,7 @@ impl Drain {
     }
 
     fn key_of(&self, part: &Part) -> KeyBlock<'_> {
-        let ty = self.entries.key();
+        let ty = self.entries.key_type();
         // SAFETY: the image is that of a key of this map.
         unsafe { KeyBlock::new(self.held.converter.new_side(), ty, part.key()) }
     }
@@ -144,6 +144,6 @@ impl Drain {
     unsafe fn is_key(&self, key: &KeyBlock<'_>, slot: *mut u8) -> bool {
         let reflect = self.held.converter.new_side();
         // SAFETY: the caller's promise.
-        unsafe { reflect.compare_keys(self.entries.key(), key.at(), slot) }.is_eq()
+        unsafe { reflect.compare_keys(self.entries.key_type(), key.at(), slot) }.is_eq()
     }
 }

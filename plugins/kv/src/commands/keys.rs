@@ -7,6 +7,7 @@ use crate::flags::{Flags, READ, READ_FAST, REMOVE_FAST, WRITE, WRITE_FAST};
 use crate::notify;
 use crate::reply::Reply;
 use crate::table::{ALL_KEYS, Keys, NO_KEYS, ONE_KEY, rows, v};
+use crate::value::Kind;
 
 const TWO_KEYS: Keys = (1, 2, 1);
 /// Draws of RANDOMKEY until it takes a key although its time is over.
@@ -105,11 +106,15 @@ fn rename_key(
     }
     let at = cx.db().expiry(from);
     if let Some(mut value) = cx.db().remove(from) {
-        cx.replaced(cx.session.db, from, &value);
+        let awaited = value.kind() == Kind::Stream;
         value.head_mut().flags &= !crate::value::HEAD_EXPIRES;
         cx.touch(from);
         cx.put(to, value);
         cx.signal(cx.session.db, to);
+        if awaited {
+            // Whoever waits for the new name is served before those who waited for the old one.
+            cx.signal(cx.session.db, from);
+        }
         if let Some(at) = at {
             cx.set_expiry(to, at);
         }

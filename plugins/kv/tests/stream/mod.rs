@@ -69,7 +69,7 @@ zadd K X G;zadd Z X G X G;zadd Z X U X U X U X U;zadd Z X G;zadd Z Y X G;zadd Z 
 zadd Z X V;zincrby Z X G;zincrby K X G;zrem Z G;zrem Z G G;zrem K G;zscore Z G;zmscore Z G G;zcard Z;zrank Z G;\
 zrevrank Z G;zpopmin Z;zpopmax Z;zpopmin Z N;zpopmax K N;zrange Z N N;zrange Z 0 -1 withscores;\
 zrange Z 0 -1 withscores;zrevrange Z N N withscores;zrange Z X X byscore;zrange Z X X byscore rev limit N N;\
-zrange Z - + bylex;zrange Z N N R;zrange Z X X R R;zrange Z B B R R;zrange K 0 -1 O;\
+zrange Z - + bylex;zrange Z N N R;zrange Z X X R R;zrange lex B B R R;zrange K 0 -1 O;\
 zrangebyscore Z X X;zrangebyscore Z X X withscores limit N N;zrevrangebyscore Z X X;\
 zrevrangebyscore Z X X limit N N;zcount Z X X;zcount K X X;zremrangebyrank Z N N;zremrangebyscore Z X X;\
 zadd lex 0 G 0 G 0 G;zadd lex 0 U 0 U;zrangebylex lex B B;zrevrangebylex lex B B;zrangebylex lex B B limit N N;\
