@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::os::unix::net::UnixDatagram;
+use std::time::Instant;
 
 use hotshell_tests::files::{kv_v1, kv_v2, misbehave};
 use hotshell_tests::host::{Host, HostBuilder};
@@ -104,8 +105,8 @@ fn metrics_tell_of_the_journal_and_verdicts_of_probation() {
     every_metric_is_explained(&get(addr, "/metrics").body);
     host.swap(kv_v2());
     host.json(&["rollback"]);
-    let ended = "hotshell_probations_total{server=\"main\",verdict=\"ended\"}";
-    assert_eq!(metric(addr, ended), 1.0);
+    let labels = "server=\"main\",verdict=\"ended\",rule=\"none\"";
+    assert_eq!(metric(addr, &format!("hotshell_probations_total{{{labels}}}")), 1.0);
 }
 
 fn every_metric_is_explained(page: &str) {
@@ -137,11 +138,12 @@ fn a_call_that_does_not_return_makes_the_host_not_ready_and_later_not_healthy() 
 
 /// What the host told the service manager so far is read until it said this.
 fn hears(socket: &UnixDatagram, wanted: &str) {
-    let mut all = String::new();
+    let (began, mut all) = (Instant::now(), String::new());
     let mut buffer = [0; 4096];
     while !all.lines().any(|line| line.starts_with(wanted)) {
         let read = socket.recv(&mut buffer);
         let read = read.unwrap_or_else(|error| panic!("never {wanted}: {error}\n{all}"));
+        assert!(began.elapsed() < PATIENCE, "never {wanted}:\n{all}");
         all.push_str(&String::from_utf8_lossy(&buffer[..read]));
         all.push('\n');
     }

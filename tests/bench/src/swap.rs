@@ -38,6 +38,9 @@ pub struct SwapArgs {
     /// `warm`: `use` between two loaded generations; `fresh`: `swap`, with a load each time
     #[arg(long, value_enum, default_value_t = Mode::Both)]
     pub mode: Mode,
+    /// What is swapped: kv 1 for itself, or kv 1 for kv 2, whose values have another schema
+    #[arg(long, value_enum, default_value_t = Pair::Same)]
+    pub pair: Pair,
     /// Every second client is idle, instead of every tenth
     #[arg(long)]
     pub half_busy: bool,
@@ -59,6 +62,15 @@ pub struct SwapArgs {
     /// A bounded slice for test suites: few keys, clients and swaps, no bars on times
     #[arg(long)]
     pub quick: bool,
+}
+
+/// Between what the server is swapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Pair {
+    /// Two generations of one schema.
+    Same,
+    /// Two versions of which the second has a kind of value more.
+    Versions,
 }
 
 /// Which swaps.
@@ -130,7 +142,12 @@ impl SwapArgs {
 
 fn measure(args: &SwapArgs, cast: &Cast) -> Result<Found> {
     raise_open_files(cast.clients() as u64 + 100)?;
-    let plugins = [artifacts::kv_v1()?, artifacts::kv_v2()?];
+    let first = artifacts::kv_v1()?;
+    let second = match args.pair {
+        Pair::Same => first.clone(),
+        Pair::Versions => artifacts::kv_v2()?,
+    };
+    let plugins = [first, second];
     let host = Host::start(&plugins[0])?;
     fill(host.address, args.keys)?;
     let style = Style {
