@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::folder::{Store, cannot};
 use super::frame::{self, Kind};
+use super::head::BadHead;
 use super::origin::Origin;
-use super::segment::{self, BadHead, HEAD, Head, Segment};
+use super::segment::{self, HEAD, Head, Segment};
 use super::snapshot;
 use crate::error::{Code, Error, Result};
 

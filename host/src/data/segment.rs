@@ -15,17 +15,18 @@
 //! | 4 | CRC-32 of the 92 bytes before |
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::origin::{self, Origin};
+use super::head::{self, BadHead, Fields, Kind};
+use super::origin::Origin;
 use super::{file, unix_ms};
 
-const MAGIC: &[u8; 8] = b"hsjournl";
 /// The format this version writes, and the newest it reads.
 pub const FORMAT: u32 = 1;
 /// Bytes of the head.
-pub const HEAD: usize = 96;
+pub const HEAD: usize = head::SIZE;
+const KIND: Kind = Kind { magic: b"hsjournl", format: FORMAT };
 
 /// A file of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,15 +55,6 @@ pub struct Head {
     pub origin: Origin,
 }
 
-/// Why a head is none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BadHead {
-    /// Written by a version that knows a newer format.
-    Newer(u32),
-    /// No head, or a damaged one.
-    Damaged,
-}
-
 /// All segments in a folder, by position. Files that are not named like one are left alone.
 pub fn list(folder: &Path) -> io::Result<Vec<Segment>> {
     let found = super::folder::numbered(folder, "journal-", ".hsj")?;
@@ -77,16 +69,8 @@ pub fn create(folder: &Path, first: u64, origin: Origin) -> io::Result<File> {
 
 impl Head {
     fn encode(&self) -> [u8; HEAD] {
-        let mut head = [0; HEAD];
-        head[..8].copy_from_slice(MAGIC);
-        head[8..12].copy_from_slice(&FORMAT.to_le_bytes());
-        head[12..16].copy_from_slice(&(HEAD as u32).to_le_bytes());
-        head[16..24].copy_from_slice(&self.first.to_le_bytes());
-        head[24..32].copy_from_slice(&self.begun_ms.to_le_bytes());
-        head[32..80].copy_from_slice(&self.origin.encode());
-        let crc = crc32fast::hash(&head[..92]);
-        head[92..].copy_from_slice(&crc.to_le_bytes());
-        head
+        let Self { first: position, begun_ms: time_ms, origin } = *self;
+        KIND.encode(&Fields { position, time_ms, origin, extra: 0 })
     }
 
     /// Reads the head at the front of a segment's bytes.
@@ -94,21 +78,12 @@ impl Head {
     /// # Errors
     /// [`BadHead`].
     pub fn decode(bytes: &[u8]) -> Result<Self, BadHead> {
-        let Some(found) = bytes.first_chunk::<HEAD>() else { return Err(BadHead::Damaged) };
-        let word = |at: usize| {
-            let mut word = [0; 8];
-            word.copy_from_slice(&found[at..at + 8]);
-            u64::from_le_bytes(word)
-        };
-        let format = word(8) as u32;
-        if &found[..8] == MAGIC && format > FORMAT {
-            return Err(BadHead::Newer(format));
+        match KIND.decode(bytes)? {
+            Fields { position: first, time_ms: begun_ms, origin, extra: 0 } => {
+                Ok(Self { first, begun_ms, origin })
+            }
+            _ => Err(BadHead::Damaged),
         }
-        let mut origin = [0; origin::SIZE];
-        origin.copy_from_slice(&found[32..80]);
-        let origin = Origin::decode(&origin);
-        let head = Self { first: word(16), begun_ms: word(24), origin };
-        if found == &head.encode() { Ok(head) } else { Err(BadHead::Damaged) }
     }
 
     /// Reads the head of a file. The outer error is the disk's.
@@ -116,9 +91,7 @@ impl Head {
     /// # Errors
     /// The disk's; [`BadHead`] inside.
     pub fn read(path: &Path) -> io::Result<Result<Self, BadHead>> {
-        let mut bytes = Vec::with_capacity(HEAD);
-        File::open(path)?.take(HEAD as u64).read_to_end(&mut bytes)?;
-        Ok(Self::decode(&bytes))
+        Ok(Self::decode(&head::front(File::open(path)?)?))
     }
 }
 

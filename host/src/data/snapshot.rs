@@ -19,20 +19,20 @@ mod read;
 mod take;
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::origin::{self, Origin};
-use super::segment::BadHead;
+use super::head::{self, BadHead, Fields};
+use super::origin::Origin;
 
 pub use read::{Blocks, Snapshot};
 pub use take::{Taken, Taker};
 
-const MAGIC: &[u8; 8] = b"hssnapsh";
 /// The format this version writes, and the newest it reads.
 pub const FORMAT: u32 = 1;
 /// Bytes of the head.
-pub const HEAD: usize = 96;
+pub const HEAD: usize = head::SIZE;
+const FILE: head::Kind = head::Kind { magic: b"hssnapsh", format: FORMAT };
 /// Bytes in front of a block's content.
 const BLOCK_HEAD: usize = 12;
 
@@ -99,17 +99,8 @@ fn path(folder: &Path, position: u64) -> PathBuf {
 
 impl Head {
     fn encode(&self) -> [u8; HEAD] {
-        let mut head = [0; HEAD];
-        head[..8].copy_from_slice(MAGIC);
-        head[8..12].copy_from_slice(&FORMAT.to_le_bytes());
-        head[12..16].copy_from_slice(&(HEAD as u32).to_le_bytes());
-        head[16..24].copy_from_slice(&self.position.to_le_bytes());
-        head[24..32].copy_from_slice(&self.taken_ms.to_le_bytes());
-        head[32..80].copy_from_slice(&self.origin.encode());
-        head[80..88].copy_from_slice(&self.next_client.to_le_bytes());
-        let crc = crc32fast::hash(&head[..92]);
-        head[92..].copy_from_slice(&crc.to_le_bytes());
-        head
+        let Self { position, taken_ms: time_ms, origin, next_client: extra } = *self;
+        FILE.encode(&Fields { position, time_ms, origin, extra })
     }
 
     /// Reads the head at the front of a snapshot's bytes.
@@ -117,21 +108,9 @@ impl Head {
     /// # Errors
     /// [`BadHead`].
     pub fn decode(bytes: &[u8]) -> Result<Self, BadHead> {
-        let Some(found) = bytes.first_chunk::<HEAD>() else { return Err(BadHead::Damaged) };
-        let word = |at: usize| {
-            let mut word = [0; 8];
-            word.copy_from_slice(&found[at..at + 8]);
-            u64::from_le_bytes(word)
-        };
-        let format = word(8) as u32;
-        if &found[..8] == MAGIC && format > FORMAT {
-            return Err(BadHead::Newer(format));
-        }
-        let mut origin = [0; origin::SIZE];
-        origin.copy_from_slice(&found[32..80]);
-        let origin = Origin::decode(&origin);
-        let head = Self { position: word(16), taken_ms: word(24), origin, next_client: word(80) };
-        if found == &head.encode() { Ok(head) } else { Err(BadHead::Damaged) }
+        let Fields { position, time_ms: taken_ms, origin, extra: next_client } =
+            FILE.decode(bytes)?;
+        Ok(Self { position, taken_ms, origin, next_client })
     }
 
     /// Reads the head of a file. The outer error is the disk's.
@@ -139,9 +118,7 @@ impl Head {
     /// # Errors
     /// The disk's; [`BadHead`] inside.
     pub fn read(file: &mut File) -> io::Result<Result<Self, BadHead>> {
-        let mut bytes = Vec::with_capacity(HEAD);
-        file.take(HEAD as u64).read_to_end(&mut bytes)?;
-        Ok(Self::decode(&bytes))
+        Ok(Self::decode(&head::front(file)?))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::{BLOCK_HEAD, FORMAT, HEAD, Head, Kind, checksum, list};
 use crate::data::folder::{Store, cannot};
-use crate::data::segment::BadHead;
+use crate::data::head::BadHead;
 use crate::error::{Code, Error, Result};
 
 /// Blocks that are read ahead.
