@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
 
+use crate::bars;
 use crate::median::median;
 use crate::process::Process;
+use crate::report::{Report, Table};
 
 /// One measurement.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +84,30 @@ pub fn measure(
     ensure!(output.status.success(), "redis-benchmark: {}", output.status);
     let cpu_us = cpu_s * 1e6 / load.requests as f64;
     Ok(Measured { requests_per_s: rate_in(&String::from_utf8_lossy(&output.stdout))?, cpu_us })
+}
+
+/// A row of figures, ours beside the peer's, and what the bars say of it.
+pub fn judge(
+    report: &mut Report,
+    table: &mut Table,
+    (test, pipeline): (&str, u64),
+    (ours, theirs): (Measured, Measured),
+) {
+    let speed = ours.requests_per_s / theirs.requests_per_s;
+    let cpu = ours.cpu_us / theirs.cpu_us;
+    table.row([
+        json!(test),
+        json!(pipeline),
+        json!(ours.requests_per_s),
+        json!(theirs.requests_per_s),
+        json!(speed),
+        json!(ours.cpu_us),
+        json!(theirs.cpu_us),
+        json!(cpu),
+    ]);
+    let bar = if pipeline > 1 { bars::RPS_PIPELINED } else { bars::RPS_P1 };
+    report.judge(format!("{test} P{pipeline}: requests/s, ours / peer"), bar, speed);
+    report.judge(format!("{test} P{pipeline}: CPU, ours / peer"), bars::CPU, cpu);
 }
 
 /// The medians of both figures.

@@ -3,13 +3,11 @@
 
 use anyhow::Result;
 use clap::Args;
-use serde_json::json;
 
 use crate::artifacts;
-use crate::bars;
 use crate::host::Host;
 use crate::peer::Peer;
-use crate::redis_benchmark::{Load, Measured, Work, measure, middle};
+use crate::redis_benchmark::{Load, Measured, Work, judge, measure, middle};
 use crate::report::{Report, Table};
 
 /// Options of `throughput`.
@@ -79,21 +77,7 @@ pub fn run(args: &ThroughputArgs) -> Result<Report> {
             let ThroughputArgs { clients, keyspace, size, threads, .. } = *args;
             let load = Load { clients, requests, pipeline, keyspace, size, threads };
             let (ours, theirs) = compare(load, Work::Test(test), args.rounds, (&host, &peer))?;
-            let speed = ours.requests_per_s / theirs.requests_per_s;
-            let cpu = ours.cpu_us / theirs.cpu_us;
-            table.row([
-                json!(test),
-                json!(pipeline),
-                json!(ours.requests_per_s),
-                json!(theirs.requests_per_s),
-                json!(speed),
-                json!(ours.cpu_us),
-                json!(theirs.cpu_us),
-                json!(cpu),
-            ]);
-            let bar = if pipeline > 1 { bars::RPS_PIPELINED } else { bars::RPS_P1 };
-            report.judge(format!("{test} P{pipeline}: requests/s, ours / peer"), bar, speed);
-            report.judge(format!("{test} P{pipeline}: CPU, ours / peer"), bars::CPU, cpu);
+            judge(&mut report, &mut table, (test.as_str(), pipeline), (ours, theirs));
         }
     }
     report.tables.push(table);

@@ -1,12 +1,10 @@
 //! All default tests of redis-benchmark: requests per second, and CPU time per request.
 
 use anyhow::{Result, ensure};
-use serde_json::json;
 
 use super::KvArgs;
 use super::client::Client;
-use crate::bars;
-use crate::redis_benchmark::{Load, Measured, Work, measure, middle};
+use crate::redis_benchmark::{Load, Measured, Work, judge, measure, middle};
 use crate::report::{Report, Table};
 
 /// The tests in redis-benchmark's order, in which those that take away find what others brought.
@@ -49,21 +47,7 @@ pub fn run(args: &KvArgs, report: &mut Report) -> Result<()> {
     );
     for &pipeline in &args.pipeline {
         for (test, (ours, theirs)) in measured(args, pipeline)? {
-            let speed = ours.requests_per_s / theirs.requests_per_s;
-            let cpu = ours.cpu_us / theirs.cpu_us;
-            table.row([
-                json!(test),
-                json!(pipeline),
-                json!(ours.requests_per_s),
-                json!(theirs.requests_per_s),
-                json!(speed),
-                json!(ours.cpu_us),
-                json!(theirs.cpu_us),
-                json!(cpu),
-            ]);
-            let bar = if pipeline > 1 { bars::RPS_PIPELINED } else { bars::RPS_P1 };
-            report.judge(format!("{test} P{pipeline}: requests/s, ours / peer"), bar, speed);
-            report.judge(format!("{test} P{pipeline}: CPU, ours / peer"), bars::CPU, cpu);
+            judge(report, &mut table, (test, pipeline), (ours, theirs));
         }
     }
     report.tables.push(table);
