@@ -330,6 +330,7 @@ mod tests {
     struct Id(u16);
 
     #[state]
+    #[allow(dead_code, reason = "only their image is looked at")]
     enum Shape {
         #[state(default)]
         Point,
