@@ -60,8 +60,8 @@ fn the_kv_benchmark_measures_requests_memory_and_stops_against_redis() {
     assert!(bars.iter().all(|bar| bar["pass"].is_boolean()));
 }
 
-/// Each scene comes at least once with this seed: load, swaps and rollbacks in any stage, rotation,
-/// snapshots, drains, and what a change of shape gives up.
+/// Each scene comes twice with each policy: load, swaps and rollbacks in any stage, rotation, snapshots,
+/// drains, and what a change of shape gives up.
 #[test]
 fn kills_in_every_scene_lose_and_double_nothing() {
     for package in ["kv-v1", "kv-v2", "ledger-v1", "ledger-v2"] {
@@ -69,7 +69,7 @@ fn kills_in_every_scene_lose_and_double_nothing() {
     }
     let seed = "3";
     println!("seed {seed}");
-    let report = bench(&["durability", "--parts", "kill", "--rounds", "48", "--seed", seed]);
+    let report = bench(&["durability", "--parts", "kill", "--rounds", "32", "--seed", seed]);
     let notes = report["notes"].as_array().expect("notes");
     let scenes: Vec<&str> =
         notes.iter().filter_map(|note| note.as_str()?.strip_prefix("kill -9, always: ")).collect();
@@ -78,7 +78,7 @@ fn kills_in_every_scene_lose_and_double_nothing() {
     let rows = report["tables"][0]["rows"].as_array().expect("rows");
     for row in rows {
         let [rounds, acknowledged] = [&row[1], &row[2]].map(|n| n.as_u64().expect("a number"));
-        assert!(rounds == 24 && acknowledged > 1000, "{row}");
+        assert!(rounds == 16 && acknowledged > 100, "{row}");
     }
     let bars = report["bars"].as_array().expect("bars");
     assert_eq!(bars.len(), 4, "missing and doubled, with always and with everysec");

@@ -88,8 +88,8 @@ struct Place {
 fn rounds(args: &DurabilityArgs, fsync: &str) -> Result<Found> {
     let mut random = Random::new(args.seed ^ fsync.len() as u64);
     let (mut found, mut places) = (Found::default(), [None, None]);
-    for _ in 0..args.rounds / 2 {
-        let at = random.below(SCENES.len() as u64) as usize;
+    for round in 0..args.rounds / 2 {
+        let at = round as usize % SCENES.len();
         let life = Duration::from_millis(1 + random.below(LIFE_MS));
         let (scene, counter) = (SCENES[at], SCENES[at].counter());
         let place: &mut Option<Place> = &mut places[counter as usize];
