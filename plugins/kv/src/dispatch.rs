@@ -95,10 +95,8 @@ fn run(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
     }
     let ended = cx.shell.monotonic_ns_now();
     let took = ended.saturating_sub(began);
-    let counters = cx.state.commands.of(number);
-    counters.calls += 1;
-    counters.total_ns += took;
-    counters.failed += u64::from(cx.state.stats.errors != errors);
+    let failed = cx.state.stats.errors != errors;
+    cx.state.commands.of(number).count(took, failed);
     cx.state.ended_ns = ended;
     if took >= cx.state.settings.slow_ns {
         note_slow(cx, row, args, took);

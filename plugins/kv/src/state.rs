@@ -48,6 +48,8 @@ pub struct State {
     pub modes: u32,
     /// Counters for INFO.
     pub stats: Stats,
+    /// How fast they grew lately.
+    pub rates: Rates,
     /// Clients that speak RESP3.
     pub resp3_clients: HashSet<ClientId>,
     /// Counters of each command.
@@ -117,6 +119,26 @@ pub struct Stats {
     pub errors: u64,
     pub since_ms: u64,
     pub peak_since_reset: u64,
+}
+
+/// What INFO shows as rates: measured from one look to the next.
+#[state]
+#[derive(Debug, Clone, Copy)]
+pub struct Rates {
+    /// When they were measured, milliseconds since the Unix epoch; 0: never.
+    pub at_ms: u64,
+    /// Commands a second.
+    pub ops: f64,
+    /// Bytes a second from clients.
+    pub input: f64,
+    /// Bytes a second to clients.
+    pub output: f64,
+    /// Commands until then.
+    pub commands: u64,
+    /// Bytes from clients until then.
+    pub bytes_in: u64,
+    /// Bytes to clients until then.
+    pub bytes_out: u64,
 }
 
 /// One connection.

@@ -53,9 +53,7 @@ fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let level = cx.table.redis;
     let mut all: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     for parameter in PARAMETERS.iter().filter(|parameter| parameter.since <= level) {
-        let set = cx.state.config.get(parameter.stored_as().as_bytes());
-        let value = set.map_or(parameter.default.as_bytes().to_vec(), |set| set.to_vec());
-        all.insert(parameter.name, value);
+        all.insert(parameter.name, current(cx, parameter));
     }
     all.insert("databases", DATABASES.to_string().into_bytes());
     all.insert("port", info.port.to_string().into_bytes());
@@ -69,6 +67,12 @@ fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         cx.out.bulk(&value);
     }
     Ok(())
+}
+
+/// The value of a parameter.
+fn current(cx: &Cx<'_>, parameter: &Parameter) -> Vec<u8> {
+    let set = cx.state.config.get(parameter.stored_as().as_bytes());
+    set.map_or(parameter.default.as_bytes().to_vec(), |set| set.to_vec())
 }
 
 /// Checks all values first, so that either all are set or none.
@@ -88,7 +92,7 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         if checked.iter().any(|(other, _)| other.stored_as() == parameter.stored_as()) {
             return refuse(cx, name, value, "duplicate parameter");
         }
-        match parameter.kind.check(value) {
+        match parameter.kind.check(value, &current(cx, parameter)) {
             Ok(kept) => checked.push((parameter, kept)),
             Err(why) => return refuse(cx, name, value, &why),
         }
