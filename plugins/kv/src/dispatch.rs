@@ -127,7 +127,7 @@ fn note_slow(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]], took_ns: u64) {
     let event = if row.flags.has(Flags::FAST) { "fast-command" } else { "command" };
     latency::note(cx.state, event, took_ns, cx.now);
     let limit = u64::try_from(cx.state.settings.slowlog_us).ok();
-    if limit.is_none_or(|us| took_ns / 1000 < us) || row.name == "exec" {
+    if limit.is_none_or(|us| took_ns / 1000 < us) || row.flags.has(Flags::SKIP_SLOWLOG) {
         return;
     }
     let peer = cx.shell.client_info(cx.client).map(|info| info.peer().to_string());

@@ -33,6 +33,8 @@ flags! {
     RANDOM = 14, "random", "Answers differ from call to call.";
     IN_SUBSCRIBED = 15, "", "Allowed while the client is subscribed.";
     AT_ONCE = 16, "", "Executed inside MULTI instead of queued.";
+    NO_MANDATORY_KEYS = 18, "no_mandatory_keys", "The number of keys may be 0.";
+    SKIP_SLOWLOG = 19, "skip_slowlog", "Not in the slow log.";
     NO_ASYNC_LOADING = 17, "no_async_loading", "Not while a replica loads beside its old data.";
 }
 
@@ -58,7 +60,8 @@ impl Flags {
             "" => false,
             "random" => level < v(7, 0),
             "no_auth" => level >= v(6, 0),
-            "allow_busy" | "blocking" | "no_multi" | "no_async_loading" => level >= v(7, 0),
+            "allow_busy" | "blocking" | "no_multi" => level >= v(7, 0),
+            "no_async_loading" | "no_mandatory_keys" | "skip_slowlog" => level >= v(7, 0),
             _ => true,
         };
         set.map(|(_, name)| *name).filter(there)
@@ -76,4 +79,6 @@ pub const READ: Flags = Flags::READONLY;
 /// Reads, and is fast.
 pub const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);
 /// Of the connection.
-pub const CONNECTION: Flags = Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE);
+pub const CONNECTION: Flags = Flags::NOSCRIPT.or(ANYWHERE);
+/// Also from scripts.
+pub const ANYWHERE: Flags = Flags::LOADING.or(Flags::STALE);

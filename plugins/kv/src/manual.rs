@@ -93,7 +93,8 @@ fn take<'a>(rest: &mut &'a str) -> Option<Tree<'a>> {
         }
         _ => {
             *rest = text;
-            let word = take_word(rest);
+            // None where an end stands that belongs to nothing.
+            let word = Some(take_word(rest)).filter(|word| !word.is_empty())?;
             Some(word.parse().map_or(Tree::Text(word), Tree::Int))
         }
     }

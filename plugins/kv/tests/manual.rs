@@ -137,7 +137,8 @@ fn commands_are_told_of_as_by_redis() {
         return;
     }
     let mut differences = String::new();
-    for (name, told) in &ours {
+    // All that CLUSTER can be asked is answered with one error, so it has no subcommands.
+    for (name, told) in ours.iter().filter(|(name, _)| *name != "cluster") {
         let Some(redis) = theirs.get(name) else {
             writeln!(differences, "{name}: Redis has no such command").expect("a String");
             continue;
@@ -154,8 +155,10 @@ fn commands_are_told_of_as_by_redis() {
             let keys = told.docs.elements().iter().step_by(2);
             keys.map(|key| key.text().to_owned()).collect()
         };
-        // The words for people are of a later Redis, in whole sentences.
-        for key in keys(told).union(&keys(redis)).filter(|key| *key != "summary") {
+        // Words for people: the summaries are whole sentences, and a cost is ours.
+        let for_people = ["summary", "complexity"];
+        let keys = keys(told).union(&keys(redis)).cloned().collect::<Vec<_>>();
+        for key in keys.iter().filter(|key| !for_people.contains(&key.as_str())) {
             let (ours, theirs) = (told.docs.get(key), redis.docs.get(key));
             if ours != theirs {
                 writeln!(differences, "{name} {key}:\n  kv    {ours:?}\n  redis {theirs:?}")
@@ -166,8 +169,9 @@ fn commands_are_told_of_as_by_redis() {
     assert!(differences.is_empty(), "{differences}");
 }
 
-/// Commands of Redis 7.0 that there are not here, with what they belong to.
-const ABSENT: &[(&str, &str)] = &[];
+/// Commands of Redis 7.0 that there are not here. The README says what to use instead.
+const ABSENT: &[&str] =
+    &["latency|graph", "module|loadex", "pfdebug", "pfselftest", "restore-asking", "script|debug"];
 
 #[test]
 fn every_command_of_redis_is_there_or_known_to_be_absent() {
@@ -177,9 +181,10 @@ fn every_command_of_redis_is_there_or_known_to_be_absent() {
     };
     let ours = ours();
     let theirs = of_redis(&mut redis);
-    let missing: Vec<&String> = theirs.keys().filter(|name| !ours.contains_key(*name)).collect();
-    let absent: Vec<&str> = ABSENT.iter().map(|(name, _)| *name).collect();
-    assert_eq!(missing, absent);
+    // All that CLUSTER can be asked is answered with one error.
+    let missing = theirs.keys().filter(|name| !ours.contains_key(*name));
+    let missing: Vec<&String> = missing.filter(|name| !name.starts_with("cluster|")).collect();
+    assert_eq!(missing, ABSENT);
 }
 
 #[test]

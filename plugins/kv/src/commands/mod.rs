@@ -63,8 +63,10 @@ use crate::table::Row;
 
 /// All families.
 pub const FAMILIES: &[&[Row]] = &[
+    absent::CLUSTER,
     absent::FUNCTIONS,
     absent::OTHERS,
+    absent::REMOTE,
     absent::SCRIPTS,
     acl::ROWS,
     auth::ROWS,

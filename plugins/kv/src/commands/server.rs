@@ -21,7 +21,7 @@ rows! { Server:
         "Removes all keys from all databases.";
     "time", 1, Flags::FAST.or(Flags::LOADING).or(Flags::STALE).or(Flags::RANDOM), NO_KEYS, v(2, 6), time,
         "O(1)", "Returns the server time.";
-    "shutdown", -1, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE).or(Flags::NO_MULTI),
+    "shutdown", -1, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE).or(Flags::NO_MULTI).or(Flags::ALLOW_BUSY),
         NO_KEYS, v(1, 0), shutdown,
         "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
         "Synchronously saves the database(s) to disk and shuts down the Redis server.";

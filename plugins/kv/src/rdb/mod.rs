@@ -62,7 +62,20 @@ fn version(level: Level) -> u16 {
 
 /// A value as payload.
 pub fn dump(value: &Value, level: Level) -> Vec<u8> {
-    let mut bytes = write::value(value);
+    with_foot(write::value(value), level)
+}
+
+/// A payload that holds nothing: what a dump of no functions is.
+pub fn nothing(level: Level) -> Vec<u8> {
+    with_foot(Vec::new(), level)
+}
+
+/// Whether a payload that [`is_sound`] holds nothing.
+pub fn is_nothing(payload: &[u8]) -> bool {
+    payload.len() == FOOT
+}
+
+fn with_foot(mut bytes: Vec<u8>, level: Level) -> Vec<u8> {
     bytes.extend_from_slice(&version(level).to_le_bytes());
     let sum = crc64::of(&bytes);
     bytes.extend_from_slice(&sum.to_le_bytes());

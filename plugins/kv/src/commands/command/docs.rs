@@ -75,6 +75,7 @@ fn level_text(level: Level) -> String {
 fn group_name(group: Group) -> &'static str {
     match group {
         Group::Bitmap => "bitmap",
+        Group::Cluster => "cluster",
         Group::Connection => "connection",
         Group::Generic => "generic",
         Group::Geo => "geo",

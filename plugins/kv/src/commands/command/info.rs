@@ -5,7 +5,7 @@ use crate::cx::{Cx, Outcome};
 use crate::key_places;
 use crate::manual::{self, Page, Pages, Tree};
 use crate::reply::Reply;
-use crate::table::{Keys, Row, Sub, v};
+use crate::table::{Keys, NO_KEYS, Row, Sub, v};
 
 pub(super) fn command(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     let (rows, pages): (Vec<&Row>, Pages) = (cx.table.rows().collect(), manual::pages());
@@ -34,12 +34,21 @@ pub(super) fn info(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 /// One command: six elements, with Redis 7 ten.
 fn describe(cx: &mut Cx<'_>, pages: &Pages, row: &'static Row) {
     let page = pages.get(row.name).copied().unwrap_or_default();
-    let mut flags: Vec<&str> = row.flags.names(cx.table.redis).collect();
-    flags.extend(key_places::are_movable(row).then_some("movablekeys"));
-    describe_as(cx, row.name, row.arity, &flags, row.keys, page);
+    let subs: Vec<&Sub> = subs_of(cx, row).collect();
+    let runs_alone = subs.is_empty() || row.takes(1);
+    if runs_alone || !cx.has(v(7, 0)) {
+        let mut flags: Vec<&str> = row.flags.names(cx.table.redis).collect();
+        flags.extend(key_places::are_movable(row).then_some("movablekeys"));
+        describe_as(cx, row.name, row.arity, &flags, row.keys, page);
+    } else {
+        // Since Redis 7 a container is only that.
+        describe_as(cx, row.name, row.arity, &[], NO_KEYS, page);
+    }
     if cx.has(v(7, 0)) {
-        let subs: Vec<&Sub> = subs_of(cx, row).collect();
-        cx.out.set(subs.len());
+        match subs.len() {
+            0 => cx.out.set(0),
+            len => cx.out.array(len),
+        }
         subs.iter().for_each(|sub| describe_sub(cx, pages, row, sub));
     }
 }
