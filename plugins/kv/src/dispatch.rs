@@ -91,6 +91,7 @@ fn run(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
     // One that changed a key and failed then does the same when it is run again.
     let changed = cx.dirty || cx.state.stats.errors == errors;
     if row.flags.has(Flags::WRITE) && changed {
+        cx.state.changes += u64::from(cx.dirty);
         tell_journal(cx, args);
     }
     let ended = cx.shell.monotonic_ns_now();

@@ -50,6 +50,7 @@ pub mod rdb;
 pub mod reading;
 pub mod reply;
 pub mod resp;
+pub mod saving;
 pub mod services;
 pub mod set;
 pub mod settings;

@@ -9,6 +9,7 @@ use crate::deadlines::Deadlines;
 use crate::eviction::Candidate;
 use crate::latency::Spikes;
 use crate::pause::Pause;
+use crate::saving::Saving;
 use crate::settings::Settings;
 use crate::slowlog::SlowLog;
 use crate::stream::Id;
@@ -50,6 +51,10 @@ pub struct State {
     pub stats: Stats,
     /// How fast they grew lately.
     pub rates: Rates,
+    /// Changes of keys since the start.
+    pub changes: u64,
+    /// What was asked for of saving.
+    pub saving: Saving,
     /// Clients that speak RESP3.
     pub resp3_clients: HashSet<ClientId>,
     /// Counters of each command.
@@ -185,6 +190,9 @@ pub const SESSION_MONITOR: u32 = 256;
 pub const SESSION_PAUSED: u32 = 512;
 /// Replies are left out, now or next.
 pub const SESSION_SILENT: u32 = SESSION_REPLY_OFF | SESSION_SKIP_NEXT | SESSION_SKIP;
+
+/// The client waits for a snapshot.
+pub const SESSION_SAVING: u32 = 2048;
 
 /// A password is set.
 pub const MODE_AUTH: u32 = 1;

@@ -179,7 +179,10 @@ fn stream_requests() -> Vec<Vec<Vec<u8>>> {
         });
     }
     all.push("xadd k 18446744073709551615-18446744073709551614 last one".to_owned());
-    all.extend(["xdel k 3-5 100-5 250-5", "xgroup create k none 0", "xgroup create k some 0"].map(String::from));
+    all.extend(
+        ["xdel k 3-5 100-5 250-5", "xgroup create k none 0", "xgroup create k some 0"]
+            .map(String::from),
+    );
     all.push("xreadgroup group some alice count 20 streams k >".to_owned());
     all.push("xreadgroup group some bob count 5 streams k >".to_owned());
     all.push("xack k some 1-0 2-5".to_owned());

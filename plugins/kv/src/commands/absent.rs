@@ -3,7 +3,7 @@
 
 use crate::cx::{Cx, Outcome, int, is};
 use crate::dispatch;
-use crate::flags::Flags;
+use crate::flags::{CONNECTION, Flags};
 use crate::rdb;
 use crate::reply::Reply;
 use crate::table::{NO_KEYS, rows, subs, v};
@@ -11,8 +11,7 @@ use crate::table::{NO_KEYS, rows, subs, v};
 const SCRIPT: Flags =
     Flags::NOSCRIPT.or(Flags::STALE).or(Flags::SKIP_MONITOR).or(Flags::NO_MANDATORY_KEYS);
 const SCRIPT_RO: Flags = SCRIPT.or(Flags::READONLY);
-const ADMIN: Flags =
-    Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::STALE).or(Flags::NO_ASYNC_LOADING);
+const ADMIN: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::STALE).or(Flags::NO_ASYNC_LOADING);
 const SYNC: Flags =
     Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_MULTI).or(Flags::NO_ASYNC_LOADING);
 
@@ -279,7 +278,7 @@ mod others {
             "O(1)", "Returns the replication role.";
         "psync", -3, SYNC, NO_KEYS, v(2, 8), no_replication,
             "O(1)", "An internal command used in replication.";
-        "replconf", -1, ADMIN.or(Flags::LOADING).or(Flags::ALLOW_BUSY), NO_KEYS, v(3, 0), no_replication,
+        "replconf", -1, CONNECTION.or(Flags::ADMIN).or(Flags::ALLOW_BUSY), NO_KEYS, v(3, 0), no_replication,
             "O(1)", "An internal command for configuring the replication stream.";
         "failover", -1, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::STALE), NO_KEYS, v(6, 2), failover,
             "O(1)", "Starts a coordinated failover from a server to one of its replicas.";

@@ -9,6 +9,7 @@ use crate::flags::Flags;
 use crate::glob;
 use crate::parameters::{PARAMETERS, Parameter};
 use crate::reply::Reply;
+use crate::saving;
 use crate::state::{DATABASES, MODE_AUTH, MODE_MEMORY, SESSION_AUTHENTICATED};
 use crate::table::{NO_KEYS, rows, subs, v};
 
@@ -71,6 +72,9 @@ fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 /// The value of a parameter.
 fn current(cx: &Cx<'_>, parameter: &Parameter) -> Vec<u8> {
+    if let Some(value) = saving::parameter(cx.shell, parameter.name) {
+        return value.into();
+    }
     let set = cx.state.config.get(parameter.stored_as().as_bytes());
     set.map_or(parameter.default.as_bytes().to_vec(), |set| set.to_vec())
 }
@@ -93,7 +97,10 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             return refuse(cx, name, value, "duplicate parameter");
         }
         match parameter.kind.check(value, &current(cx, parameter)) {
-            Ok(kept) => checked.push((parameter, kept)),
+            Ok(kept) => match saving::check(cx.shell, parameter.name, &kept) {
+                Ok(()) => checked.push((parameter, kept)),
+                Err(why) => return refuse(cx, name, value, why),
+            },
             Err(why) => return refuse(cx, name, value, &why),
         }
     }
@@ -101,6 +108,7 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         if let Some(set) = parameter.set {
             set(&mut cx.state.settings, &kept);
         }
+        saving::set(cx.shell, parameter.name, &kept);
         let name = parameter.stored_as();
         cx.state.config.insert(name.as_bytes().into(), kept.as_slice().into());
     }

@@ -32,6 +32,7 @@ mod memory;
 mod monitor;
 mod multi_pop;
 mod object;
+mod persistence;
 mod pubsub;
 mod push_pop;
 mod random;
@@ -97,6 +98,7 @@ pub const FAMILIES: &[&[Row]] = &[
     monitor::ROWS,
     multi_pop::ROWS,
     object::ROWS,
+    persistence::ROWS,
     pubsub::ROWS,
     push_pop::ROWS,
     random::ROWS,

@@ -131,7 +131,7 @@ fn check_buffers(text: &[u8], now: &[u8]) -> Checked {
         let (Some(hard), Some(soft), Some(seconds)) = (memory(class[1]), memory(class[2]), seconds)
         else {
             return Err(
-                "Error in hard, soft or soft_seconds setting in buffer limit configuration.".into()
+                "Error in hard, soft or soft_seconds setting in buffer limit configuration.".into(),
             );
         };
         kept = with_class(&kept, name, &format!("{name} {hard} {soft} {seconds}"));
@@ -169,7 +169,8 @@ fn check_percentiles(text: &[u8]) -> Checked {
         let percent = parse_f64(word).ok_or(UNREADABLE)?;
         if !(0.0..=100.0).contains(&percent) {
             return Err(
-                "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]".into(),
+                "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"
+                    .into(),
             );
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{Kind, Parameter, Set};
 use crate::notify;
+use crate::saving;
 
 use crate::settings::Policy;
 use crate::table::v;
@@ -195,7 +196,8 @@ parameters! {
     "replicaof", v(5, 0), Kind::Fixed, "";
     "requirepass", v(1, 0), Kind::Text, "", |all, text| all.password = text.into();
     "sanitize-dump-payload", v(6, 2), Kind::Word(&["no", "yes", "clients"]), "no";
-    "save", v(1, 0), Kind::Save, "";
+    "save", v(1, 0), Kind::Save, "",
+        |all, text| all.save_points = saving::save_points(text).collect();
     "server_cpulist", v(6, 0), Kind::Fixed, "";
     "set-max-intset-entries", v(2, 0), Kind::Integer(0, LONG), "512",
         |all, text| all.limits.intset_entries = number(text) as u64;

@@ -50,7 +50,12 @@ mod tests {
         for one in PARAMETERS {
             if !matches!(one.kind, Kind::Fixed | Kind::Protected) {
                 let default = one.default.as_bytes();
-                assert_eq!(one.kind.check(default, default).as_deref(), Ok(default), "{}", one.name);
+                assert_eq!(
+                    one.kind.check(default, default).as_deref(),
+                    Ok(default),
+                    "{}",
+                    one.name
+                );
             }
         }
     }

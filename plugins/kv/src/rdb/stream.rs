@@ -207,8 +207,7 @@ fn read_group(input: &mut Input<'_>, stream: &Stream, counted: bool) -> Option<G
     for _ in 0..input.length()? {
         let id = id_of(input.chunk()?);
         let delivered_ms = u64::from_le_bytes(input.chunk()?);
-        let pending =
-            Pending { delivered_ms, deliveries: input.number()?, ..Pending::default() };
+        let pending = Pending { delivered_ms, deliveries: input.number()?, ..Pending::default() };
         group.pending.insert(id, pending).is_none().then_some(())?;
     }
     for _ in 0..input.length()? {

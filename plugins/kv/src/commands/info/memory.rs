@@ -40,7 +40,10 @@ pub(super) fn memory(cx: &mut Cx<'_>, page: &mut Page) {
 fn nothing_of_scripts(page: &mut Page) {
     page.zeros(v(7, 0), &["used_memory_vm_eval", "used_memory_scripts_eval"]);
     page.zeros(v(5, 0), &["number_of_cached_scripts"]);
-    page.zeros(v(7, 0), &["number_of_functions", "number_of_libraries", "used_memory_vm_functions"]);
+    page.zeros(
+        v(7, 0),
+        &["number_of_functions", "number_of_libraries", "used_memory_vm_functions"],
+    );
     page.zeros(v(7, 0), &["used_memory_vm_total"]);
     page.since(v(7, 0), "used_memory_vm_total_human", "0B");
     page.zeros(v(7, 0), &["used_memory_functions"]);

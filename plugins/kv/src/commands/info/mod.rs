@@ -2,6 +2,7 @@
 
 mod memory;
 mod page;
+mod persistence;
 mod server;
 mod stats;
 
@@ -47,7 +48,7 @@ const SECTIONS: [Section; 14] = [
     section("Hotshell", v(1, 0), true, server::hotshell),
     section("Clients", v(1, 0), true, stats::clients),
     section("Memory", v(1, 0), true, memory::memory),
-    section("Persistence", v(1, 0), true, persistence),
+    section("Persistence", v(1, 0), true, persistence::persistence),
     section("Stats", v(1, 0), true, stats::stats),
     section("Replication", v(1, 0), true, server::replication),
     section("CPU", v(1, 0), true, server::cpu),
@@ -79,12 +80,6 @@ fn info(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     }
     cx.out.verbatim(page.text().as_bytes());
     Ok(())
-}
-
-fn persistence(_: &mut Cx<'_>, page: &mut Page) {
-    page.line("loading", 0);
-    page.line("rdb_bgsave_in_progress", 0);
-    page.line("aof_enabled", 0);
 }
 
 fn commandstats(cx: &mut Cx<'_>, page: &mut Page) {
