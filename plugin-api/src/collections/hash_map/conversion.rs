@@ -27,6 +27,7 @@ pub(crate) use returns::Home;
 use super::group::{DELETED, EMPTY, Group, Tags, WIDTH, tag};
 use super::raw::Raw;
 use super::table::{Geometry, Table};
+use super::watch::Watch;
 use crate::collections::btree_map::conversion::TreeConversion;
 use crate::heap::{self, Usage};
 use crate::reflect::Pair;
@@ -419,7 +420,7 @@ fn gradual(geometry: Geometry, slot: Layout) -> Table {
     table
 }
 
-/// Ends the conversion of the map at `at`, if one is under way. O(entries that are left).
+/// Ends the conversion of the map at `at`, or the watch on it, if there is one. O(entries that are left).
 ///
 /// # Safety
 /// `at` is a map that nobody else looks at.
@@ -431,6 +432,7 @@ pub(crate) unsafe fn settle(at: *mut u8) {
             finish(conversion, true);
             raw.absorb(conversion);
         }
+        raw.end_watch();
     }
 }
 
@@ -474,4 +476,10 @@ pub struct ConversionTable {
     /// `[engine]` Puts entries back that an earlier swap set aside and whose hashes lie in `from..=to`,
     /// without moving any other. Those whose key lives stay away.
     pub recall: unsafe extern "C" fn(conversion: *mut Conversion, from: u64, to: u64),
+    /// `[engine]` Writes the entry in a full slot of a watched map to the image that is being taken: it is
+    /// going to change.
+    pub write: unsafe extern "C" fn(watch: *mut Watch, index: usize),
+    /// `[engine]` Writes what lies in about so many slots to the image. With `u64::MAX` it goes on to the
+    /// end.
+    pub write_on: unsafe extern "C" fn(watch: *mut Watch, slots: u64),
 }
