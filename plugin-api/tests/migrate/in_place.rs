@@ -167,7 +167,8 @@ fn act<V: Value>(map: &mut HashMap<String, V>, model: &mut Model, random: &mut R
                 }
             }
             let missing: Vec<_> = model.iter().filter(|(key, _)| !shown.contains(*key)).collect();
-            let got: Vec<_> = missing.iter().map(|(key, _)| map.get(key.as_str()).map(V::known)).collect();
+            let got: Vec<_> =
+                missing.iter().map(|(key, _)| map.get(key.as_str()).map(V::known)).collect();
             assert!(missing.is_empty(), "not shown: {missing:?}, but {got:?}");
         }
         _ => {}

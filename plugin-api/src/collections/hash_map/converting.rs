@@ -300,11 +300,13 @@ impl<K: StateKey, V> HashMap<K, V> {
             }
             let shown = (*at).shown();
             let sources = (0..=STRAYS).filter(|&source| !(*at).stays(source));
-            let of_source = |source: usize| ((*at).sources[source].table, (*at).first_group(source), source);
+            let of_source =
+                |source: usize| ((*at).sources[source].table, (*at).first_group(source), source);
             let tables = shown.map(|table| (table, 0, usize::MAX)).into_iter();
             let tables = tables.chain(sources.map(of_source));
             let tables = tables.filter(|(table, ..)| table.is_allocated());
-            let slots = |table: &Table, first| table.geometry().groups().saturating_sub(first) * WIDTH;
+            let slots =
+                |table: &Table, first| table.geometry().groups().saturating_sub(first) * WIDTH;
             let all = tables.clone().map(|(table, first, _)| slots(&table, first)).sum();
             let mut n = below(all);
             for (table, first, source) in tables {

@@ -316,10 +316,13 @@ impl EntryMover {
     pub fn turned(&self, converter: &Converter<'_>, there: &Plan) -> Option<Self> {
         let Maps { key, new_key, value, old, new } = self.maps;
         let there = there.pair(value);
-        let value = converter.plan.pairs.iter().position(|back| {
-            (back.old, back.new) == (there.new, there.old)
-        })?;
-        let maps = Maps { key: new_key, new_key: key, value: value as PairIndex, old: new, new: old };
+        let value = converter
+            .plan
+            .pairs
+            .iter()
+            .position(|back| (back.old, back.new) == (there.new, there.old))?;
+        let maps =
+            Maps { key: new_key, new_key: key, value: value as PairIndex, old: new, new: old };
         Some(Self::new(maps, self.path.clone()))
     }
 
@@ -336,7 +339,8 @@ impl EntryMover {
                 return true;
             }
             let (path, journal) = (core::mem::take(&mut self.path), &mut self.journal);
-            let mut work = Work { journal, path, new_path: Vec::new(), in_entry: true, in_map: true };
+            let mut work =
+                Work { journal, path, new_path: Vec::new(), in_entry: true, in_map: true };
             let mut name = Vec::new();
             converter.old.reflect.write(self.maps.key, slot, &mut name);
             let ty = converter.plan.pair(self.maps.value).old;

@@ -69,15 +69,18 @@ pub(crate) fn turn_back(earlier: &Arc<Change>, change: &Arc<Change>) {
             conversion.turn_in_place();
             let at = drain.at;
             let held = std::rc::Rc::clone(&held);
-            done.push(core::mem::replace(drain, Drain {
-                at,
-                held,
-                entries,
-                seed: drain.seed,
-                returning: Default::default(),
-                overtaken: Vec::new(),
-                turns: None,
-            }));
+            done.push(core::mem::replace(
+                drain,
+                Drain {
+                    at,
+                    held,
+                    entries,
+                    seed: drain.seed,
+                    returning: Default::default(),
+                    overtaken: Vec::new(),
+                    turns: None,
+                },
+            ));
         }
         for gone in done {
             let at = gone.at;

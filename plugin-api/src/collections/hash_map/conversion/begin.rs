@@ -96,7 +96,8 @@ impl Conversion {
         let (target, room) = kept.unwrap_or_else(|| {
             let len = len as usize;
             let mut geometry = Geometry::for_capacity(len + plan.returning + len / 16 + 16);
-            let stretched = |s: &Source| s.table.is_allocated() && s.table.geometry().is_stretched();
+            let stretched =
+                |s: &Source| s.table.is_allocated() && s.table.geometry().is_stretched();
             if sources.iter().any(stretched) {
                 geometry = geometry.with_tail_for(geometry.capacity());
             }

@@ -63,7 +63,8 @@ impl Conversion {
                     if stays {
                         self.left = self.left.saturating_sub(1);
                         // The key is far away, and its hash is only for finding what returns.
-                        let hash = if self.returning > 0 { mover.hash(table.raw_slot(index)) } else { 0 };
+                        let hash =
+                            if self.returning > 0 { mover.hash(table.raw_slot(index)) } else { 0 };
                         self.look_at(source, index, hash, mover);
                     } else {
                         let hash = mover.hash(table.raw_slot(index));
