@@ -126,6 +126,9 @@ pub fn status(status: &Status) -> Vec<String> {
     if let Some(journal) = &status.journal {
         row("journal", journal.line());
     }
+    for (key, text) in &status.settings {
+        row("set", format!("{key} {text}, at run time"));
+    }
     row("traffic", format!("{} in, {} out", bytes(status.bytes_in), bytes(status.bytes_out)));
     row("closed", {
         let (slow, unread) = (status.closed_slow, status.closed_unread);

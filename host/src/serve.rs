@@ -89,6 +89,7 @@ async fn host(config: Config) -> Result<ExitCode> {
         }
     };
     control.serve(servers);
+    crate::control::listen(&control);
     tokio::task::spawn_local(crate::control::watchdog::run(
         control.clone(),
         config.host.stuck_abort,

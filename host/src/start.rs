@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::config::ServerConfig;
+use crate::config::{Live, ServerConfig};
 use crate::control::{Job, Keeping, Loads, Server, Texts, unmap};
 use crate::data::{Digest, Folder, Kept, Permanent, STARTS, Store};
-use crate::engine::{self, Durable, EngineConfig};
+use crate::engine::{self, Durable, EngineConfig, Policy};
 use crate::error::{Code, Error, Result};
 use crate::observe::Window;
 use crate::registry::{Fresh, Registry};
@@ -72,18 +72,48 @@ impl Start<'_> {
 
     async fn with_data(self, store: Store) -> Result<Server> {
         let mut permanent = store.permanent()?.unwrap_or_default();
+        let live = self.live(&mut permanent);
+        let store = Store { fsync: live.fsync, ..store };
         let failed = store.begin_start()?;
         let mut attempt = Attempt { store: &store, failed, verdict: failed };
         if failed >= STARTS {
             self.fall_back(&mut permanent, &mut attempt)?;
         }
-        let outcome = self.go_on(&store, permanent).await;
+        let outcome = self.go_on(&store, permanent, live.snapshots).await;
         attempt.verdict = match &outcome {
             Ok(_) => 0,
             Err(error) if matches!(error.code, Code::Start | Code::Data) => attempt.failed,
             Err(_) => attempt.failed + 1,
         };
         outcome
+    }
+
+    /// What holds of what can be set at run time. What was set then goes before the configuration, unless
+    /// nothing that was remembered counts.
+    fn live(&self, permanent: &mut Permanent) -> Live {
+        let configured = self.config.live();
+        let mut live = configured;
+        if self.config.ignore_permanent {
+            permanent.settings.clear();
+        }
+        let server = &self.config.name;
+        for (key, text) in &permanent.settings {
+            match (live.set(key, text), configured.show(key)) {
+                (Ok(()), Some(says)) if live.show(key).as_ref() != Some(&says) => tracing::info!(
+                    verb = "serve",
+                    server,
+                    "{key} is {text}, as it was set at run time; the configuration says {says}, to \
+                     which `set {key}` goes back"
+                ),
+                (Ok(()), _) => {}
+                (Err(_), _) => tracing::warn!(
+                    verb = "serve",
+                    server,
+                    "{key} was set to '{text}' at run time; this version has nothing like it"
+                ),
+            }
+        }
+        live
     }
 
     /// The permanent artifact before becomes the permanent one.
@@ -106,7 +136,12 @@ impl Start<'_> {
         attempt.store.note_starts(1)
     }
 
-    async fn go_on(&self, store: &Store, mut permanent: Permanent) -> Result<Server> {
+    async fn go_on(
+        &self,
+        store: &Store,
+        mut permanent: Permanent,
+        policy: Policy,
+    ) -> Result<Server> {
         let wrote = store.origins()?;
         let taken = wrote.iter().map(|origin| origin.generation + 1).max().unwrap_or(1);
         permanent.next_generation = permanent.next_generation.max(taken);
@@ -122,8 +157,14 @@ impl Start<'_> {
         mapped.push(digest);
         let readers = self.readers(store, &wrote, &mapped).await;
         let all = readers.iter().chain(&before).map(|one| one.callable.clone()).collect();
-        let durable = Durable { store: store.clone(), readers: all, policy: self.config.snapshots };
-        let keeping = Keeping { store: store.clone(), permanent: RefCell::new(permanent.clone()) };
+        let (remember, set) = mpsc::unbounded_channel();
+        let durable = Durable { store: store.clone(), readers: all, policy, remember };
+        let keeping = Keeping {
+            store: store.clone(),
+            permanent: RefCell::new(permanent.clone()),
+            configured: self.config.live(),
+            set: RefCell::new(Some(set)),
+        };
         let started = self.run(before, fresh, Some((durable, keeping)), from).await;
         for reader in readers {
             unmap(reader.image).await;

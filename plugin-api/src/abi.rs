@@ -19,6 +19,7 @@ use abi_stable::abi_stability::abi_checking::AbiInstability;
 use abi_stable::library::AbiHeader;
 use abi_stable::type_layout::TypeLayout;
 
+use crate::durability::Durability;
 use crate::heap::HeapTable;
 
 /// First eight bytes of every [`Entry`].
@@ -268,6 +269,23 @@ pub struct HostTable {
     /// `[engine]` Forgets what is set aside of entries of maps: what an older or newer version could
     /// hold and this one cannot. Absent in shells whose table ends before it.
     pub forget_entries: unsafe extern "C" fn(server: *mut c_void),
+    /// `[engine]` Fills `told` about how the data are kept. This and what follows: absent in shells
+    /// whose table ends before it.
+    pub durability: unsafe extern "C" fn(server: *mut c_void, told: *mut Durability),
+    /// `[engine]` Asks for a snapshot, and for a resume of the blocked `client` when it has ended; 0 for
+    /// nobody. False when the server keeps no data.
+    pub snapshot: unsafe extern "C" fn(server: *mut c_void, client: u64) -> bool,
+    /// `[engine]` Sets a key of the configuration at run time; one of the `SET_*` numbers of
+    /// [`durability`](crate::durability).
+    pub set: unsafe extern "C" fn(
+        server: *mut c_void,
+        key: *const u8,
+        key_len: usize,
+        value: *const u8,
+        value_len: usize,
+    ) -> u32,
+    /// `[engine]` [`HostTable::stop`], with or without a last snapshot.
+    pub stop_saving: unsafe extern "C" fn(server: *mut c_void, save: bool),
 }
 
 /// The plugin's functions, checked field by field against the shell's view before any is called.

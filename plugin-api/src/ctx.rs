@@ -147,6 +147,10 @@ impl<'a, P: Plugin> Shell<'a, P> {
         Self { call, plugin: PhantomData }
     }
 
+    pub(crate) const fn call(&self) -> &Call {
+        self.call
+    }
+
     /// See [`Ctx::begin`].
     #[inline(always)]
     pub fn begin(&mut self, n: usize) {

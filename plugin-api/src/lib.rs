@@ -10,6 +10,7 @@ pub mod abi;
 pub mod buffer;
 pub mod collections;
 pub mod ctx;
+pub mod durability;
 pub mod export;
 pub mod framing;
 pub mod heap;

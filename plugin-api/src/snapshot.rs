@@ -1,10 +1,10 @@
 //! An image of a whole state as it is at one moment, taken while the state goes on to be used.
 //!
-//! [`begin`] writes the outline ([`crate::reflect`]) and leaves the large hash maps to follow: each moves
-//! to a table like its own, as under a change of shape, and every entry is written when it moves. Who
-//! touches an entry moves it first, so it is written as it was; what is put in later goes to the new
-//! table and is not written. So there is no second copy of anything but of tables that are under way,
-//! no fork, and no check in the steady path of a map.
+//! [`begin`] writes the outline ([`crate::reflect`]) and leaves the large hash maps to follow, slice by
+//! slice, each where it is ([`Watch`]): who is going to change an entry has it written first, so it is
+//! written as it was, and what is put in later is not written. So there is no second copy of anything, no
+//! fork, and no check in the steady path of a map. A map that is about to grow, or growing, moves to a
+//! larger table instead, as under a change of shape, and its entries are written as they move.
 //!
 //! Invariant: each entry that a map had at `begin` is written once, and no other is.
 
@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::collections::hash_map::conversion::{Conversion, Mover, Place, STEP_SLOTS};
+use crate::collections::hash_map::watch::Watch;
 use crate::collections::hash_map::{copying, erased};
 use crate::reflect::{Pair, Reflect};
 use crate::schema::{Schema, TypeIndex};
@@ -31,10 +32,19 @@ struct Taking {
     pen: Pen,
 }
 
+/// How the entries of a map are come by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It stays where it is.
+    Watched(NonNull<Watch>),
+    /// It moves to another table.
+    Moving(NonNull<Conversion>),
+}
+
 /// A map that follows.
 #[derive(Clone, Copy)]
 struct Map {
-    at: NonNull<Conversion>,
+    way: Way,
     number: usize,
     ty: TypeIndex,
     key: TypeIndex,
@@ -51,6 +61,18 @@ struct Pen {
     entries: u64,
     /// Nobody wants the image any more: maps move on, unwritten.
     dry: bool,
+}
+
+impl Pen {
+    /// # Safety
+    /// `slot` is a full slot of the map.
+    unsafe fn write(&mut self, map: Map, slot: *mut u8) {
+        if !self.dry {
+            // SAFETY: the caller's promise.
+            unsafe { self.reflect.write_entry(map.number, map.ty, slot, &mut self.out) };
+            self.entries += 1;
+        }
+    }
 }
 
 struct Entries<'p>(&'p mut Pen, Map);
@@ -71,10 +93,7 @@ impl Mover for Entries<'_> {
         let Self(pen, map) = self;
         // SAFETY: as above; the new slot is vacant, the old one is given up.
         unsafe {
-            if !pen.dry {
-                pen.reflect.write_entry(map.number, map.ty, from, &mut pen.out);
-                pen.entries += 1;
-            }
+            pen.write(*map, from);
             ptr::copy_nonoverlapping(from, to, map.slot);
         }
         true
@@ -117,9 +136,12 @@ pub unsafe fn begin(schema: &Arc<Schema>, root: *mut u8) -> Vec<u8> {
                     continue;
                 }
                 let seed = erased::seed(left.at);
-                let at = copying::begin(left.at, pair, number as u64);
+                let way = match Watch::begin(left.at, pair) {
+                    Some(watch) => Way::Watched(watch),
+                    None => Way::Moving(copying::begin(left.at, pair, number as u64)),
+                };
                 let (ty, key, slot) = (left.ty, def.args[0], pair.size());
-                maps.push_back(Map { at, number, ty, key, slot, seed });
+                maps.push_back(Map { way, number, ty, key, slot, seed });
             }
         }
         *taking = Some(Taking { maps, pen });
@@ -146,11 +168,15 @@ pub unsafe fn work(mut more: impl FnMut() -> bool) -> bool {
     })
 }
 
-/// Takes what was written since this was last asked: whole entries.
-pub fn take_entries() -> Vec<u8> {
-    TAKING.with_borrow_mut(|taking| {
-        taking.as_mut().map(|taking| core::mem::take(&mut taking.pen.out)).unwrap_or_default()
-    })
+/// Takes what was written since this was last asked: whole entries. What follows is written to `spare`,
+/// whose memory it keeps and whose content it forgets.
+pub fn take_entries(mut spare: Vec<u8>) -> Vec<u8> {
+    TAKING
+        .with_borrow_mut(|taking| {
+            spare.clear();
+            taking.as_mut().map(|taking| core::mem::replace(&mut taking.pen.out, spare))
+        })
+        .unwrap_or_default()
 }
 
 /// Bytes that [`take_entries`] would answer.
@@ -185,32 +211,50 @@ pub fn end() -> u64 {
 }
 
 impl Taking {
-    /// Empties about so many slots. `exclusive`: also the extras.
+    /// Goes over about so many slots. `exclusive`: also those to which references may lead.
     ///
     /// # Safety
-    /// The conversion's map lives; `exclusive`: nobody holds a reference to an entry of it.
+    /// The map lives; `exclusive`: nobody holds a reference to an entry of it.
     unsafe fn advance(&mut self, map: Map, slots: u64, exclusive: bool) {
-        let (at, mut left) = (map.at.as_ptr(), slots);
-        while left > 0 {
-            // SAFETY: the caller's promise; nobody else refers to the descriptor during the step.
-            let more = unsafe {
-                (*at).step(&mut Entries(&mut self.pen, map))
-                    || exclusive && (*at).merge(&mut Entries(&mut self.pen, map))
-            };
-            if !more {
-                break;
-            }
+        let mut left = slots;
+        // SAFETY: the caller's promise.
+        while left > 0 && unsafe { self.step(map, exclusive) } {
             left = left.saturating_sub(if slots == u64::MAX { 0 } else { STEP_SLOTS });
         }
         // SAFETY: as above.
-        if unsafe { (*at).is_complete() } {
-            self.maps.retain(|map| map.at.as_ptr() != at);
+        let complete = unsafe {
+            match map.way {
+                Way::Watched(watch) => watch.as_ref().is_complete(),
+                Way::Moving(conversion) => conversion.as_ref().is_complete(),
+            }
+        };
+        if complete {
+            self.maps.retain(|other| other.way != map.way);
         }
     }
-}
 
-fn map_of(taking: &Taking, at: *mut Conversion) -> Option<Map> {
-    taking.maps.iter().find(|map| map.at.as_ptr() == at).copied()
+    /// [`STEP_SLOTS`] of them. False when that was all.
+    ///
+    /// # Safety
+    /// As for [`Taking::advance`].
+    unsafe fn step(&mut self, map: Map, exclusive: bool) -> bool {
+        let pen = &mut self.pen;
+        // SAFETY: the caller's promise; nobody else refers to the descriptors during the step. Slots that
+        // a watch shows are full.
+        unsafe {
+            match map.way {
+                Way::Watched(watch) => (*watch.as_ptr()).step(&mut |slot| pen.write(map, slot)),
+                Way::Moving(at) => {
+                    (*at.as_ptr()).step(&mut Entries(pen, map))
+                        || exclusive && (*at.as_ptr()).merge(&mut Entries(pen, map))
+                }
+            }
+        }
+    }
+
+    fn map_of(&self, way: Way) -> Option<Map> {
+        self.maps.iter().find(|map| map.way == way).copied()
+    }
 }
 
 /// [`ConversionTable::touch`](crate::collections::hash_map::conversion::ConversionTable::touch), if the
@@ -226,7 +270,7 @@ pub(crate) unsafe fn touch(
 ) -> Option<Place> {
     TAKING.with_borrow_mut(|taking| {
         let taking = taking.as_mut()?;
-        let map = map_of(taking, at)?;
+        let map = taking.map_of(Way::Moving(NonNull::new(at)?))?;
         // SAFETY: the caller's promise.
         Some(unsafe {
             (*at).touch(source as usize, index, hash, &mut Entries(&mut taking.pen, map))
@@ -241,9 +285,41 @@ pub(crate) unsafe fn touch(
 pub(crate) unsafe fn advance(at: *mut Conversion, slots: u64, exclusive: bool) -> bool {
     TAKING.with_borrow_mut(|taking| {
         let Some(taking) = taking else { return false };
-        let Some(map) = map_of(taking, at) else { return false };
+        let way = NonNull::new(at).map(Way::Moving);
+        let Some(map) = way.and_then(|way| taking.map_of(way)) else { return false };
         // SAFETY: the caller's promise.
         unsafe { taking.advance(map, slots, exclusive) };
         true
     })
+}
+
+/// [`ConversionTable::write`](crate::collections::hash_map::conversion::ConversionTable::write).
+///
+/// # Safety
+/// As there.
+pub(crate) unsafe extern "C" fn write(at: *mut Watch, index: usize) {
+    TAKING.with_borrow_mut(|taking| {
+        let taking = taking.as_mut().expect("a watch that is not complete has its image");
+        // SAFETY: typed code passes its map's watch and a full slot.
+        unsafe {
+            let map = taking.map_of(Way::Watched(NonNull::new_unchecked(at)));
+            let map = map.expect("the image knows each of its watches");
+            (*at).write(index, &mut |slot| taking.pen.write(map, slot));
+        }
+    });
+}
+
+/// [`ConversionTable::write_on`](crate::collections::hash_map::conversion::ConversionTable::write_on).
+///
+/// # Safety
+/// As there.
+pub(crate) unsafe extern "C" fn write_on(at: *mut Watch, slots: u64) {
+    TAKING.with_borrow_mut(|taking| {
+        let taking = taking.as_mut().expect("a watch that is not complete has its image");
+        // SAFETY: typed code passes its map's watch; nothing moves.
+        unsafe {
+            let map = taking.map_of(Way::Watched(NonNull::new_unchecked(at)));
+            taking.advance(map.expect("the image knows each of its watches"), slots, true);
+        }
+    });
 }

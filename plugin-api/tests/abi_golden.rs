@@ -8,6 +8,7 @@ use std::mem::offset_of;
 use hotshell_plugin_api::abi::{self, Buffer, Call, ClientInfo, Entry, HostTable, Outcome};
 use hotshell_plugin_api::abi::{PluginTable, ServerInfo};
 use hotshell_plugin_api::collections::{self, hash::KeyHasher, unit::UnitHead};
+use hotshell_plugin_api::durability::Durability;
 use hotshell_plugin_api::heap::HeapTable;
 use hotshell_plugin_api::journal::JournalTable;
 use hotshell_plugin_api::migrate::table::MigrateTable;
@@ -70,7 +71,12 @@ fn shapes() -> String {
             count,
             server_info,
             stop,
-            journal
+            journal,
+            forget_entries,
+            durability,
+            snapshot,
+            set,
+            stop_saving
         }
     );
     shape!(out, JournalTable { size, reserved, replay });
@@ -147,6 +153,30 @@ fn shapes() -> String {
             state_bytes_peak
         }
     );
+    shape!(
+        out,
+        Durability {
+            size,
+            kept,
+            fsync,
+            disk,
+            snapshot_running,
+            snapshot_failed,
+            snapshot_every_ms,
+            snapshot_after,
+            changes,
+            snapshots,
+            snapshots_failed,
+            snapshot_ms,
+            snapshot_us,
+            snapshot_bytes,
+            snapshot_since_ms,
+            journal_bytes,
+            journal_durable_bytes,
+            journal_syncs,
+            journal_sync_us_max
+        }
+    );
     shape!(out, Note { name_size, body_size, kind, name, body });
     shape!(
         out,
@@ -195,7 +225,7 @@ fn the_boundary_is_as_its_golden_file_says() {
         now == golden,
         "the boundary differs from {path}.\n\
          An existing plugin or shell may misread it. If a field was appended to a size-headed struct \
-         (Call, HostTable, HeapTable, ClientInfo, ServerInfo, MigrateTable), run this test with HOTSHELL_BLESS=1 and add a line \
+         (Call, HostTable, HeapTable, ClientInfo, ServerInfo, Durability, MigrateTable), run this test with HOTSHELL_BLESS=1 and add a line \
          to docs/ABI.md. Anything else: raise ABI_VERSION first, or undo the change.\n\
          now:\n{now}\ngolden:\n{golden}"
     );

@@ -132,12 +132,12 @@ fn an_image_taken_beside_a_thousand_changes_is_the_state_as_it_was() {
                         steps > 0
                     })
                 };
-                image.extend(snapshot::take_entries());
+                image.extend(snapshot::take_entries(std::vec::Vec::new()));
                 if !more {
                     break;
                 }
             }
-            image.extend(snapshot::take_entries());
+            image.extend(snapshot::take_entries(std::vec::Vec::new()));
             let written = snapshot::end();
             let (found, count) = rebuilt(&schema, &outline, &image);
             assert_eq!(count, written, "seed {seed:#x}");
@@ -176,7 +176,7 @@ fn an_image_that_lacks_an_entry_or_has_one_too_many_is_refused() {
     let schema = Arc::new(Schema::of::<State, ()>());
     // SAFETY: the state lives and nobody refers to it.
     let outline = unsafe { snapshot::begin(&schema, (&raw mut state).cast()) };
-    let image = snapshot::take_entries();
+    let image = snapshot::take_entries(std::vec::Vec::new());
     let count = snapshot::end();
     for (entries, wrong) in [
         (count - 1, "a map has fewer entries than its outline tells"),

@@ -200,6 +200,41 @@ fn a_snapshot_is_counted_verified_and_named_and_a_flipped_bit_in_it_is_refused()
 }
 
 #[test]
+fn export_shows_a_snapshot_by_its_schema_without_the_plugin_that_wrote_it() {
+    let folder = Folder::new();
+    let dir = folder.at("data");
+    let flags = ["--data", text(&dir), "--fsync", "always"];
+    let mut host = Host::with(kv_v1()).flags(&flags).start();
+    let mut client = host.resp();
+    client.call(&["SET", "name", "value"]);
+    client.call(&["HSET", "hash", "field", "inside"]);
+    client.call(&["SELECT", "3"]);
+    client.call(&["SET", "third", "\u{1}\u{2}"]);
+    host.json(&["snapshot"]);
+    client.call(&["SET", "later", "x"]);
+    host.signal(libc::SIGKILL);
+    host.wait();
+    fs::remove_dir_all(dir.join("main/artifacts")).expect("the copies were there");
+    let said = hotshell(["data", "export", text(&dir)]).expect(0).stdout;
+    let lines: Vec<Value> =
+        said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let mut kinds: Vec<&str> =
+        lines.iter().map(|line| line["kind"].as_str().expect("a kind")).collect();
+    kinds.dedup();
+    assert_eq!(kinds, ["snapshot", "root", "session", "entry", "call"]);
+    assert_eq!((&lines[0]["schema"], &lines[0]["generation"]), (&1.into(), &1.into()));
+    assert_eq!(lines[1]["value"]["dbs"][0]["keys"]["entries"], 2);
+    assert_eq!(lines[2]["value"]["db"], 3, "the client had selected it");
+    let entry = |key: &str| lines.iter().find(|line| line["key"] == key).expect(key);
+    assert_eq!(entry("name")["map"], "dbs[0].keys");
+    assert!(entry("name")["value"].to_string().contains("\"value\""), "{}", entry("name"));
+    // A small hash is one block of bytes, with `inside` in it.
+    assert!(entry("hash")["value"].to_string().contains("696e73696465"), "{}", entry("hash"));
+    assert_eq!(entry("third")["map"], "dbs[3].keys");
+    assert!(entry("third")["value"].to_string().contains("{\"hex\":\"0102\"}"));
+}
+
+#[test]
 fn export_prints_every_record_as_a_line_of_json() {
     let folder = Folder::new();
     let dir = written(&folder, 3);

@@ -9,7 +9,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::client::Reply;
 use super::output::Output;
-use crate::data::survey::{self, Survey};
+use crate::data::export;
+use crate::data::survey::Survey;
 use crate::error::{Code, Error, Result};
 use crate::{paths, render};
 
@@ -47,7 +48,7 @@ pub fn command() -> Command {
                 .arg(json.help("Answer as one JSON value")),
         )
         .subcommand(
-            verb("export", "Every record as a line of JSON, oldest first")
+            verb("export", "The newest snapshot and every record after it as lines of JSON")
                 .arg(server.help("Only this server")),
         )
 }
@@ -93,7 +94,7 @@ fn print(survey: &Survey, output: Output, lines: impl Fn() -> Vec<String>) -> Re
 fn export(folder: &Path, server: Option<&str>) -> Result<ExitCode> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut gone = false;
-    let exported = survey::export(folder, server, &mut |record| {
+    let exported = export::export(folder, server, &mut |record| {
         serde_json::to_writer(&mut out, record)?;
         let written = out.write_all(b"\n");
         gone |= written.is_err();

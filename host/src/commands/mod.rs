@@ -348,6 +348,22 @@ pub const TABLE: &[Verb] = &[
         run: verbs::snapshot,
     },
     Verb {
+        name: "set",
+        args: &[
+            Arg { name: "KEY", kind: ArgKind::Word, required: false },
+            Arg { name: "VALUE", kind: ArgKind::Word, required: false },
+        ],
+        options: &[SERVER, JSON, TIMEOUT],
+        summary: "Set a key of the configuration while the server runs",
+        help: "fsync, snapshot-every and snapshot-after can be set so. What is set is kept in --data \
+               and holds after a restart, too, whatever the configuration says; with \
+               --ignore-permanent it is forgotten. Without VALUE the key goes back to what the \
+               configuration says; without KEY it shows all three.",
+        examples: &["set", "set fsync always", "set snapshot-every 5m", "set fsync"],
+        changes: true,
+        run: verbs::set,
+    },
+    Verb {
         name: "check",
         args: &[FILE, Arg { name: "NEW", kind: ArgKind::File, required: false }],
         options: &[SERVER, JSON, TIMEOUT, REPLACE, ONE_WAY],

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Answer, Answering, Options, Request, Text};
 use crate::check::Verdict;
-use crate::control::{Asked, Control, Server};
+use crate::control::{Asked, Control, Server, Setting};
 use crate::error::{Code, Error};
 use crate::render;
 
@@ -129,6 +129,15 @@ verb! {
         let server = control.server(request.options.server.as_deref())?;
         let done = server.handle.snapshot().await?;
         Ok(Answer::new(Text::Line(done.line()), &done))
+    }
+
+    #[doc = "`set [KEY [VALUE]]`"]
+    fn set(control, request) {
+        let server = control.server(request.options.server.as_deref())?;
+        let (key, text) = (request.text(0), request.text(1));
+        let settings = control.set(server, key.as_deref(), text.as_deref()).await?;
+        let lines = settings.iter().map(Setting::line).collect();
+        Ok(Answer::new(Text::Lines(lines), &settings))
     }
 
     #[doc = "`help [VERB]`"]

@@ -138,7 +138,7 @@ fn parse_bytes(text: &str) -> Result<usize, String> {
     number.checked_mul(unit).filter(|&n| n > 0).ok_or_else(wrong)
 }
 
-fn parse_number(text: &str) -> Result<u64, String> {
+pub(super) fn parse_number(text: &str) -> Result<u64, String> {
     text.replace('_', "").parse().map_err(|_| "it must be a number".to_owned())
 }
 
@@ -148,7 +148,7 @@ fn parse_share(text: &str) -> Result<f64, String> {
 }
 
 /// A duration, or a bare zero.
-fn parse_span(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
     if text == "0" { Ok(Duration::ZERO) } else { parse_duration(text) }
 }
 

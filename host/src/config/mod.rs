@@ -7,6 +7,7 @@
 
 mod file;
 pub mod keys;
+mod live;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::probation::Rules;
 pub use keys::{KEYS, Key};
+pub use live::Live;
 
 /// Name of a server that nobody named.
 pub const MAIN: &str = "main";
@@ -165,6 +167,13 @@ impl ServerConfig {
             rules,
             config,
         }
+    }
+}
+
+impl ServerConfig {
+    /// What of it can be set while the server runs.
+    pub const fn live(&self) -> Live {
+        Live { fsync: self.fsync, snapshots: self.snapshots }
     }
 }
 

@@ -1,10 +1,16 @@
 //! What a server remembers beyond its process: the permanent artifact, copies of code, numbers.
 
 use std::cell::RefCell;
+use std::rc::Rc;
+
+use serde::Serialize;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::{Control, Server};
+use crate::config::Live;
 use crate::data::{Kept, Permanent, Store};
-use crate::error::Result;
+use crate::engine::Set;
+use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
 use crate::registry::Fresh;
 
@@ -15,6 +21,37 @@ pub struct Keeping {
     pub store: Store,
     /// What is on disk of [`Permanent`].
     pub permanent: RefCell<Permanent>,
+    /// What the configuration says of what can be set at run time.
+    pub configured: Live,
+    /// What the plugin sets; taken by who listens.
+    pub set: RefCell<Option<UnboundedReceiver<Set>>>,
+}
+
+/// A key that can be set while a server runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the names are the outside contract")]
+pub struct Setting {
+    pub server: String,
+    pub key: &'static str,
+    /// What holds.
+    pub value: String,
+    /// What the configuration says.
+    pub configured: String,
+    /// Whether it was set at run time.
+    pub set: bool,
+}
+
+impl Setting {
+    /// `fsync is always, set at run time; the configuration says everysec`.
+    pub fn line(&self) -> String {
+        let Self { key, value, configured, .. } = self;
+        match self.set {
+            true => {
+                format!("{key} is {value}, set at run time; the configuration says {configured}")
+            }
+            false => format!("{key} is {value}, as the configuration says"),
+        }
+    }
 }
 
 impl From<&Artifact> for Kept {
@@ -54,7 +91,105 @@ impl Control {
     }
 }
 
+/// Listens to what plugins set, and remembers it.
+pub fn listen(control: &Rc<Control>) {
+    for (at, server) in control.servers().iter().enumerate() {
+        let set = server.keeping.as_ref().and_then(|keeping| keeping.set.borrow_mut().take());
+        let Some(mut set) = set else { continue };
+        let control = Rc::clone(control);
+        tokio::task::spawn_local(async move {
+            while let Some((key, text)) = set.recv().await {
+                let server = &control.servers()[at];
+                tracing::info!(
+                    verb = "set",
+                    server = server.name,
+                    by = "the plugin",
+                    "{key} {text}"
+                );
+                if let Some(keeping) = &server.keeping {
+                    keeping.change(|permanent| drop(permanent.settings.insert(key, text))).await;
+                }
+            }
+        });
+    }
+}
+
+impl Control {
+    /// What can be set of a server while it runs: all of it, or one key, after setting it.
+    ///
+    /// # Errors
+    /// `CONFIG`: no such key, no such value. `DATA`: the data are in memory only.
+    pub async fn set(
+        &self,
+        server: &Server,
+        key: Option<&str>,
+        text: Option<&str>,
+    ) -> Result<Vec<Setting>> {
+        let keeping = server.keeping.as_ref().ok_or_else(in_memory)?;
+        let Some(key) = key else { return Ok(keeping.settings(server)) };
+        let back = keeping.configured.show(key).ok_or_else(|| unknown(key))?;
+        let set = server.handle.set(key, text.unwrap_or(&back)).await?;
+        set.map_err(|_| wrong(key, text.unwrap_or_default()))?;
+        keeping
+            .change(|permanent| match text {
+                Some(text) => drop(permanent.settings.insert(key.to_owned(), text.to_owned())),
+                None => drop(permanent.settings.remove(key)),
+            })
+            .await;
+        let settings = keeping.settings(server).into_iter();
+        Ok(settings.filter(|setting| setting.key == key).collect())
+    }
+}
+
+impl Keeping {
+    /// Every key that can be set while the server runs.
+    fn settings(&self, server: &Server) -> Vec<Setting> {
+        let permanent = self.permanent.borrow();
+        let one = |key: &'static str| {
+            let configured = self.configured.show(key).unwrap_or_default();
+            let set = permanent.settings.get(key);
+            let value = set.unwrap_or(&configured).clone();
+            Setting { server: server.name.clone(), key, value, configured, set: set.is_some() }
+        };
+        Live::KEYS.into_iter().map(one).collect()
+    }
+}
+
+#[cold]
+fn unknown(key: &str) -> Error {
+    Error::new(
+        Code::Config,
+        format!("'{key}' cannot be set while the server runs"),
+        format!("these can: {}", Live::KEYS.join(", ")),
+        "change it in the configuration, and restart the host",
+    )
+}
+
+#[cold]
+fn wrong(key: &str, text: &str) -> Error {
+    let expected = match key {
+        "fsync" => "it must be always, everysec or no",
+        "snapshot-every" => "it must be a duration, as in 500ms, 900s or 15m; 0 switches it off",
+        _ => "it must be a number; 0 switches it off",
+    };
+    let text: String = text.chars().take(80).collect();
+    let what = format!("{key} = '{text}' is refused");
+    Error::new(Code::Config, what, expected, "ask `help set`; nothing was changed")
+}
+
+#[cold]
+fn in_memory() -> Error {
+    let why = "this host keeps its data in memory only";
+    Error::new(Code::Data, "there is nothing to set", why, "start it with --data DIR")
+}
+
 impl Server {
+    /// What was set at run time, by key of the configuration.
+    pub(super) fn set_at_run_time(&self) -> std::collections::BTreeMap<String, String> {
+        let keeping = self.keeping.as_ref();
+        keeping.map_or_else(Default::default, |keeping| keeping.permanent.borrow().settings.clone())
+    }
+
     /// Remembers that numbers of generations up to the registry's are taken.
     pub(super) async fn remember_numbers(&self) {
         let Some(keeping) = &self.keeping else { return };

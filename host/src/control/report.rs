@@ -177,6 +177,8 @@ pub struct Status {
     pub snapshot_running: bool,
     /// Null without a journal.
     pub journal: Option<JournalStatus>,
+    /// What was set at run time, by key of the configuration.
+    pub settings: BTreeMap<String, String>,
     pub bytes_in: u64,
     pub bytes_out: u64,
     pub closed_slow: u64,
@@ -510,6 +512,7 @@ impl Control {
             snapshot_age_s: snapshot_age_s(counters),
             snapshot_running: Counters::get(&counters.snapshot_running) > 0,
             journal: JournalStatus::of(counters),
+            settings: server.set_at_run_time(),
             bytes_in: Counters::get(&counters.bytes_in),
             bytes_out: Counters::get(&counters.bytes_out),
             closed_slow: Counters::get(&counters.closed_slow),

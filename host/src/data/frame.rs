@@ -26,14 +26,6 @@ impl Kind {
         }
     }
 
-    /// Its word in `data export`.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Call => "call",
-            Self::Use => "use",
-        }
-    }
-
     fn of(magic: &[u8]) -> Option<Self> {
         [Self::Call, Self::Use].into_iter().find(|kind| kind.magic() == magic)
     }

@@ -4,8 +4,10 @@
 //! its own ([`Writer`]), which writes and syncs; it never waits for a disk inside a call.
 
 mod artifacts;
+mod describe;
 mod digest;
 mod disk;
+pub mod export;
 mod file;
 mod folder;
 pub mod frame;

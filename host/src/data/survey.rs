@@ -2,7 +2,6 @@
 //! while a host runs on it.
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +10,7 @@ use serde::Serialize;
 
 use super::folder::{Store, cannot};
 use super::frame::Kind;
-use super::recovery::{Frame, Step};
+use super::recovery::Step;
 use super::snapshot::{Kind as Block, Snapshot};
 use super::{Digest, Fsync};
 use crate::error::{Code, Error, Result};
@@ -91,29 +90,6 @@ pub struct FileSurvey {
     pub digest: Option<String>,
 }
 
-/// A record, as `data export` tells it.
-#[derive(Debug, Serialize)]
-pub struct Exported<'a> {
-    /// The server.
-    pub server: &'a str,
-    /// The file, and where in it its frame begins.
-    pub file: &'a str,
-    /// See `file`.
-    pub offset: usize,
-    /// Where in the journal.
-    pub position: u64,
-    /// The generation that wrote it.
-    pub generation: u64,
-    /// `call`, `use` for a switch, or `snapshot`, whose content is not told.
-    pub kind: &'static str,
-    /// The record, where it is text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<&'a str>,
-    /// The record in hexadecimal digits, where it is not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hex: Option<String>,
-}
-
 impl Survey {
     /// Looks at a folder. O(bytes in it).
     ///
@@ -143,69 +119,8 @@ impl Survey {
     }
 }
 
-/// Hands over every record of a folder, or of one server in it, in the order in which they were written.
-///
-/// # Errors
-/// `DATA`: as for a start; what is before has been handed over then.
-pub fn export(
-    folder: &Path,
-    only: Option<&str>,
-    each: &mut dyn FnMut(&Exported<'_>) -> io::Result<()>,
-) -> Result<()> {
-    let stores = stores(folder)?;
-    let chosen: Vec<_> =
-        stores.iter().filter(|(name, _)| only.is_none_or(|only| only == name)).collect();
-    if let (Some(only), true) = (only, chosen.is_empty()) {
-        let names: Vec<&str> = stores.iter().map(|(name, _)| name.as_str()).collect();
-        let message = format!("'{}' keeps no server '{only}'", folder.display());
-        let there = format!("it keeps {}", names.join(", "));
-        return Err(Error::new(Code::Server, message, there, "pass one of these to --server"));
-    }
-    let gone = |error: io::Error| {
-        let hint = "whoever reads the lines has stopped";
-        Error::new(Code::File, "cannot print the records", error.to_string(), hint)
-    };
-    for (name, store) in chosen {
-        if let Some(snapshot) = store.snapshot()? {
-            let (file, head) = (name_of(&snapshot.path), snapshot.head);
-            let told = Exported {
-                server: name,
-                file: &file,
-                offset: 0,
-                position: head.position,
-                generation: head.origin.generation,
-                kind: "snapshot",
-                text: None,
-                hex: None,
-            };
-            each(&told).map_err(gone)?;
-        }
-        store.read(None, &mut |step| {
-            let Step::Frame(frame) = step else { return Ok(()) };
-            frame
-                .records()
-                .try_for_each(|record| each(&exported(name, &frame, record)).map_err(gone))
-        })?;
-    }
-    Ok(())
-}
-
-fn exported<'a>(server: &'a str, frame: &Frame<'a>, record: &'a [u8]) -> Exported<'a> {
-    let text = std::str::from_utf8(record).ok().filter(|text| !text.contains(char::is_control));
-    Exported {
-        server,
-        file: frame.segment.name(),
-        offset: frame.offset,
-        position: frame.position,
-        generation: frame.head.origin.generation,
-        kind: frame.kind.text(),
-        text,
-        hex: text.is_none().then(|| record.iter().map(|byte| format!("{byte:02x}")).collect()),
-    }
-}
-
 /// The servers of a folder.
-fn stores(folder: &Path) -> Result<Vec<(String, Store)>> {
+pub(super) fn stores(folder: &Path) -> Result<Vec<(String, Store)>> {
     let entries = fs::read_dir(folder).map_err(|error| {
         let hint = "name the folder that `serve --data` was given";
         let message = format!("cannot look into '{}'", folder.display());
@@ -382,7 +297,7 @@ impl ServerSurvey {
     }
 }
 
-fn name_of(path: &Path) -> String {
+pub(super) fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 

@@ -15,6 +15,7 @@ use super::clients::Client;
 use super::connection::Socket;
 use super::handle::Counters;
 use super::journal::Journal;
+use super::recover::Set;
 use super::sessions::Sessions;
 use super::snapshot::Snapshots;
 use super::state::ServerState;
@@ -84,6 +85,8 @@ pub(super) struct Core {
     pub journal: Option<Journal>,
     /// Snapshots of what is kept on disk.
     pub snapshots: Option<Snapshots>,
+    /// Hears what the plugin sets at run time, if that can be remembered.
+    pub remember: Option<mpsc::UnboundedSender<Set>>,
     /// The active generation reads its journal back, so it keeps one.
     pub replays: bool,
     /// The plugin's own counters changed since they were published.
@@ -170,6 +173,12 @@ impl Core {
 /// Wall clock, milliseconds since the Unix epoch.
 pub(super) fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as u64
+}
+
+/// CPU time of the calling thread, nanoseconds.
+pub(super) fn thread_cpu_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 /// Monotonic clock, nanoseconds since some point before the process started.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use hotshell_plugin_api::durability::NotSet;
 use hotshell_plugin_api::migrate::plan::Plan;
 use tokio::sync::{mpsc, oneshot};
 
@@ -22,6 +23,8 @@ pub enum Command {
     SelfTest(oneshot::Sender<Result<()>>),
     /// Run an admin verb of the plugin; the answer is its text.
     Plugin(Vec<Vec<u8>>, oneshot::Sender<Result<Vec<u8>>>),
+    /// Set a key of [`Live`](crate::config::Live).
+    Set(String, String, oneshot::Sender<std::result::Result<(), NotSet>>),
     /// Take a snapshot; the answer comes when it is on disk.
     Snapshot(oneshot::Sender<Result<Snapshot>>),
     /// Finish what is being answered, close every client, end the thread.
@@ -278,6 +281,15 @@ impl EngineHandle {
     /// `DATA` without a folder, and what the disk says; `BUSY` when a switch came first.
     pub async fn snapshot(&self) -> Result<Snapshot> {
         self.ask(Command::Snapshot).await?
+    }
+
+    /// Sets a key of [`Live`](crate::config::Live), which the caller has looked at. Nobody but the engine
+    /// is told.
+    ///
+    /// # Errors
+    /// When the engine is gone already.
+    pub async fn set(&self, key: &str, text: &str) -> Result<std::result::Result<(), NotSet>> {
+        self.ask(|answer| Command::Set(key.to_owned(), text.to_owned(), answer)).await
     }
 
     /// Returns when all that the last switch left for later has been converted.

@@ -87,6 +87,16 @@ impl Journal {
         waits.then(|| (self.position, Arc::clone(progress)))
     }
 
+    /// Position behind the last frame.
+    pub(super) const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// How far it is on disk.
+    pub(super) const fn progress(&self) -> &Arc<Progress> {
+        self.writer.progress()
+    }
+
     /// Copies how far it is to where other threads read it.
     pub(super) fn publish(&self, out: &Counters) {
         out.journal_position.store(self.position, Ordering::Relaxed);

@@ -101,10 +101,10 @@ impl<'a> Prepared<'a> {
     pub(super) fn switch(self, core: &mut Core, encoded: &[u8]) -> Migrated {
         let Self { change, converter, root, leg } = self;
         let set_aside = root.lost().len() as u64;
-        // SAFETY: nothing touched the old root since it was prepared; its place gets the address of
-        // the new one now.
         let earlier = core.change.take();
         let changes = (change, earlier.as_ref());
+        // SAFETY: nothing touched the old root since it was prepared; its place gets the address of
+        // the new one now.
         let switched = unsafe { root.switch(changes, &converter, &mut core.state.aside) };
         for lost in &switched.overtaken {
             overtaken(lost);

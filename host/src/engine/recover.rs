@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hotshell_plugin_api::migrate::change::Change;
+use tokio::sync::mpsc;
 
 use super::core::{Server, monotonic_ns};
 use super::handle::{Counters, Switch};
@@ -27,7 +28,12 @@ pub struct Durable {
     pub readers: Vec<Callable>,
     /// When snapshots are taken.
     pub policy: Policy,
+    /// Hears what the plugin sets at run time.
+    pub remember: mpsc::UnboundedSender<Set>,
 }
+
+/// A key of [`Live`](crate::config::Live) and its new value, as text.
+pub type Set = (String, String);
 
 impl Durable {
     /// The code that reads what `origin` wrote: its own; or that which is going to serve, if both have
@@ -74,7 +80,9 @@ pub(super) fn recover(server: &Server, durable: &Durable, serves: &Callable) -> 
     let began = monotonic_ns();
     let counters = Arc::clone(&server.core.borrow().counters);
     counters.loading_of_bytes.store(durable.store.bytes(), Ordering::Relaxed);
-    let from = match durable.store.snapshot()? {
+    let snapshot = durable.store.snapshot()?;
+    let taken_ms = snapshot.as_ref().map_or(0, |snapshot| snapshot.head.taken_ms);
+    let from = match snapshot {
         None => server.init().map(|()| 0)?,
         Some(snapshot) => super::restore::restore(server, snapshot)?,
     };
@@ -103,7 +111,8 @@ pub(super) fn recover(server: &Server, durable: &Durable, serves: &Callable) -> 
     }
     let core = &mut *server.core.borrow_mut();
     core.journal = Some(journal);
-    core.snapshots = Some(Snapshots::new(durable.store.clone(), durable.policy));
+    core.snapshots = Some(Snapshots::new(durable.store.clone(), durable.policy, taken_ms));
+    core.remember = Some(durable.remember.clone());
     core.replays = serves.replay().is_some();
     Ok(())
 }

@@ -3,6 +3,8 @@
 //! Invariant: none of them calls back into the plugin. They run inside a call, on the engine's thread,
 //! when no borrow of the server is held.
 
+mod durability;
+
 use core::ffi::c_void;
 use core::ptr::NonNull;
 
@@ -43,6 +45,10 @@ static TABLE: Shared = Shared(HostTable {
     stop,
     journal,
     forget_entries,
+    durability: durability::tell,
+    snapshot: durability::snapshot,
+    set: durability::set,
+    stop_saving: durability::stop_saving,
 });
 
 /// The functions that plugins call; one table for the whole process.

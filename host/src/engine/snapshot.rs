@@ -13,7 +13,7 @@ use hotshell_plugin_api::snapshot as image;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::core::{Core, Server, monotonic_ns};
+use super::core::{Core, Server, monotonic_ns, thread_cpu_ns};
 use crate::data::snapshot::{Head, Kind, Taken, Taker};
 use crate::data::{Store, unix_ms};
 use crate::error::{Code, Error, Result};
@@ -26,6 +26,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 const IDLE_NS: u64 = 20_000;
 /// Bytes of entries in a block, about.
 const BLOCK: usize = 256 << 10;
+/// Room for a block that grows while the slices wait: it need not move.
+const BLOCK_ROOM: usize = 2 * BLOCK;
 /// Bytes that may wait for the disk before the slices wait, too.
 const BACKLOG_MAX: usize = 8 << 20;
 /// How often the policy is looked at.
@@ -55,6 +57,8 @@ pub struct Snapshot {
     pub bytes: u64,
     /// The longest that it kept the engine from its clients at once.
     pub stop_us: f64,
+    /// The longest CPU time in one of these stops: the rest of it the engine waited for a processor.
+    pub stop_cpu_us: f64,
     /// The first of these stops, in which all is written that does not follow later.
     pub begin_us: f64,
     pub total_us: f64,
@@ -63,26 +67,50 @@ pub struct Snapshot {
 }
 
 /// Who waits for a snapshot.
-pub(super) type Waiter = oneshot::Sender<Result<Snapshot>>;
+#[derive(Debug)]
+pub(super) enum Waiter {
+    /// An admin, who wants to know what became of it.
+    Admin(oneshot::Sender<Result<Snapshot>>),
+    /// A client that the plugin has blocked until then; 0 is nobody.
+    Client(u64),
+}
+
+/// How snapshots have ended since the start.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// That came to their end, and that did not.
+    pub counts: [u64; 2],
+    /// The last one did not.
+    pub failed: bool,
+    /// The last one that did.
+    pub last: Option<Snapshot>,
+    /// When that was on disk; before the first, when the one was taken that the start read back.
+    pub last_ms: u64,
+}
 
 /// What the engine knows of its snapshots.
 #[derive(Debug)]
 pub(super) struct Snapshots {
     store: Store,
-    policy: Policy,
+    pub(super) policy: Policy,
+    pub(super) ended: Ended,
     /// Who asked for one that has not begun.
     asked: Vec<Waiter>,
     /// A switch wants one: what came before is in no journal.
     wanted: bool,
     taking: Option<Taking>,
     /// From the beginning of one until it is on disk.
-    busy: bool,
+    pub(super) busy: bool,
+    /// When that began, milliseconds since the Unix epoch.
+    pub(super) since_ms: u64,
     /// A switch is about to come: none begins.
     held: bool,
     /// When the last one began, or the server started.
     last: Instant,
     /// The changes at that time.
-    changes: u64,
+    pub(super) changes: u64,
+    /// Whether a stop takes one; by default if anything changed.
+    pub(super) at_stop: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -94,14 +122,32 @@ struct Taking {
     begun: Instant,
     begin_ns: u64,
     stop_ns: u64,
+    stop_cpu_ns: u64,
     waiters: Vec<Waiter>,
 }
 
 impl Snapshots {
-    pub(super) fn new(store: Store, policy: Policy) -> Self {
-        let (asked, last) = (Vec::new(), Instant::now());
-        let (wanted, taking, busy, held) = (false, None, false, false);
-        Self { store, policy, asked, wanted, taking, busy, held, last, changes: 0 }
+    /// `read_back_ms`: when the snapshot was taken that the start has read back; 0 without one.
+    pub(super) fn new(store: Store, policy: Policy, read_back_ms: u64) -> Self {
+        Self {
+            store,
+            policy,
+            ended: Ended { last_ms: read_back_ms, ..Ended::default() },
+            asked: Vec::new(),
+            wanted: false,
+            taking: None,
+            busy: false,
+            since_ms: 0,
+            held: false,
+            last: Instant::now(),
+            changes: 0,
+            at_stop: None,
+        }
+    }
+
+    /// One is taken as soon as can be, and somebody hears of its end.
+    pub(super) fn ask(&mut self, waiter: Waiter) {
+        self.asked.push(waiter);
     }
 
     /// Until this is taken back none begins.
@@ -115,9 +161,19 @@ impl Snapshots {
     }
 }
 
+impl Ended {
+    fn note(&mut self, outcome: &Result<Snapshot>) {
+        self.failed = outcome.is_err();
+        self.counts[usize::from(self.failed)] += 1;
+        if let Ok(done) = outcome {
+            (self.last, self.last_ms) = (Some(done.clone()), unix_ms());
+        }
+    }
+}
+
 impl Core {
     /// What changed since the start: frames of the journal; calls, where there is none.
-    fn changes(&self) -> u64 {
+    pub(super) fn changes(&self) -> u64 {
         match &self.journal {
             Some(journal) if self.replays => journal.frames(),
             _ => self.state.counters.calls,
@@ -139,8 +195,8 @@ impl Core {
 
     /// Writes what is small, and leaves large maps to follow. Between two calls; no change of shape is
     /// under way.
-    fn begin_snapshot(&mut self) -> Result<()> {
-        let began = monotonic_ns();
+    fn begin_snapshot(&mut self) -> std::result::Result<(), (Vec<Waiter>, Error)> {
+        let (began, cpu_began) = (monotonic_ns(), thread_cpu_ns());
         let changes = self.changes();
         let origin = self.active.origin();
         let journal = self.journal.as_mut().expect("a server with snapshots has a journal");
@@ -152,11 +208,9 @@ impl Core {
         let head = Head { position, taken_ms, origin, next_client };
         let taker = match Taker::start(&snapshots.store, head) {
             Ok(taker) => taker,
-            Err(error) => {
-                waiters.into_iter().for_each(|waiter| _ = waiter.send(Err(error.clone())));
-                return Err(error);
-            }
+            Err(error) => return Err((waiters, error)),
         };
+        snapshots.since_ms = taken_ms;
         let schema = Arc::clone(&self.active.shape.schema);
         taker.block(Kind::Schema, schema.encode());
         // SAFETY: no plugin code runs, and no change of shape is under way; the root is of this schema.
@@ -165,8 +219,10 @@ impl Core {
         taker.block(Kind::Sessions, self.image_of_sessions(&Reflect::new(&schema)));
         taker.block(Kind::Aside, self.image_of_aside());
         let begin_ns = monotonic_ns() - began;
-        let (stop_ns, begun) = (begin_ns, Instant::now());
-        let taking = Taking { taker, position, file, begun, begin_ns, stop_ns, waiters };
+        let (stop_ns, stop_cpu_ns) = (begin_ns, thread_cpu_ns() - cpu_began);
+        let begun = Instant::now();
+        let taking =
+            Taking { taker, position, file, begun, begin_ns, stop_ns, stop_cpu_ns, waiters };
         self.snapshots.as_mut().expect("as above").taking = Some(taking);
         Ok(())
     }
@@ -199,15 +255,19 @@ impl Core {
 
     /// Goes on for one slice. False when all is written, or none is being taken.
     fn snapshot_slice(&mut self) -> bool {
-        let began = monotonic_ns();
+        let (began, cpu_began) = (monotonic_ns(), thread_cpu_ns());
         // SAFETY: as in `begin_snapshot`.
         let more = unsafe { image::work(|| monotonic_ns() < began + SLICE_NS) };
         let taking = self.snapshots.as_mut().and_then(|snapshots| snapshots.taking.as_mut());
         if let Some(taking) = taking {
             if image::written() >= BLOCK || !more {
-                taking.taker.block(Kind::Entries, image::take_entries());
+                let room = || Vec::with_capacity(BLOCK_ROOM);
+                let spare =
+                    if more { taking.taker.spare().unwrap_or_else(room) } else { Vec::new() };
+                taking.taker.block(Kind::Entries, image::take_entries(spare));
             }
             taking.stop_ns = taking.stop_ns.max(monotonic_ns() - began);
+            taking.stop_cpu_ns = taking.stop_cpu_ns.max(thread_cpu_ns() - cpu_began);
         }
         self.counters.unwatch();
         more
@@ -226,9 +286,11 @@ impl Core {
 impl Server {
     /// Asks for a snapshot.
     pub(super) fn ask_snapshot(&self, waiter: Waiter) {
-        match &mut self.core.borrow_mut().snapshots {
-            Some(snapshots) => snapshots.asked.push(waiter),
-            None => _ = waiter.send(Err(in_memory())),
+        let core = &mut *self.core.borrow_mut();
+        match (&mut core.snapshots, waiter) {
+            (Some(snapshots), waiter) => snapshots.ask(waiter),
+            (None, Waiter::Admin(answer)) => _ = answer.send(Err(in_memory())),
+            (None, Waiter::Client(_)) => {}
         }
         self.snapshot.notify_one();
     }
@@ -236,14 +298,16 @@ impl Server {
     /// Takes one snapshot, from its beginning to its end. Clients are served meanwhile.
     async fn take_snapshot(self: &Rc<Self>) {
         self.drained().await;
-        if let Err(error) = self.core.borrow_mut().begin_snapshot() {
-            return tracing::error!(verb = "snapshot", "{error}");
+        let begun = self.core.borrow_mut().begin_snapshot();
+        if let Err((waiters, error)) = begun {
+            return self.tell_end(waiters, &Err(error));
         }
         self.set_busy(true);
         self.flush.notify_one();
         loop {
             let more = self.core.borrow_mut().snapshot_slice();
             if !self.core.borrow().is_taking() {
+                // Given up: those who wait are told, or wait for the next one.
                 return self.set_busy(false);
             }
             if !more {
@@ -257,15 +321,13 @@ impl Server {
             }
         }
         self.finish_snapshot(image::end()).await;
-        self.set_busy(false);
     }
 
     async fn finish_snapshot(&self, entries: u64) {
         let taking = self.core.borrow_mut().snapshots.as_mut().and_then(|s| s.taking.take());
-        let Some(Taking { taker, position, file, begun, begin_ns, stop_ns, waiters }) = taking
-        else {
-            return;
-        };
+        let Some(taking) = taking else { return self.set_busy(false) };
+        let Taking { taker, position, file, begun, begin_ns, stop_ns, stop_cpu_ns, waiters } =
+            taking;
         // A snapshot that the journal does not lead up to would be one with a gap behind it.
         let _ = file.await;
         taker.block(Kind::Done, entries.to_le_bytes().to_vec());
@@ -274,18 +336,35 @@ impl Server {
             entries,
             bytes,
             stop_us: stop_ns as f64 / 1e3,
+            stop_cpu_us: stop_cpu_ns as f64 / 1e3,
             begin_us: begin_ns as f64 / 1e3,
             total_us: begun.elapsed().as_secs_f64() * 1e6,
             journal_files_removed: cut,
         });
-        match &done {
+        self.set_busy(false);
+        self.tell_end(waiters, &done);
+    }
+
+    /// A snapshot has ended: notes how, and tells those who wait for it.
+    fn tell_end(&self, waiters: Vec<Waiter>, outcome: &Result<Snapshot>) {
+        let mut clients = Vec::new();
+        if let Some(snapshots) = &mut self.core.borrow_mut().snapshots {
+            snapshots.ended.note(outcome);
+        }
+        match outcome {
             Ok(done) => {
                 self.core.borrow().counters.snapshot_at_ms.store(unix_ms(), Relaxed);
                 tracing::info!(verb = "snapshot", "{}", done.line());
             }
             Err(error) => tracing::error!(verb = "snapshot", "{error}"),
         }
-        waiters.into_iter().for_each(|waiter| _ = waiter.send(done.clone()));
+        for waiter in waiters {
+            match waiter {
+                Waiter::Admin(answer) => _ = answer.send(outcome.clone()),
+                Waiter::Client(id) => clients.push(id),
+            }
+        }
+        self.resume_all(&clients);
     }
 
     /// Gives up a snapshot that is being taken, for a change of shape; returns when its maps are whole.
@@ -296,7 +375,10 @@ impl Server {
             if let Some(taking) = snapshots.taking.take() {
                 snapshots.want();
                 for waiter in taking.waiters {
-                    let _ = waiter.send(Err(switched()));
+                    match waiter {
+                        Waiter::Admin(answer) => _ = answer.send(Err(switched())),
+                        Waiter::Client(_) => snapshots.ask(waiter),
+                    }
                 }
             }
         }
@@ -318,7 +400,8 @@ impl Server {
         }
         let due = {
             let core = self.core.borrow();
-            core.snapshots.as_ref().is_some_and(|s| s.wanted || core.changes() > s.changes)
+            let changed = |s: &Snapshots| s.wanted || core.changes() > s.changes;
+            core.snapshots.as_ref().is_some_and(|s| s.at_stop.unwrap_or_else(|| changed(s)))
         };
         if due {
             self.take_snapshot().await;
@@ -327,7 +410,12 @@ impl Server {
 
     fn set_busy(&self, busy: bool) {
         let core = &mut *self.core.borrow_mut();
-        core.snapshots.as_mut().into_iter().for_each(|snapshots| snapshots.busy = busy);
+        if let Some(snapshots) = &mut core.snapshots {
+            snapshots.busy = busy;
+            if !busy {
+                snapshots.since_ms = 0;
+            }
+        }
         core.counters.snapshot_running.store(u64::from(busy), Relaxed);
     }
 }

@@ -22,6 +22,7 @@ use super::core::{Core, Server, unix_ms};
 use super::handle::{Command, Counters};
 use super::journal::Journal;
 use super::sessions::Sessions;
+use super::snapshot::Waiter;
 use super::state::{ServerState, Setting};
 use super::waiting_room::{Waiting, WaitingRoom};
 use crate::data::Progress;
@@ -116,6 +117,7 @@ fn core(
         free_slots: Vec::new(),
         journal: None,
         snapshots: None,
+        remember: None,
         replays: false,
         plugin_counters_changed: false,
     }
@@ -152,7 +154,10 @@ async fn serve(
             }
             Command::SelfTest(answer) => _ = answer.send(server.self_test()),
             Command::Plugin(args, answer) => _ = answer.send(server.plugin_command(&args)),
-            Command::Snapshot(answer) => server.ask_snapshot(answer),
+            Command::Set(key, text, answer) => {
+                _ = answer.send(server.core.borrow_mut().set(&key, &text));
+            }
+            Command::Snapshot(answer) => server.ask_snapshot(Waiter::Admin(answer)),
             Command::Stop(answer) => {
                 accept.abort();
                 stop(&server).await;

@@ -319,6 +319,8 @@ pub extern "C" fn table() -> *const c_void {
         leaf: super::trees::leaf,
         end_tree: super::trees::end_tree,
         recall,
+        write: snapshot::write,
+        write_on: snapshot::write_on,
     };
     (&raw const TABLE).cast()
 }

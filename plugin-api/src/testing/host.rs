@@ -10,6 +10,7 @@ use crate::abi::{
     ABI_VERSION, Buffer, ClientInfo, HostTable, MAGIC, NO_WAKE, NOT_BEGUN, ServerInfo,
 };
 use crate::ctx::{self, ClientId};
+use crate::durability::{Durability, SET_IN_MEMORY};
 use crate::heap;
 use crate::migrate::aside::Aside;
 use crate::migrate::change::Change;
@@ -234,7 +235,27 @@ static HOST: Shared<HostTable> = Shared(HostTable {
     stop,
     journal,
     forget_entries,
+    durability,
+    snapshot,
+    set,
+    stop_saving,
 });
+
+/// A test's server keeps nothing: what the caller put there says so.
+unsafe extern "C" fn durability(_: *mut c_void, _: *mut Durability) {}
+
+unsafe extern "C" fn snapshot(_: *mut c_void, _: u64) -> bool {
+    false
+}
+
+unsafe extern "C" fn set(_: *mut c_void, _: *const u8, _: usize, _: *const u8, _: usize) -> u32 {
+    SET_IN_MEMORY
+}
+
+unsafe extern "C" fn stop_saving(server: *mut c_void, _: bool) {
+    // SAFETY: inside a call.
+    unsafe { stop(server) }
+}
 
 unsafe extern "C" fn forget_entries(server: *mut c_void) {
     // SAFETY: inside a call.

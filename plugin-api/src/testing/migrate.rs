@@ -111,9 +111,9 @@ impl Host {
             let leg = Leg::prepare(change)?;
             (leg, change.prepare(&lazy, change.plan.root, self.root, &self.aside)?)
         };
-        // SAFETY: nothing touched the root since; it is reached by the new address only.
         let earlier = self.change.take();
         let changes = (change, earlier.as_ref());
+        // SAFETY: nothing touched the root since; it is reached by the new address only.
         let switched = unsafe { waiting.switch(changes, &lazy, &mut self.aside) };
         self.overtaken += switched.overtaken.len();
         self.root = switched.at.as_ptr();

@@ -28,6 +28,8 @@ enum Order {
 #[derive(Debug)]
 pub struct Taker {
     orders: Sender<Order>,
+    /// Blocks that were written: their memory serves again.
+    spares: Receiver<Vec<u8>>,
     backlog: Arc<AtomicUsize>,
     outcome: oneshot::Receiver<Result<Taken>>,
 }
@@ -48,13 +50,16 @@ impl Taker {
     /// `START` when there is none.
     pub fn start(store: &Store, head: Head) -> Result<Self> {
         let (orders, inbox) = channel();
+        let (give_back, spares) = channel();
         let (tell, outcome) = oneshot::channel();
         let backlog = Arc::new(AtomicUsize::new(0));
         let (folder, counter) = (store.folder.clone(), Arc::clone(&backlog));
         let thread = std::thread::Builder::new().name("snapshot".to_owned());
         let run = move || {
+            give_way();
             let name = path(&folder, head.position);
-            let taken = write(&folder, &name, head, &inbox, &counter);
+            let mut inbox = Inbox { orders: inbox, give_back, backlog: counter };
+            let taken = write(&folder, &name, head, &mut inbox);
             if !matches!(taken, Ok(Some(_))) {
                 // Whatever is there has no name yet, and means nothing.
                 let _ = fs::remove_file(file::beside(&name));
@@ -68,7 +73,7 @@ impl Taker {
             let hint = "raise the limit of threads (ulimit -u)";
             Error::new(Code::Start, "cannot write a snapshot", error.to_string(), hint)
         })?;
-        Ok(Self { orders, backlog, outcome })
+        Ok(Self { orders, spares, backlog, outcome })
     }
 
     /// Hands a block over.
@@ -78,6 +83,11 @@ impl Taker {
             // The thread met an error, which it tells at the end; nothing waits for the disk.
             self.backlog.store(0, Ordering::Relaxed);
         }
+    }
+
+    /// Memory of a block that was written, if there is one.
+    pub fn spare(&self) -> Option<Vec<u8>> {
+        self.spares.try_recv().ok()
     }
 
     /// Bytes that were handed over and are not written.
@@ -103,27 +113,37 @@ impl Taker {
     }
 }
 
+/// Where the thread gets its blocks from.
+struct Inbox {
+    orders: Receiver<Order>,
+    give_back: Sender<Vec<u8>>,
+    backlog: Arc<AtomicUsize>,
+}
+
+/// Lets the engines go first: a snapshot may take its time.
+fn give_way() {
+    const LEAST: i32 = 19;
+    // Without it the thread competes with them, which is no reason to take no snapshot.
+    let _ = rustix::process::setpriority_process(None, LEAST);
+}
+
 /// `None`: it was given up.
-fn write(
-    folder: &Path,
-    name: &Path,
-    head: Head,
-    inbox: &Receiver<Order>,
-    backlog: &AtomicUsize,
-) -> io::Result<Option<Taken>> {
+fn write(folder: &Path, name: &Path, head: Head, inbox: &mut Inbox) -> io::Result<Option<Taken>> {
     let mut options = File::options();
     let options = options.write(true).create(true).truncate(true).mode(0o600);
     let new = options.open(file::beside(name))?;
     let (mut out, mut bytes, mut hinted) = (BufWriter::new(&new), HEAD as u64, 0);
     out.write_all(&head.encode())?;
     loop {
-        match inbox.recv() {
+        match inbox.orders.recv() {
             Err(_) => return Ok(None),
             Ok(Order::Finish) => break,
             Ok(Order::Block(kind, content)) => {
                 write_block(&mut out, kind, &content)?;
                 bytes += (BLOCK_HEAD + content.len()) as u64;
-                backlog.fetch_sub(content.len(), Ordering::Relaxed);
+                inbox.backlog.fetch_sub(content.len(), Ordering::Relaxed);
+                // Nobody wants it when the engine has given all its blocks.
+                let _ = inbox.give_back.send(content);
             }
         }
         if bytes - hinted >= WRITE_BACK {

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use hotshell_plugin_api::abi::{ABI_VERSION, Buffer, ClientInfo, HostTable, MAGIC, ServerInfo};
+use hotshell_plugin_api::durability::{Durability, SET_IN_MEMORY};
 
 use crate::loader::heap;
 
@@ -40,6 +41,10 @@ pub fn host_table() -> &'static HostTable {
                 stop,
                 journal,
                 forget_entries,
+                durability,
+                snapshot,
+                set,
+                stop_saving,
             })
         })
         .0
@@ -47,6 +52,19 @@ pub fn host_table() -> &'static HostTable {
 
 /// Nothing is set aside in a trial.
 unsafe extern "C" fn forget_entries(_: *mut c_void) {}
+
+/// A trial keeps nothing: what the plugin put there says so.
+unsafe extern "C" fn durability(_: *mut c_void, _: *mut Durability) {}
+
+unsafe extern "C" fn snapshot(_: *mut c_void, _: u64) -> bool {
+    false
+}
+
+unsafe extern "C" fn set(_: *mut c_void, _: *const u8, _: usize, _: *const u8, _: usize) -> u32 {
+    SET_IN_MEMORY
+}
+
+unsafe extern "C" fn stop_saving(_: *mut c_void, _: bool) {}
 
 /// Nothing that happens in a trial is kept.
 unsafe extern "C" fn journal(_: *mut c_void, _: *const u8, _: usize) -> bool {

@@ -17,6 +17,7 @@ mod scan;
 mod table;
 mod traits;
 mod unit;
+pub(crate) mod watch;
 
 use core::marker::PhantomData;
 
@@ -205,7 +206,12 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
         let (table, old) = self.raw.table_of(hash);
         // SAFETY: `before_insert` allocated the table.
         match unsafe { Self::search(table, old, hash, &key) } {
-            Ok(found) => Entry::Occupied(OccupiedEntry::new(self, found)),
+            Ok(found) => {
+                if !self.raw.is_steady() {
+                    self.raw.before_change(found.ctrl);
+                }
+                Entry::Occupied(OccupiedEntry::new(self, found))
+            }
             Err(_) => Entry::Vacant(VacantEntry::new(self, hash, key)),
         }
     }

@@ -69,10 +69,10 @@ impl Raw {
         unsafe { self.rehash.as_mut() }
     }
 
-    /// Whether there is no table at all, or a conversion.
+    /// Whether there is no table at all, or a conversion, or a watch.
     #[inline(always)]
     fn has_no_rehash(&self) -> bool {
-        self.rehash == UNALLOCATED || self.conversion().is_some()
+        self.rehash == UNALLOCATED || self.conversion().is_some() || self.watch().is_some()
     }
 
     /// Whether every entry is in `table`, which exists.
@@ -226,6 +226,7 @@ impl<K: StateKey, V> HashMap<K, V> {
     #[inline(never)]
     fn find_mut_in_move<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<Found<Slot<K, V>>> {
         self.pay_rehash();
+        self.raw.forget_watch();
         if let Some(conversion) = self.raw.conversion() {
             return self.find_mut_converting(conversion, key);
         }
@@ -235,7 +236,9 @@ impl<K: StateKey, V> HashMap<K, V> {
         let hash = self.hash_of(key);
         let (table, old) = self.raw.table_of(hash);
         // SAFETY: tables are allocated.
-        unsafe { Self::search(table, old, hash, key) }.ok()
+        let found = unsafe { Self::search(table, old, hash, key) }.ok()?;
+        self.raw.before_change(found.ctrl);
+        Some(found)
     }
 
     /// # Safety
@@ -286,8 +289,11 @@ impl<K: StateKey, V> HashMap<K, V> {
         let (table, old) = self.raw.table_of(hash);
         // SAFETY: `before_insert` allocated the table.
         match unsafe { Self::search(table, old, hash, &key) } {
-            // SAFETY: a full slot holds an entry.
-            Ok(found) => Some(mem::replace(unsafe { &mut (*found.slot).value }, value)),
+            Ok(found) => {
+                self.raw.before_change(found.ctrl);
+                // SAFETY: a full slot holds an entry.
+                Some(mem::replace(unsafe { &mut (*found.slot).value }, value))
+            }
             Err(_) => {
                 self.insert_new(hash, key, value);
                 None
@@ -336,9 +342,13 @@ impl<K: StateKey, V> HashMap<K, V> {
         let (table, old) = self.raw.table_of(hash);
         // SAFETY: `before_insert` allocated the table.
         let Some(index) = (unsafe { table.vacancy(hash) }) else {
+            self.raw.end_watch();
             self.rebuild_with_tail();
             return self.insert_new(hash, key, value);
         };
+        if !self.raw.is_steady() {
+            self.raw.before_fill(index);
+        }
         // SAFETY: the slot is vacant and on the way of a search.
         unsafe { self.fill(old, index, hash, key, value) }
     }
@@ -356,6 +366,7 @@ impl<K: StateKey, V> HashMap<K, V> {
     #[inline(never)]
     fn before_insert_slow(&mut self) {
         self.pay_rehash();
+        self.raw.pay_watch();
         if self.raw.table.growth_left == 0 && !self.has_room_converting() {
             self.grow(1);
         }

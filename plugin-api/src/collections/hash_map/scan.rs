@@ -111,7 +111,7 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     pub fn take_some(&mut self, n: usize, mut take: impl FnMut(K, V)) -> usize {
         let mut taken = 0;
         let mut groups = n.max(WIDTH);
-        if self.work_converting(n) {
+        if self.work_converting(n) || self.work_watched(n) {
             return 0;
         }
         while taken < n && groups > 0 && !self.is_empty() {
@@ -173,6 +173,9 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     pub fn work(&mut self, budget: usize) -> bool {
         if self.raw.conversion().is_some() {
             return self.work_converting(budget);
+        }
+        if self.raw.watch().is_some() {
+            return self.work_watched(budget);
         }
         let mut done = 0;
         while self.is_moving() && done < budget.max(1) {

@@ -1,5 +1,6 @@
 //! [`ConversionTable`]: how typed code asks the shell.
 
+use super::super::watch::Watch;
 use super::{Conversion, Place};
 use crate::collections::btree_map::conversion::TreeConversion;
 
@@ -29,4 +30,10 @@ pub struct ConversionTable {
     /// `[engine]` Puts entries back that an earlier swap set aside and whose hashes lie in `from..=to`,
     /// without moving any other. Those whose key lives stay away.
     pub recall: unsafe extern "C" fn(conversion: *mut Conversion, from: u64, to: u64),
+    /// `[engine]` Writes the entry in a full slot of a watched map to the image that is being taken: it is
+    /// going to change.
+    pub write: unsafe extern "C" fn(watch: *mut Watch, index: usize),
+    /// `[engine]` Writes what lies in about so many slots to the image. With `u64::MAX` it goes on to the
+    /// end.
+    pub write_on: unsafe extern "C" fn(watch: *mut Watch, slots: u64),
 }
