@@ -4,7 +4,6 @@
 //! It goes in small pieces: the engine shares its cores with loads, and a kernel without preemption
 //! lets nobody in before a system call is done.
 
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -89,7 +88,7 @@ fn transfer(
         let hint = "a build may be writing it right now: load it again when the build is done";
         return Err(refuse(path, Code::File, "it is empty (0 bytes)", hint));
     }
-    Ok((len, hex(digest)))
+    Ok((len, named(digest)))
 }
 
 impl Copied {
@@ -126,13 +125,9 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
 
 /// `sha256:` and the digest in hex.
 pub fn digest_of(bytes: &[u8]) -> String {
-    hex(Sha256::new_with_prefix(bytes))
+    named(Sha256::new_with_prefix(bytes))
 }
 
-fn hex(digest: Sha256) -> String {
-    let mut text = String::from("sha256:");
-    for byte in digest.finalize() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+fn named(digest: Sha256) -> String {
+    format!("sha256:{}", hex::encode(digest.finalize()))
 }
