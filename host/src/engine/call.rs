@@ -382,6 +382,7 @@ impl Server {
     /// As for [`Server::switch`].
     pub(super) fn take_over(&self, switch: Switch) -> Result<(Switched, u64)> {
         let core = &mut *self.core.borrow_mut();
+        core.take_left();
         let begun = monotonic_ns();
         let from = core.state.generation;
         let Switch { to, plan, allow_stop, dry_run } = switch;

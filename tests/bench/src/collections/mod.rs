@@ -96,13 +96,15 @@ impl Bench {
         &mut self,
         (collection, operation): (&str, &str),
         entries: usize,
-        ours: impl FnMut() -> Duration,
-        peer: impl FnMut() -> Duration,
+        mut ours: impl FnMut() -> Duration,
+        mut peer: impl FnMut() -> Duration,
     ) {
         if !self.wants(collection, operation) {
             return;
         }
-        let (ours, peer) = by_turns(self.rounds, ours, peer);
+        // Neither side finds pages that an earlier measurement has warmed.
+        let cold = hotshell::heap::release;
+        let (ours, peer) = by_turns(self.rounds, || (cold(), ours()).1, || (cold(), peer()).1);
         let ns = |seconds: f64| seconds * 1e9 / entries as f64;
         let speed = peer / ours;
         self.table.row([
