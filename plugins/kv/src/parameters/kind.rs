@@ -1,5 +1,7 @@
 //! What parameters accept, and what Redis says of what they do not.
 
+use core::fmt::Display;
+
 use crate::notify;
 use crate::number::{parse_f64, parse_i64};
 
@@ -8,10 +10,16 @@ use crate::number::{parse_f64, parse_i64};
 pub enum Kind {
     /// `yes` or `no`.
     Switch,
+    /// The same, but `yes` is refused with this text.
+    Off(&'static str),
     /// An integer in a range.
     Integer(i64, i64),
+    /// An integer in a range, of which one in a smaller range is made.
+    Clamped([i64; 2], [i64; 2]),
     /// Bytes, with a unit such as `mb`, in a range.
-    Memory(i64, i64),
+    Memory(u64, u64),
+    /// The same from 1 on; less than the number here is raised to it.
+    AtLeast(u64),
     /// The same from 0 on, or a part of `maxmemory` such as `5%`.
     MemoryOrPercent,
     /// One of these words.
@@ -51,6 +59,8 @@ impl Kind {
                 word @ ("yes" | "no") => Ok(word.into()),
                 _ => Err("argument must be 'yes' or 'no'".into()),
             },
+            Self::Off(why) if word() == "yes" => Err(why.into()),
+            Self::Off(_) => Self::Switch.check(text, now),
             Self::Integer(min, max) => {
                 let n = parse_i64(text);
                 in_range(n.ok_or("argument couldn't be parsed into an integer")?, min, max)
@@ -58,6 +68,15 @@ impl Kind {
             Self::Memory(min, max) => {
                 let n = memory(text).ok_or("argument must be a memory value")?;
                 in_range(n, min, max)
+            }
+            Self::Clamped([min, max], [low, high]) => {
+                Self::Integer(min, max).check(text, now)?;
+                let n = parse_i64(text).unwrap_or_default().clamp(low, high);
+                Ok(n.to_string().into_bytes())
+            }
+            Self::AtLeast(least) => {
+                Self::Memory(1, i64::MAX as u64).check(text, now)?;
+                Ok(memory(text).unwrap_or_default().max(least).to_string().into_bytes())
             }
             Self::MemoryOrPercent => memory_or_percent(text),
             Self::Word(words) => match words.iter().find(|&&known| known == word()) {
@@ -82,7 +101,7 @@ impl Kind {
     }
 }
 
-fn in_range(n: i64, min: i64, max: i64) -> Checked {
+fn in_range<N: PartialOrd + Display + Copy>(n: N, min: N, max: N) -> Checked {
     if (min..=max).contains(&n) {
         return Ok(n.to_string().into_bytes());
     }
@@ -96,10 +115,13 @@ fn words(text: &[u8]) -> Vec<&[u8]> {
 fn memory_or_percent(text: &[u8]) -> Checked {
     const NEITHER: &str = "argument must be a memory or percent value";
     if let Some(percent) = text.strip_suffix(b"%") {
-        let percent = parse_i64(percent).filter(|n| (0..=100).contains(n)).ok_or(NEITHER)?;
+        let percent = parse_i64(percent).filter(|n| *n >= 0).ok_or(NEITHER)?;
+        if percent > 100 {
+            return Err("percentage argument must be less or equal to 100".into());
+        }
         return Ok(format!("{percent}%").into_bytes());
     }
-    in_range(memory(text).ok_or(NEITHER)?, 0, i64::MAX)
+    in_range(memory(text).ok_or(NEITHER)?, 0, u64::MAX)
 }
 
 fn check_save(text: &[u8]) -> Checked {
@@ -117,7 +139,7 @@ fn check_save(text: &[u8]) -> Checked {
 /// Classes that are not named keep their limits.
 fn check_buffers(text: &[u8], now: &[u8]) -> Checked {
     let (words, mut kept) = (words(text), words(now).join(&b' '));
-    if words.is_empty() || !words.len().is_multiple_of(4) {
+    if !words.len().is_multiple_of(4) {
         return Err("Wrong number of arguments in buffer limit configuration.".into());
     }
     for class in words.chunks_exact(4) {
@@ -188,10 +210,11 @@ fn check_hostname(text: &[u8]) -> Checked {
     Err("Hostnames may only contain alphanumeric characters, hyphens or dots".into())
 }
 
-/// Bytes with a unit: `100`, `1k`, `2mb`, `1gb` (`memtoull`).
-pub fn memory(text: &[u8]) -> Option<i64> {
+/// Bytes with a unit: `100`, `1k`, `2mb`, `1gb`. As Redis' `memtoull`, nothing is 0, and too much is as
+/// much as there can be.
+pub fn memory(text: &[u8]) -> Option<u64> {
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
-    let factor: i64 = match text[digits..].to_ascii_lowercase().as_slice() {
+    let factor: u64 = match text[digits..].to_ascii_lowercase().as_slice() {
         b"" | b"b" => 1,
         b"k" => 1000,
         b"kb" => 1 << 10,
@@ -201,7 +224,8 @@ pub fn memory(text: &[u8]) -> Option<i64> {
         b"gb" => 1 << 30,
         _ => return None,
     };
-    core::str::from_utf8(&text[..digits]).ok()?.parse::<i64>().ok()?.checked_mul(factor)
+    let digit = |n: u64, b: &u8| n.saturating_mul(10).saturating_add(u64::from(b - b'0'));
+    Some(text[..digits].iter().fold(0, digit).saturating_mul(factor))
 }
 
 #[cfg(test)]
@@ -213,7 +237,8 @@ mod tests {
         assert_eq!(memory(b"100"), Some(100));
         assert_eq!(memory(b"1k"), Some(1000));
         assert_eq!(memory(b"2MB"), Some(2 << 20));
-        assert_eq!(memory(b""), None);
+        assert_eq!(memory(b""), Some(0));
+        assert_eq!(memory(b"99999999999999999999gb"), Some(u64::MAX));
         assert_eq!(memory(b"-1"), None);
         assert_eq!(memory(b"1tb"), None);
     }
@@ -224,7 +249,7 @@ mod tests {
         let set = |text: &[u8]| Kind::Buffers.check(text, now);
         let both = set(b"replica 1kb 2kb 7 normal 0 0 1").expect("accepted");
         assert_eq!(both, b"normal 0 0 1 slave 1024 2048 7 pubsub 4 5 6");
-        for wrong in [&b""[..], b"normal 0 0", b"other 0 0 0", b"normal x 0 0", b"normal 0 0 -1"] {
+        for wrong in [&b"normal 0 0"[..], b"other 0 0 0", b"normal x 0 0", b"normal 0 0 -1"] {
             assert!(set(wrong).is_err());
         }
     }

@@ -20,9 +20,15 @@ const POLICIES: &[&str] = &[
 const LEVELS: &[&str] = &["debug", "verbose", "notice", "warning"];
 const INT: i64 = i32::MAX as i64;
 const LONG: i64 = i64::MAX;
+const BYTES: u64 = i64::MAX as u64;
+const NO_TLS: &str = "Unable to update TLS configuration. Check server logs.";
+const NO_DEFRAG: &str = "Active defragmentation cannot be enabled: it requires a Redis server compiled \
+    with a modified Jemalloc like the one shipped by default with the Redis source distribution";
 
 fn number(text: &[u8]) -> i64 {
-    core::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+    let number = core::str::from_utf8(text).ok().and_then(|text| text.parse::<i128>().ok());
+    // Only sizes can be beyond, and mean no limit then.
+    number.map_or(0, |n| i64::try_from(n).unwrap_or(i64::MAX))
 }
 
 macro_rules! parameters {
@@ -44,12 +50,12 @@ parameters! {
     "acllog-max-len", v(6, 0), Kind::Integer(0, LONG), "128";
     "active-defrag-cycle-max", v(4, 0), Kind::Integer(1, 99), "25";
     "active-defrag-cycle-min", v(4, 0), Kind::Integer(1, 99), "1";
-    "active-defrag-ignore-bytes", v(4, 0), Kind::Memory(1, LONG), "104857600";
+    "active-defrag-ignore-bytes", v(4, 0), Kind::Memory(1, BYTES), "104857600";
     "active-defrag-max-scan-fields", v(5, 0), Kind::Integer(1, LONG), "1000";
     "active-defrag-threshold-lower", v(4, 0), Kind::Integer(0, 1000), "10";
     "active-defrag-threshold-upper", v(4, 0), Kind::Integer(0, 1000), "100";
     "active-expire-effort", v(6, 0), Kind::Integer(1, 10), "1";
-    "activedefrag", v(4, 0), Kind::Switch, "no";
+    "activedefrag", v(4, 0), Kind::Off(NO_DEFRAG), "no";
     "activerehashing", v(2, 0), Kind::Switch, "yes";
     "always-show-logo", v(4, 0), Kind::Fixed, "no";
     "aof-disable-auto-gc", v(7, 0), Kind::Switch, "no";
@@ -62,7 +68,7 @@ parameters! {
     "appendfilename", v(2, 0), Kind::Fixed, "appendonly.aof";
     "appendfsync", v(2, 0), Kind::Word(&["everysec", "always", "no"]), "everysec";
     "appendonly", v(2, 0), Kind::Switch, "no";
-    "auto-aof-rewrite-min-size", v(2, 4), Kind::Memory(0, LONG), "67108864";
+    "auto-aof-rewrite-min-size", v(2, 4), Kind::Memory(0, BYTES), "67108864";
     "auto-aof-rewrite-percentage", v(2, 4), Kind::Integer(0, INT), "100";
     "bgsave_cpulist", v(6, 0), Kind::Fixed, "";
     "bind", v(4, 0), Kind::Text, "* -::*";
@@ -71,7 +77,7 @@ parameters! {
     "busy-reply-threshold", v(7, 0), Kind::Integer(0, LONG), "5000";
     "client-output-buffer-limit", v(2, 6), Kind::Buffers,
         "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60";
-    "client-query-buffer-limit", v(4, 0), Kind::Memory(1 << 20, LONG), "1073741824";
+    "client-query-buffer-limit", v(4, 0), Kind::Memory(1 << 20, BYTES), "1073741824";
     "cluster-allow-pubsubshard-when-down", v(7, 0), Kind::Switch, "yes";
     "cluster-allow-reads-when-down", v(6, 0), Kind::Switch, "no";
     "cluster-allow-replica-migration", v(6, 2), Kind::Switch, "yes";
@@ -82,7 +88,7 @@ parameters! {
     "cluster-announce-tls-port", v(6, 0), Kind::Integer(0, 65_535), "0";
     "cluster-config-file", v(4, 0), Kind::Fixed, "nodes.conf";
     "cluster-enabled", v(3, 0), Kind::Fixed, "no";
-    "cluster-link-sendbuf-limit", v(7, 0), Kind::Memory(0, LONG), "0";
+    "cluster-link-sendbuf-limit", v(7, 0), Kind::Memory(0, u64::MAX), "0";
     "cluster-migration-barrier", v(4, 0), Kind::Integer(0, INT), "1";
     "cluster-node-timeout", v(4, 0), Kind::Integer(0, LONG), "15000";
     "cluster-port", v(7, 0), Kind::Fixed, "0";
@@ -106,16 +112,16 @@ parameters! {
     "enable-protected-configs", v(7, 0), Kind::Fixed, "no";
     "hash-max-listpack-entries", v(7, 0), Kind::Integer(0, LONG), "512",
         |all, text| all.limits.hash_entries = number(text) as u64;
-    "hash-max-listpack-value", v(7, 0), Kind::Memory(0, LONG), "64",
+    "hash-max-listpack-value", v(7, 0), Kind::Memory(0, BYTES), "64",
         |all, text| all.limits.hash_value = number(text) as u64;
     "hash-max-ziplist-entries", v(2, 0), Kind::Integer(0, LONG), "512",
         |all, text| all.limits.hash_entries = number(text) as u64;
-    "hash-max-ziplist-value", v(2, 0), Kind::Memory(0, LONG), "64",
+    "hash-max-ziplist-value", v(2, 0), Kind::Memory(0, BYTES), "64",
         |all, text| all.limits.hash_value = number(text) as u64;
-    "hll-sparse-max-bytes", v(2, 8), Kind::Memory(0, LONG), "3000",
+    "hll-sparse-max-bytes", v(2, 8), Kind::Memory(0, BYTES), "3000",
         |all, text| all.hll_sparse_bytes = number(text) as u64;
-    "hz", v(2, 6), Kind::Integer(0, INT), "10",
-        |all, text| all.hz = number(text).clamp(1, 500) as u32;
+    "hz", v(2, 6), Kind::Clamped([0, INT], [1, 500]), "10",
+        |all, text| all.hz = number(text) as u32;
     "ignore-warnings", v(6, 0), Kind::Text, "";
     "io-threads", v(6, 0), Kind::Fixed, "1";
     "io-threads-do-reads", v(6, 0), Kind::Fixed, "no";
@@ -143,7 +149,7 @@ parameters! {
     "masteruser", v(6, 0), Kind::Text, "";
     "maxclients", v(1, 0), Kind::Integer(1, u32::MAX as i64), "10000",
         |all, text| all.max_clients = number(text) as u64;
-    "maxmemory", v(1, 0), Kind::Memory(0, LONG), "0",
+    "maxmemory", v(1, 0), Kind::Memory(0, u64::MAX), "0",
         |all, text| all.maxmemory = number(text) as u64;
     "maxmemory-clients", v(7, 0), Kind::MemoryOrPercent, "0";
     "maxmemory-eviction-tenacity", v(6, 2), Kind::Integer(0, 100), "10";
@@ -168,13 +174,13 @@ parameters! {
     "propagation-error-behavior", v(7, 0), Kind::Word(&["ignore", "panic", "panic-on-replicas"]),
         "ignore";
     "protected-mode", v(3, 2), Kind::Switch, "yes";
-    "proto-max-bulk-len", v(4, 0), Kind::Memory(1 << 20, LONG), "536870912",
+    "proto-max-bulk-len", v(4, 0), Kind::Memory(1 << 20, BYTES), "536870912",
         |all, text| all.max_bulk = number(text) as u64;
     "rdb-del-sync-files", v(6, 0), Kind::Switch, "no";
     "rdb-save-incremental-fsync", v(5, 0), Kind::Switch, "yes";
     "rdbchecksum", v(2, 6), Kind::Fixed, "yes";
     "rdbcompression", v(1, 0), Kind::Switch, "yes";
-    "repl-backlog-size", v(2, 8), Kind::Memory(1, LONG), "1048576";
+    "repl-backlog-size", v(2, 8), Kind::AtLeast(16_384), "1048576";
     "repl-backlog-ttl", v(4, 0), Kind::Integer(0, LONG), "3600";
     "repl-disable-tcp-nodelay", v(4, 0), Kind::Switch, "no";
     "repl-diskless-load", v(6, 0), Kind::Word(&["disabled", "on-empty-db", "swapdb"]), "disabled";
@@ -221,7 +227,7 @@ parameters! {
         |all, text| all.slowlog_len = number(text) as u64;
     "socket-mark-id", v(7, 0), Kind::Fixed, "0";
     "stop-writes-on-bgsave-error", v(2, 6), Kind::Switch, "yes";
-    "stream-node-max-bytes", v(5, 0), Kind::Memory(0, LONG), "4096";
+    "stream-node-max-bytes", v(5, 0), Kind::Memory(0, BYTES), "4096";
     "stream-node-max-entries", v(5, 0), Kind::Integer(0, LONG), "100";
     "supervised", v(3, 2), Kind::Fixed, "no";
     "syslog-enabled", v(4, 0), Kind::Fixed, "no";
@@ -240,14 +246,14 @@ parameters! {
     "tls-client-cert-file", v(6, 0), Kind::Text, "";
     "tls-client-key-file", v(6, 0), Kind::Text, "";
     "tls-client-key-file-pass", v(6, 0), Kind::Text, "";
-    "tls-cluster", v(6, 0), Kind::Switch, "no";
+    "tls-cluster", v(6, 0), Kind::Off(NO_TLS), "no";
     "tls-dh-params-file", v(6, 0), Kind::Text, "";
     "tls-key-file", v(6, 0), Kind::Text, "";
     "tls-key-file-pass", v(6, 0), Kind::Text, "";
     "tls-port", v(6, 0), Kind::Integer(0, 65_535), "0";
     "tls-prefer-server-ciphers", v(6, 0), Kind::Switch, "no";
     "tls-protocols", v(6, 0), Kind::Text, "";
-    "tls-replication", v(6, 0), Kind::Switch, "no";
+    "tls-replication", v(6, 0), Kind::Off(NO_TLS), "no";
     "tls-session-cache-size", v(6, 0), Kind::Integer(0, INT), "20480";
     "tls-session-cache-timeout", v(6, 0), Kind::Integer(0, INT), "300";
     "tls-session-caching", v(6, 0), Kind::Switch, "yes";
@@ -257,10 +263,10 @@ parameters! {
     "watchdog-period", v(2, 6), Kind::Integer(0, INT), "0";
     "zset-max-listpack-entries", v(7, 0), Kind::Integer(0, LONG), "128",
         |all, text| all.limits.zset_entries = number(text) as u64;
-    "zset-max-listpack-value", v(7, 0), Kind::Memory(0, LONG), "64",
+    "zset-max-listpack-value", v(7, 0), Kind::Memory(0, BYTES), "64",
         |all, text| all.limits.zset_value = number(text) as u64;
     "zset-max-ziplist-entries", v(2, 0), Kind::Integer(0, LONG), "128",
         |all, text| all.limits.zset_entries = number(text) as u64;
-    "zset-max-ziplist-value", v(2, 0), Kind::Memory(0, LONG), "64",
+    "zset-max-ziplist-value", v(2, 0), Kind::Memory(0, BYTES), "64",
         |all, text| all.limits.zset_value = number(text) as u64;
 }

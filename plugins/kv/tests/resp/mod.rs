@@ -1,4 +1,5 @@
 //! Replies of RESP3 as values.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 /// A reply.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -99,12 +99,17 @@ fn commandstats(cx: &mut Cx<'_>, page: &mut Page) {
     }
 }
 
-/// Percentiles of how long commands take, microseconds.
+/// Percentiles of how long commands take, microseconds: those of `latency-tracking-info-percentiles`.
 fn latencystats(cx: &mut Cx<'_>, page: &mut Page) {
+    let wanted = cx.state.config.get(&b"latency-tracking-info-percentiles"[..]);
+    let wanted = wanted.map_or("50 99 99.9".into(), |text| String::from_utf8_lossy(text));
     for counters in cx.state.commands.iter().filter(|counters| counters.calls > 0) {
         let name = format!("latency_percentiles_usec_{}", String::from_utf8_lossy(&counters.name));
-        let us = [50.0, 99.0, 99.9].map(|percent| counters.percentile(percent) as f64 / 1e3);
-        page.line(&name, format_args!("p50={:.3},p99={:.3},p99.9={:.3}", us[0], us[1], us[2]));
+        let percentiles = wanted.split(' ').filter_map(|percent| {
+            let us = counters.percentile(percent.parse().ok()?) as f64 / 1e3;
+            Some(format!("p{percent}={us:.3}"))
+        });
+        page.line(&name, percentiles.collect::<Vec<_>>().join(","));
     }
 }
 
