@@ -3,6 +3,7 @@
 
 use crate::cx::{Cx, Outcome, int, is};
 use crate::dispatch;
+use crate::errors;
 use crate::flags::{CONNECTION, Flags};
 use crate::rdb;
 use crate::reply::Reply;
@@ -310,11 +311,35 @@ mod others {
         Err("ERR Replication is not supported by this server.")
     }
 
+    /// There is nobody to hand over to, but what is asked is checked as in Redis.
     fn failover(_: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-        match args[1..] {
-            [word] if is(word, "abort") => Err("ERR No failover in progress."),
-            _ => Err("ERR FAILOVER requires connected replicas."),
+        if args.len() == 2 && is(args[1], "abort") {
+            return Err("ERR No failover in progress.");
         }
+        let (mut timeout, mut host, mut force) = (false, false, false);
+        let mut rest = &args[1..];
+        while let Some((&word, more)) = rest.split_first() {
+            rest = match *more {
+                [ms, ref more @ ..] if is(word, "timeout") && !timeout => {
+                    timeout = true;
+                    if int(ms)? <= 0 {
+                        return Err("ERR FAILOVER timeout must be greater than 0");
+                    }
+                    more
+                }
+                [_, port, ref more @ ..] if is(word, "to") && !host => {
+                    host = true;
+                    int(port)?;
+                    more
+                }
+                ref more if is(word, "force") && !force => {
+                    force = true;
+                    more
+                }
+                _ => return Err(errors::SYNTAX),
+            };
+        }
+        Err("ERR FAILOVER requires connected replicas.")
     }
 
     fn replicaof(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
