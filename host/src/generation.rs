@@ -8,6 +8,7 @@ use hotshell_plugin_api::journal::{JOURNAL, JournalTable};
 use hotshell_plugin_api::loading::{LOADING, LoadingFn, LoadingTable};
 use hotshell_plugin_api::migrate::lineage::{Functions, Lineage};
 use hotshell_plugin_api::migrate::plan::Side;
+use hotshell_plugin_api::reflect::Owners;
 use hotshell_plugin_api::schema::Schema;
 use serde::Serialize;
 
@@ -53,13 +54,15 @@ pub struct Shape {
     /// The types as bytes, by which the state's layouts are told apart. Made here, since a switch has no
     /// time for it.
     pub encoded: Arc<[u8]>,
+    /// Which of the types own memory. Made here for the same reason.
+    pub owners: Arc<Owners>,
 }
 
 impl Shape {
     /// A shape from its two halves.
     pub fn new(schema: Schema, lineage: Lineage) -> Self {
-        let encoded = schema.encode().into();
-        Self { schema: Arc::new(schema), lineage: Arc::new(lineage), encoded }
+        let (encoded, owners) = (schema.encode().into(), Owners::of(&schema).into());
+        Self { schema: Arc::new(schema), lineage: Arc::new(lineage), encoded, owners }
     }
 
     /// A shape without a past.

@@ -66,6 +66,14 @@ pub fn stay_small() {
     unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE as libc::c_int) };
 }
 
+/// Gives all memory that is free but kept back to the system, and waits until that is done. For
+/// measurements that are to begin without memory that earlier ones have warmed.
+pub fn release() {
+    keeper::release();
+    // SAFETY: frees what has no owner.
+    unsafe { mi::mi_collect(true) };
+}
+
 /// Makes the host's own collections allocate from this heap. Call before any of them holds memory.
 pub fn install() {
     // SAFETY: the table is a static, and callers run this before they create state.

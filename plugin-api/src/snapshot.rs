@@ -83,7 +83,13 @@ impl Mover for Entries<'_> {
         unsafe { self.0.reflect.hash_of(self.1.key, slot, self.1.seed) }
     }
 
-    fn convert(&mut self, _: &mut Conversion, _: u64, from: *mut u8, to: *mut u8) -> bool {
+    fn convert(
+        &mut self,
+        _: &mut Conversion,
+        _: u64,
+        (from, to): (*mut u8, *mut u8),
+        _: bool,
+    ) -> bool {
         let Self(pen, map) = self;
         // SAFETY: as above; the new slot is vacant, the old one is given up.
         unsafe {

@@ -22,6 +22,7 @@ use crate::ctx::ClientId;
 use crate::migrate::change::{Change, Version};
 use crate::migrate::lineage::Lineage;
 use crate::plugin::{Plugin, Refusal};
+use crate::reflect::Owners;
 use crate::schema::Schema;
 use host::{Client, Host};
 
@@ -402,7 +403,8 @@ impl<P: Plugin> Drop for TestServer<P> {
 fn version<P: Plugin>() -> Version {
     let (lineage, functions) = Lineage::of::<P::State, P::Session>();
     let schema = Schema::of::<P::State, P::Session>();
-    Version { schema: schema.into(), lineage: lineage.into(), functions: functions.into() }
+    let owners = Owners::of(&schema).into();
+    Version { schema: schema.into(), lineage: lineage.into(), functions: functions.into(), owners }
 }
 
 /// Gives a session's block back after its content was dropped.

@@ -259,13 +259,8 @@ impl<'s> Describer<'s> {
 pub fn text_or_hex(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.contains(char::is_control) => quoted(text),
-        _ => format!("{{\"hex\":\"{}\"}}", hex(bytes)),
+        _ => format!("{{\"hex\":\"{}\"}}", hex::encode(bytes)),
     }
-}
-
-/// Bytes in hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn quoted(text: &str) -> String {

@@ -10,7 +10,7 @@ use hotshell_plugin_api::schema::Schema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::describe::{Describer, Left, hex};
+use super::describe::{Describer, Left};
 use super::folder::Store;
 use super::recovery::{Frame, Step};
 use super::snapshot::{Kind as Block, Snapshot};
@@ -133,7 +133,7 @@ fn server(name: &str, store: &Store, each: &mut Each<'_>) -> Result<()> {
 
 fn told<'a>(server: &'a str, frame: &Frame<'a>, record: &'a [u8]) -> Line<'a> {
     let text = std::str::from_utf8(record).ok().filter(|text| !text.contains(char::is_control));
-    let hex = text.is_none().then(|| hex(record));
+    let hex = text.is_none().then(|| hex::encode(record));
     let record = Record { offset: frame.offset, position: frame.position, text, hex };
     let about = match frame.kind {
         super::frame::Kind::Call => About::Call(record),
@@ -216,7 +216,7 @@ impl<'a> Export<'a> {
             });
             let part = part.ok_or_else(|| self.wrong("a part that is set aside is none"))?;
             let schema = format!("{:016x}", u64::from_le_bytes(*fingerprint));
-            let (path, hex) = (part.to_string(), hex(&part.image));
+            let (path, hex) = (part.to_string(), hex::encode(&part.image));
             self.tell(About::Aside { schema, path, hex }, each)?;
         }
         Ok(())

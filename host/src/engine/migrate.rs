@@ -15,8 +15,9 @@ use hotshell_plugin_api::migrate::trail::Leg;
 use hotshell_plugin_api::migrate::{drains, trees};
 
 use super::core::{Core, Server, monotonic_ns};
+use super::handle::Switch;
 use crate::error::{Code, Error, Result};
-use crate::generation::Callable;
+use crate::generation::{Callable, Shape};
 use crate::limits::{DRAIN_SLICE_NS, DRY_SESSIONS, STOP_ELEMENTS_MAX};
 
 /// What a switch has set aside, and what it could not bring back.
@@ -43,6 +44,7 @@ pub(super) fn version(callable: &Callable) -> Version {
         schema: callable.shape.schema.clone(),
         lineage: callable.shape.lineage.clone(),
         functions: callable.functions.clone(),
+        owners: callable.shape.owners.clone(),
     }
 }
 
@@ -99,9 +101,11 @@ impl<'a> Prepared<'a> {
     pub(super) fn switch(self, core: &mut Core, encoded: &[u8]) -> Migrated {
         let Self { change, converter, root, leg } = self;
         let set_aside = root.lost().len() as u64;
+        let earlier = core.change.take();
+        let changes = (change, earlier.as_ref());
         // SAFETY: nothing touched the old root since it was prepared; its place gets the address of
         // the new one now.
-        let switched = unsafe { root.switch(change, &converter, &mut core.state.aside) };
+        let switched = unsafe { root.switch(changes, &converter, &mut core.state.aside) };
         for lost in &switched.overtaken {
             overtaken(lost);
         }
@@ -158,11 +162,11 @@ impl Server {
         }
     }
 
-    /// Converts, slice by slice, what must be over before another switch: the entries of large maps,
-    /// and sessions that a function converts. Other sessions go on from where they are.
-    pub(super) async fn ready_to_switch(self: &Rc<Self>) {
-        let waits = |core: &Core| core.change.is_some() || !core.sessions.composes();
-        while waits(&self.core.borrow()) && self.drain_slice() {
+    /// Converts, slice by slice, what must be over before this switch: the entries of large maps, unless
+    /// it is the way back, and sessions that a function converts. Other sessions go on from where they
+    /// are.
+    pub(super) async fn ready_to_switch(self: &Rc<Self>, switch: &Switch) {
+        while self.core.borrow().waits(switch) && self.drain_slice() {
             tokio::task::yield_now().await;
         }
     }
@@ -184,15 +188,29 @@ impl Core {
         }
     }
 
+    /// Takes what drains have left so far.
+    pub(super) fn take_left(&mut self) {
+        for (change, left) in drains::left() {
+            left.overtaken.iter().for_each(overtaken);
+            self.set_aside(&change, left.lost);
+        }
+    }
+
+    /// Whether something must be over before this switch.
+    fn waits(&self, switch: &Switch) -> bool {
+        let Shape { schema, encoded, .. } = &switch.to.shape;
+        let entries = self.change.as_ref().is_some_and(|change| !drains::may_turn(change, schema));
+        let mut layouts = self.state.layouts.iter();
+        let layout = layouts.position(|layout| layout.as_slice() == &**encoded);
+        entries || !self.sessions.composes(layout.map(|layout| layout as u32))
+    }
+
     fn drain_maps(&mut self, change: &Arc<Change>, mut more: impl FnMut() -> bool) {
         // SAFETY: no plugin code runs, so nobody holds a reference to an entry; the images of both
         // sides are mapped, since `settle` comes before a discard.
         let more = unsafe { drains::work(change, &mut more) || trees::work(change, more) };
-        let finished = drains::finished(change);
-        finished.overtaken.iter().for_each(overtaken);
-        for lost in [finished.lost, trees::finished(change)] {
-            self.set_aside(change, lost);
-        }
+        self.take_left();
+        self.set_aside(change, trees::finished(change));
         self.count_panicked(change.take_panicked());
         if !more {
             self.change = None;

@@ -62,9 +62,9 @@ impl Sessions {
         self.drained = 0;
     }
 
-    /// Whether another switch may come while sessions are on their way.
-    pub(super) fn composes(&self) -> bool {
-        self.trail.composes()
+    /// Whether a switch to this layout may come while sessions are on their way.
+    pub(super) fn composes(&self, to: Option<u32>) -> bool {
+        self.trail.composes(to)
     }
 }
 

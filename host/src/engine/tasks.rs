@@ -140,10 +140,10 @@ async fn serve(
         match command {
             // Whoever asked may be gone; the switch stands all the same.
             Command::Use(switch, answer) => {
-                server.ready_to_switch().await;
                 if !switch.dry_run && switch.plan.kind != PlanKind::Adopt {
                     server.give_up_snapshot().await;
                 }
+                server.ready_to_switch(&switch).await;
                 let switched = server.switch(*switch);
                 server.core.borrow_mut().snapshots.iter_mut().for_each(|s| s.hold(false));
                 _ = answer.send(switched);

@@ -56,6 +56,8 @@ enum Errand {
     Discard(Block),
     /// A mapping that is filled, to be moved to huge pages.
     Condense(Block),
+    /// Everything that is kept goes back to the system.
+    Release(Sender<()>),
 }
 
 /// Takes over a mapping that nobody uses any more.
@@ -77,6 +79,15 @@ pub(super) fn discard(ptr: *mut u8, size: usize) {
 pub(super) fn condense(ptr: *mut u8, size: usize) {
     // Without a keeper the pages stay as they are.
     drop(send(Errand::Condense(Block::new(ptr, size))));
+}
+
+/// Gives back to the system what was given up so far and is kept; waits until that is done.
+pub(super) fn release() {
+    let (done, wait) = channel();
+    if send(Errand::Release(done)).is_ok() {
+        // An error: the keeper is gone, and with it what it kept.
+        let _ = wait.recv();
+    }
 }
 
 /// Never waits. The errand comes back when there is no thread to do it.
@@ -114,6 +125,11 @@ fn keep(errands: &Receiver<Errand>) {
                 if block.size <= KEEP_EACH && zero(&block) { put(block) } else { unmap(&block) }
             }
             Ok(Errand::Discard(part)) => drop_pages(&part),
+            Ok(Errand::Release(done)) => {
+                drop_kept(|_, _| true);
+                // Whoever asked may be gone.
+                let _ = done.send(());
+            }
             Ok(Errand::Condense(block)) => condensing.add(block.address, pages(block.size)),
             Err(RecvTimeoutError::Timeout) => {
                 drop_expired();

@@ -179,10 +179,11 @@ mod tests {
     #[test]
     fn code_that_is_mapped_already_is_not_taken_for_new() {
         let dir = tempfile::TempDir::new().expect("a directory");
-        let fetched = fetch::fetch(&artifacts::plugin("misbehave")).expect("a plugin");
-        let inspected = inspect::inspect(&fetched).expect("a good plugin");
         let stage = Stage::open(dir.path()).expect("a stage");
-        let staged = stage.put(&fetched, &inspected.artifact, 1).expect("a copy");
+        let fetched = fetch::fetch(&artifacts::plugin("misbehave"), &stage, 1).expect("a plugin");
+        let inspected = inspect::inspect(&fetched).expect("a good plugin");
+        let fetch::Fetched { copy, staged, .. } = fetched;
+        drop(copy);
         let again = staged.again();
         let image = Image::map(staged, &inspected).unwrap_or_else(|r| panic!("{}", r.detail));
         let Err(reason) = Image::map(again, &inspected) else { panic!("the same code twice") };

@@ -75,7 +75,7 @@ struct Seen {
 
 /// Looks at the bytes. Never panics, whatever they hold.
 pub(super) fn inspect(fetched: &Fetched) -> Result<Inspected> {
-    let seen = look(&fetched.bytes).map_err(|reason| reason.about(&fetched.path))?;
+    let seen = look(fetched.copy.bytes()).map_err(|reason| reason.about(&fetched.path))?;
     let Seen { facts, pinned, extra_needed } = seen;
     Ok(Inspected { artifact: artifact(fetched, facts), pinned, extra_needed })
 }
@@ -226,7 +226,7 @@ fn artifact(fetched: &Fetched, facts: NoteFacts) -> Artifact {
         schema_fingerprint: facts.schema_fingerprint,
         build_id: facts.build_id,
         symbol: facts.symbol,
-        size: fetched.bytes.len() as u64,
+        size: fetched.copy.bytes().len() as u64,
     }
 }
 

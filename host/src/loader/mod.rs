@@ -98,11 +98,11 @@ pub struct Loaded {
 /// How long each stage took. A stage that did not run is zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Timings {
-    /// Reading the file and its digest.
+    /// Reading the file into a private copy, and its digest.
     pub fetch: Duration,
     /// Looking at the ELF.
     pub inspect: Duration,
-    /// Writing the private copy.
+    /// Naming the private copy.
     pub stage: Duration,
     /// The vet child.
     pub vet: Duration,
@@ -205,14 +205,15 @@ impl Loader {
         cancel: &AtomicBool,
         timings: &mut Timings,
     ) -> Result<Vouched> {
-        let fetched = timed(&mut timings.fetch, || fetch::fetch(path))?;
+        let fetch = || fetch::fetch(path, &self.stage, target.generation);
+        let fetched = timed(&mut timings.fetch, fetch)?;
         let inspected = timed(&mut timings.inspect, || inspect::inspect(&fetched))?;
         let artifact = &inspected.artifact;
         let refuse = |reason: Reason| reason.about(&artifact.path);
         wanted(cancel).map_err(refuse)?;
-        let staged =
-            timed(&mut timings.stage, || self.stage.put(&fetched, artifact, target.generation))?;
-        drop(fetched);
+        let fetch::Fetched { copy, mut staged, .. } = fetched;
+        drop(copy);
+        timed(&mut timings.stage, || self.stage.name(&mut staged, artifact))?;
         wanted(cancel).map_err(refuse)?;
         let config = target.config.unwrap_or(const { &BTreeMap::new() });
         let run = || self.vet.run(staged.path(), &inspected, config, cancel);
@@ -307,15 +308,17 @@ mod tests {
         let dir = tempfile::TempDir::new().expect("a directory");
         let config = LoaderConfig::new(dir.path());
         let loader = Loader::new(config, vet_host_table()).expect("a loader");
-        let fetched = fetch::fetch(&artifacts::plugin("misbehave")).expect("a plugin");
+        let plugin = artifacts::plugin("misbehave");
+        let fetched = fetch::fetch(&plugin, &loader.stage, 1).expect("a plugin");
         let inspected = inspect::inspect(&fetched).expect("a good plugin");
-        let staged = loader.stage.put(&fetched, &inspected.artifact, 1).expect("a copy");
+        let fetch::Fetched { path, copy, staged, .. } = fetched;
+        drop(copy);
         let image = Image::map(staged, &inspected).unwrap_or_else(|r| panic!("{}", r.detail));
         let shape = Shape::without_lineage(Schema::of::<bool, ()>());
         let vetted = Vetted { shape, unmapped: true };
         let Err(reason) = loader.shake(&image, &inspected, &vetted) else { panic!("it differs") };
         assert!(reason.detail.contains("another one than in the vet child"), "{}", reason.detail);
-        let error = undo(image, reason).about(&fetched.path);
+        let error = undo(image, reason).about(&path);
         assert_eq!(error.code, Code::NotAPlugin);
         let maps = std::fs::read_to_string("/proc/self/maps").expect("maps");
         assert!(!maps.contains(&dir.path().display().to_string()), "nothing stays mapped");

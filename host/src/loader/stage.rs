@@ -4,8 +4,7 @@
 //! a build that overwrites a mapped file means SIGBUS, so what is mapped is never what a build
 //! writes.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write as _;
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
@@ -14,7 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::StatVfsMountFlags;
 
-use super::fetch::Fetched;
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
 
@@ -57,28 +55,32 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Writes the bytes into a file of their own.
-    pub fn put(&self, fetched: &Fetched, artifact: &Artifact, generation: u64) -> Result<Staged> {
-        let path = self.dir.join(self.name(artifact, generation));
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o500).open(&path);
-        let mut file = file.map_err(|e| self.unwritable(artifact, &e))?;
-        let staged = Staged { path };
-        file.write_all(&fetched.bytes).map_err(|e| self.unwritable(artifact, &e))?;
-        Ok(staged)
-    }
-
-    /// `OWNER-GENERATION.COUNT-DIGEST-PLUGIN-VERSION.so`
-    fn name(&self, artifact: &Artifact, generation: u64) -> String {
+    /// An empty file for a private copy, under a name that says whose it is: `OWNER-GENERATION.COUNT.so`.
+    pub fn create(&self, generation: u64) -> std::io::Result<(File, Staged)> {
         let count = STAGED.fetch_add(1, Ordering::Relaxed);
-        let digest = artifact.digest.trim_start_matches("sha256:");
-        let digest = &digest[..digest.len().min(12)];
-        let Artifact { plugin, version, .. } = artifact;
-        format!("{}-{generation}.{count}-{digest}-{plugin}-{version}.so", self.owner)
+        let path = self.dir.join(format!("{}-{generation}.{count}.so", self.owner));
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create_new(true).mode(0o500).open(&path)?;
+        Ok((file, Staged { path }))
     }
 
-    fn unwritable(&self, artifact: &Artifact, error: &std::io::Error) -> Error {
+    /// Says in the file's name what it is, for whoever looks at maps or a backtrace:
+    /// `OWNER-GENERATION.COUNT-DIGEST-PLUGIN-VERSION.so`.
+    pub fn name(&self, staged: &mut Staged, artifact: &Artifact) -> Result<()> {
+        let Artifact { plugin, version, digest, .. } = artifact;
+        let digest = digest.trim_start_matches("sha256:");
+        let digest = &digest[..digest.len().min(12)];
+        let stem = staged.path.file_stem().unwrap_or_default().display();
+        let path = self.dir.join(format!("{stem}-{digest}-{plugin}-{version}.so"));
+        fs::rename(&staged.path, &path).map_err(|e| self.unwritable(&artifact.path, &e))?;
+        staged.path = path;
+        Ok(())
+    }
+
+    /// The error when a private copy of the file at `path` cannot be made.
+    pub fn unwritable(&self, path: &Path, error: &std::io::Error) -> Error {
         let detail = format!("no private copy can be made in '{}': {error}", self.dir.display());
-        super::refuse(&artifact.path, Code::File, detail, "make room or fix the directory's rights")
+        super::refuse(path, Code::File, detail, "make room or fix the directory's rights")
     }
 
     fn remove_leftovers(&self) {

@@ -89,7 +89,7 @@ struct Verdict<'a> {
 impl Verdict<'_> {
     fn done(&self, done: Done) -> Result<Vetted, Reason> {
         let read = |what: &'static str, hex: &str| {
-            let bytes = protocol::from_hex(hex).unwrap_or_default();
+            let bytes = hex::decode(hex).unwrap_or_default();
             let damaged = move |error: SchemaError| {
                 let detail = format!("the vet child's {what}: {error}");
                 Reason::new(Code::Vet, detail, "load it again")

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::aside::Aside;
 use super::convert::{Converter, Lost, Prepared, Unfit, restore, undisturbed};
+use super::drains;
 use super::lineage::{Functions, Lineage};
 use super::plan::{PairIndex, Plan, PlanKind, Refused, Side};
+use crate::reflect::Owners;
 use crate::schema::{Schema, TypeIndex};
 
 /// A version, as far as its state's shape goes.
@@ -19,6 +21,8 @@ pub struct Version {
     pub lineage: Arc<Lineage>,
     /// Its image's functions. The image stays mapped while the change is in use.
     pub functions: Arc<Functions>,
+    /// What is worked out of the shape, since a switch has no time for it.
+    pub owners: Arc<Owners>,
 }
 
 /// One change of shape: the plan between two versions, and what it takes to follow it.
@@ -85,15 +89,10 @@ impl Change {
         self.plan.kind == PlanKind::Adopt
     }
 
-    /// A converter. O(types); made once for many values.
+    /// A converter. O(1).
     pub fn converter(&self) -> Converter<'_> {
-        Converter::new(
-            &self.plan,
-            (&self.from.schema, &self.from.functions),
-            (&self.to.schema, &self.to.functions),
-        )
-        .with_lineage(&self.from.lineage)
-        .counting(&self.panicked)
+        let converter = Converter::new(&self.plan, &self.from, &self.to);
+        converter.with_lineage(&self.from.lineage).counting(&self.panicked)
     }
 
     /// Makes the new value of the one at `at` beside it, with what waits aside for it. Nothing changes
@@ -132,13 +131,14 @@ impl Change {
 
 impl Waiting {
     /// The new value takes the old one's place. What has no place in it goes aside, what was set
-    /// aside from its schema comes back. Cannot fail.
+    /// aside from its schema comes back. `earlier` is the change that was still followed, of which this
+    /// is the way back. Cannot fail.
     ///
     /// # Safety
     /// The old value is as it was and is not used afterwards; `change` and `converter` prepared it.
     pub unsafe fn switch(
         self,
-        change: &Change,
+        (change, earlier): (&Arc<Change>, Option<&Arc<Change>>),
         converter: &Converter<'_>,
         aside: &mut Aside,
     ) -> Switched {
@@ -149,6 +149,7 @@ impl Waiting {
                 Some(prepared) => prepared.commit(converter),
                 None => (NonNull::new_unchecked(self.at), Vec::new()),
             };
+            earlier.into_iter().for_each(|earlier| drains::turn_back(earlier, change));
             aside.take(change.to.schema.fingerprint);
             let asked = self.back.len();
             let mut overtaken = restore(converter.new_side(), ty, at.as_ptr(), self.back);

@@ -8,9 +8,10 @@
 //! stay mapped until [`progress`] answers that no map is left.
 
 mod returning;
+mod turn;
 
 use core::ffi::c_void;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -20,11 +21,14 @@ use super::change::Change;
 use super::convert::{Converter, EntryMover, Lost, Step};
 use super::plan::Pair;
 use crate::collections::hash_map::conversion::{
-    Conversion, ConversionTable, Mover, Place, STEP_SLOTS,
+    self, Conversion, ConversionTable, Mover, Place, STEP_SLOTS,
 };
 use crate::collections::hash_map::erased;
 use crate::snapshot;
 use returning::Returning;
+
+pub use turn::may_turn;
+pub(crate) use turn::{turn_back, turned, turns};
 
 /// Entries from which a map converts later. Smaller ones are done in less than the swap's aim.
 pub const LAZY_FROM: usize = 1024;
@@ -35,7 +39,7 @@ thread_local! {
 
 struct Drains {
     running: VecDeque<Drain>,
-    /// What ended drains leave, until it is fetched.
+    /// What ended drains left, until it is fetched.
     finished: Vec<(Arc<Change>, Finished)>,
     /// The number that the next one gets.
     next: u64,
@@ -50,9 +54,11 @@ struct Drain {
     returning: Returning,
     /// What was to return and found something newer in its place.
     overtaken: Vec<Lost>,
+    /// The conversion that this one is the way back of, until it takes its place.
+    turns: Option<NonNull<Conversion>>,
 }
 
-/// What drains leave when they have ended.
+/// What a drain leaves.
 #[derive(Debug, Default)]
 pub struct Finished {
     /// Parts that had no place in the new shape.
@@ -80,6 +86,13 @@ pub struct Progress {
 impl Drains {
     const fn new() -> Self {
         Self { running: VecDeque::new(), finished: Vec::new(), next: 1 }
+    }
+
+    /// The record of a change, which all its drains share.
+    fn held(&self, change: &Arc<Change>) -> Rc<Held> {
+        let mut same = self.running.iter().map(|drain| &drain.held);
+        let held = same.find(|held| Arc::ptr_eq(&held.change, change)).cloned();
+        held.unwrap_or_else(|| Held::new(change))
     }
 
     fn drain_of(&mut self, at: NonNull<Conversion>) -> &mut Drain {
@@ -110,15 +123,29 @@ impl Mover for Entries<'_> {
         &mut self,
         conversion: &mut Conversion,
         hash: u64,
-        from: *mut u8,
-        to: *mut u8,
+        (from, to): (*mut u8, *mut u8),
+        keeps: bool,
     ) -> bool {
         let drain = &mut *self.0;
-        // SAFETY: as above; the new slot is vacant, the old one is given up.
+        // SAFETY: as above; the new slot is vacant, or the old one, which is given up otherwise.
         unsafe {
             let parts = drain.parts_of(hash, from);
-            let fits = drain.entries.convert(&drain.held.converter, from, to);
+            let (entries, converter) = (&mut drain.entries, &drain.held.converter);
+            let fits = match (keeps, from == to) {
+                (true, true) => true,
+                (true, false) => {
+                    ptr::copy_nonoverlapping(from, to, entries.pairs().1.size());
+                    true
+                }
+                (false, true) => entries.look_at(converter, to),
+                (false, false) => entries.convert(converter, from, to),
+            };
             for part in parts {
+                if part.is_entry() && !fits {
+                    // What lived under its key has left.
+                    drain.wait(hash, part);
+                    continue;
+                }
                 conversion.forgo(part.is_entry());
                 if !(fits && drain.rejoin(&part, to)) {
                     drain.overtaken.push(part.lost);
@@ -160,32 +187,32 @@ impl Drain {
     }
 }
 
-/// Begins to convert the entries of the map at `from`, which gets its new header at `to`, with room for
-/// as many entries more as may [return](hand_over). O(1).
+/// Begins to convert the entries of the map at `from`, which gets its new header at `to`; if a conversion is
+/// under way, it is turned back. O(1).
 ///
 /// # Safety
-/// `from` is a map of the pair's old type without a conversion, and `to` has room for a header. One of
-/// the two headers is used from here on, and [`forget`] says that it is the old one.
+/// `from` is a map of the pair's old type, without a conversion or with one that [turns]; `to` has room for
+/// a header. One of the two headers is used from here on, and [`forget`] says that it is the old one.
 pub(crate) unsafe fn begin(
     change: &Arc<Change>,
     pair: &Pair,
-    (old, new): (crate::reflect::Pair, crate::reflect::Pair),
+    plan: conversion::Plan,
     path: Vec<Step>,
     (from, to): (*mut u8, *mut u8),
-    returning: usize,
 ) -> NonNull<Conversion> {
     DRAINS.with_borrow_mut(|drains| {
-        let mut same = drains.running.iter().map(|drain| &drain.held);
-        let held = same.find(|held| Arc::ptr_eq(&held.change, change)).cloned();
-        let held = held.unwrap_or_else(|| Held::new(change));
+        let held = drains.held(change);
         let id = drains.next;
         drains.next += 1;
         // SAFETY: the caller's promise.
-        let (at, seed) =
-            unsafe { (Conversion::begin(id, (from, to), old, new, returning), erased::seed(from)) };
+        let (at, seed, turns) = unsafe {
+            let turns = erased::conversion(from);
+            let plan = conversion::Plan { id, ..plan };
+            (Conversion::begin(plan, (from, to)), erased::seed(from), turns)
+        };
         let entries = EntryMover::new(held.converter.maps(pair), path);
         let (returning, overtaken) = (Returning::default(), Vec::new());
-        drains.running.push_back(Drain { at, held, entries, seed, returning, overtaken });
+        drains.running.push_back(Drain { at, held, entries, seed, returning, overtaken, turns });
         at
     })
 }
@@ -267,13 +294,16 @@ pub fn progress(change: &Arc<Change>) -> Progress {
     })
 }
 
-/// What ended drains of a change leave; each part is told once.
-pub fn finished(change: &Arc<Change>) -> Finished {
+/// What drains have left so far, by their change; each part is told once.
+pub fn left() -> Vec<(Arc<Change>, Finished)> {
     DRAINS.with_borrow_mut(|drains| {
-        let mut all = Finished::default();
-        for (_, of) in drains.finished.extract_if(.., |(of, _)| Arc::ptr_eq(of, change)) {
-            all.lost.extend(of.lost);
-            all.overtaken.extend(of.overtaken);
+        let mut all = core::mem::take(&mut drains.finished);
+        for Drain { held, entries, overtaken, .. } in &mut drains.running {
+            if !(entries.lost.is_empty() && overtaken.is_empty()) {
+                let (lost, overtaken) =
+                    (core::mem::take(&mut entries.lost), core::mem::take(overtaken));
+                all.push((Arc::clone(&held.change), Finished { lost, overtaken }));
+            }
         }
         all
     })

@@ -60,10 +60,13 @@ impl Trail {
         }
     }
 
-    /// Whether a switch may be added while sessions are still on their way: by name they compose; what
-    /// a function makes of a session is to be seen before the next version comes.
-    pub fn composes(&self) -> bool {
-        !self.legs.values().any(|(leg, _)| leg.change.plan.runs_functions_on_sessions())
+    /// Whether a switch to the layout `to` may be added while sessions are still on their way: by name they
+    /// compose; what a function makes of a session is to be seen before the next version comes. Sessions
+    /// that are in that layout already are on no way at all.
+    pub fn composes(&self, to: Option<u32>) -> bool {
+        let others = self.legs.iter().filter(|(from, _)| Some(**from) != to);
+        let mut others = others.map(|(_, (leg, _))| leg);
+        !others.any(|leg| leg.change.plan.runs_functions_on_sessions())
     }
 
     /// Forgets all legs: no session is on its way any more. The images on them are needed no longer.
@@ -156,7 +159,7 @@ impl Leg {
         unsafe {
             let waiting = change.prepare(&self.converter, change.plan.session, at.as_ptr(), aside);
             match waiting {
-                Ok(waiting) => waiting.switch(change, &self.converter, aside),
+                Ok(waiting) => waiting.switch((change, None), &self.converter, aside),
                 Err(Unfit) => self.start_anew(at, aside),
             }
         }

@@ -21,6 +21,7 @@ mod outline;
 mod write;
 
 use core::alloc::Layout;
+use std::borrow::Cow;
 
 use crate::collections::{btree_map, hash_map, vec, vec_deque};
 use crate::schema::{Field, Kind, Schema, TypeDef, TypeIndex};
@@ -33,8 +34,12 @@ pub use write::Sink;
 #[derive(Debug)]
 pub struct Reflect<'s> {
     schema: &'s Schema,
-    owns: Vec<bool>,
+    owners: Cow<'s, Owners>,
 }
+
+/// Which types of a schema own memory, at any depth. Worked out once for a schema that is followed often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owners(Vec<bool>);
 
 /// The layout of a map's entry: a `repr(C)` pair of key and value.
 #[derive(Debug, Clone, Copy)]
@@ -43,9 +48,9 @@ pub(crate) struct Pair {
     pub value: Layout,
 }
 
-impl<'s> Reflect<'s> {
-    /// Prepares a schema. O(types²) at worst, O(types) as a rule.
-    pub fn new(schema: &'s Schema) -> Self {
+impl Owners {
+    /// O(types²) at worst, O(types) as a rule.
+    pub fn of(schema: &Schema) -> Self {
         let mut owns: Vec<bool> = schema.types.iter().map(|def| has_memory(def.kind)).collect();
         loop {
             let mut grown = false;
@@ -55,9 +60,21 @@ impl<'s> Reflect<'s> {
                 }
             }
             if !grown {
-                return Self { schema, owns };
+                return Self(owns);
             }
         }
+    }
+}
+
+impl<'s> Reflect<'s> {
+    /// Prepares a schema. As [`Owners::of`].
+    pub fn new(schema: &'s Schema) -> Self {
+        Self { schema, owners: Cow::Owned(Owners::of(schema)) }
+    }
+
+    /// A schema whose owners are known. O(1).
+    pub const fn with(schema: &'s Schema, owners: &'s Owners) -> Self {
+        Self { schema, owners: Cow::Borrowed(owners) }
     }
 
     /// The schema.
@@ -67,7 +84,7 @@ impl<'s> Reflect<'s> {
 
     /// Whether values of this type own memory, at any depth.
     pub fn owns_memory(&self, ty: TypeIndex) -> bool {
-        self.owns[ty as usize]
+        self.owners.0[ty as usize]
     }
 
     /// Size and alignment of a type's values.

@@ -17,12 +17,17 @@ impl<P: Plugin> TestServer<P> {
     /// Turns the root into the shape of the version that comes; sessions follow.
     pub(super) fn migrate(&mut self, change: &Arc<Change>) -> Result<(), Refusal> {
         let before = heap::heap_bytes();
-        // A drain that an earlier swap began is over before the next one; sessions wait for nobody,
-        // unless a function is to make something of them.
-        while self.drain_maps(usize::MAX) {}
-        if !self.host.trail.composes() {
+        // A drain that an earlier swap began is over before the next one, unless that is the way back;
+        // sessions wait for nobody, unless a function is to make something of them.
+        let to = &change.to.schema;
+        if !self.host.change.as_ref().is_some_and(|running| drains::may_turn(running, to)) {
+            while self.drain_maps(usize::MAX) {}
+        }
+        let layout = self.host.layout_of(to.fingerprint);
+        if !self.host.trail.composes(Some(layout)) {
             while self.drain_sessions(usize::MAX) {}
         }
+        self.host.keep_left();
         let migrated = self.host.migrate(change);
         let grown = heap::heap_bytes() - before;
         self.host.state_bytes = self.host.state_bytes.saturating_add_signed(grown);
@@ -48,12 +53,12 @@ impl<P: Plugin> TestServer<P> {
         };
         // SAFETY: no call runs, and the state is borrowed exclusively.
         let more = unsafe { drains::work(&change, &mut more) || trees::work(&change, more) };
-        let finished = drains::finished(&change);
-        self.host.overtaken += finished.overtaken.len();
-        for lost in [finished.lost, trees::finished(&change)] {
-            self.host.set_aside(&change, lost);
-        }
+        self.host.keep_left();
+        self.host.set_aside(&change, trees::finished(&change));
         self.host.conversions_panicked += change.take_panicked();
+        if !more {
+            self.host.change = None;
+        }
         more
     }
 
@@ -106,8 +111,10 @@ impl Host {
             let leg = Leg::prepare(change)?;
             (leg, change.prepare(&lazy, change.plan.root, self.root, &self.aside)?)
         };
+        let earlier = self.change.take();
+        let changes = (change, earlier.as_ref());
         // SAFETY: nothing touched the root since; it is reached by the new address only.
-        let switched = unsafe { waiting.switch(change, &lazy, &mut self.aside) };
+        let switched = unsafe { waiting.switch(changes, &lazy, &mut self.aside) };
         self.overtaken += switched.overtaken.len();
         self.root = switched.at.as_ptr();
         let today = self.layout_of(change.to.schema.fingerprint);
@@ -122,6 +129,14 @@ impl Host {
     pub(super) fn forget_entries(&mut self) {
         self.aside.forget_entries();
         self.forgotten = self.change.clone();
+    }
+
+    /// Takes what drains have left so far.
+    fn keep_left(&mut self) {
+        for (change, left) in drains::left() {
+            self.overtaken += left.overtaken.len();
+            self.set_aside(&change, left.lost);
+        }
     }
 
     /// Sets aside what drains of a change found.

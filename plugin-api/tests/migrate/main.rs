@@ -2,6 +2,7 @@
 //! versions of a plugin in one test server, swapped forth and back, read through their own types.
 
 mod drain;
+mod in_place;
 mod model;
 mod returns;
 mod sessions;

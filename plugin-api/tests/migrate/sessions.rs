@@ -202,9 +202,20 @@ fn what_a_function_converts_is_over_before_the_next_swap() {
     let [a, ..] = counted(&mut server);
     let server = to::<Two, Three>(server);
     assert_eq!(server.sessions_to_convert(), 3);
+    let mut server = to::<Three, One>(server);
+    assert_eq!(server.sessions_to_convert(), 3, "by function to version 3, and not on yet");
+    assert_eq!(server.ask(a, b"x"), b"1 ", "version 1 knows no cents");
+}
+
+#[test]
+fn a_swap_back_leaves_sessions_alone_that_nobody_looked_at() {
+    let mut server = TestServer::<Two>::new();
+    let [a, b, _] = counted(&mut server);
+    let mut server = to::<Two, Three>(server);
+    assert_eq!(server.ask(b, b"x"), b"3 ", "by function");
     let mut server = to::<Three, Two>(server);
-    assert_eq!(server.sessions_to_convert(), 3, "by function to version 3, and not back yet");
-    assert_eq!(server.ask(a, b"x"), b"2 ");
+    assert_eq!(server.sessions_to_convert(), 1);
+    assert_eq!((server.ask(a, b"x"), server.ask(b, b"x")), (b"2 ".to_vec(), b"4 ".to_vec()));
 }
 
 #[test]

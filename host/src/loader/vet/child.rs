@@ -17,7 +17,7 @@ use hotshell_plugin_api::abi::{
 use rustix::process::{Resource, Rlimit, Signal};
 
 use super::host::{host_table, now_monotonic_ns, now_unix_ms, set_config};
-use super::protocol::{At, Done, Line, Order, Refusal, to_hex};
+use super::protocol::{At, Done, Line, Order, Refusal};
 use crate::error::Code;
 use crate::loader::handshake::{self, Shaken, Tables};
 use crate::loader::inspect::Reason;
@@ -127,8 +127,8 @@ fn examine(file: &Path, order: &Order, report: &mut Report) -> Result<Done, Reas
     unsafe { mapped.close() };
     report.at(At::End);
     Ok(Done {
-        schema: to_hex(&shape.encoded),
-        lineage: to_hex(&shape.lineage.encode()),
+        schema: hex::encode(&shape.encoded),
+        lineage: hex::encode(shape.lineage.encode()),
         unmapped: !place.is_in(&maps::read()),
     })
 }

@@ -1,7 +1,6 @@
 //! What host and vet child say to each other, as lines of JSON: one order, then a report.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
@@ -132,37 +131,5 @@ impl Refusal {
     pub fn into_reason(self) -> Reason {
         let code = Code::parse(&self.code).unwrap_or(Code::Vet);
         Reason::new(code, self.detail, self.hint)
-    }
-}
-
-/// Lower-case hex.
-pub(super) fn to_hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-/// `None` unless it is what [`to_hex`] writes.
-pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |b: u8| (b as char).to_digit(16);
-    let pairs = text.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| match *pair {
-        [high, low] => Some((digit(high)? * 16 + digit(low)?) as u8),
-        _ => None,
-    };
-    pairs.map(byte).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hex_goes_there_and_back() {
-        let bytes: Vec<u8> = (0..=255).collect();
-        assert_eq!(from_hex(&to_hex(&bytes)), Some(bytes));
-        assert_eq!((from_hex("0"), from_hex("zz")), (None, None));
     }
 }

@@ -3,7 +3,7 @@
 use core::mem;
 use core::ptr::NonNull;
 
-use super::conversion::{self, Conversion};
+use super::conversion::{self, Conversion, STRAYS};
 use super::group::{FULL, Group, WIDTH, tag};
 use super::iter::Cursor;
 use super::raw::Found;
@@ -140,9 +140,10 @@ impl<K: StateKey, V> HashMap<K, V> {
             if first == 0 {
                 return None;
             }
-            let source = (*at).source_of(hash);
             let eq = |slot: *mut u8| key.eq_key(&*slot.cast::<K>());
-            let index = (*at).find_old(source, hash, eq)?;
+            let of = |source: usize| (*at).find_old(source, hash, eq).map(|index| (source, index));
+            let found = if (*at).has_strays() { of(STRAYS) } else { None };
+            let (source, index) = found.or_else(|| of((*at).source_of(hash)))?;
             let place = (heap::conversions().touch)(at, source as u32, index, hash);
             (!place.ctrl.is_null()).then(|| Found {
                 ctrl: place.ctrl,
@@ -180,7 +181,7 @@ impl<K: StateKey, V> HashMap<K, V> {
             self.grow(1);
             return self.insert_new(hash, key, value);
         }
-        let place = conversion.place(hash, conversion.reaches(hash));
+        let place = conversion.place(hash, conversion.takes(hash));
         conversion.room -= 1;
         conversion.len += 1;
         // SAFETY: the place is vacant and a search of this hash meets it.
@@ -236,12 +237,8 @@ impl<K: StateKey, V> HashMap<K, V> {
         // SAFETY: the conversion is this map's; a slot of a source begins with the key.
         unsafe {
             let at = conversion.as_ptr();
-            if (*at).returning > 0 {
-                let last = to.map_or(u64::MAX, |to| to - 1);
-                (heap::conversions().recall)(at, from, last);
-            }
-            for source in 0..2 {
-                let (table, first) = ((*at).old[source], (*at).first_group(source));
+            for source in 0..=STRAYS {
+                let (table, first) = ((*at).sources[source].table, (*at).first_group(source));
                 if !table.is_allocated() || first == usize::MAX {
                     continue;
                 }
@@ -251,6 +248,11 @@ impl<K: StateKey, V> HashMap<K, V> {
                     let hash = self.hash_of(&*table.raw_slot(index).cast::<K>());
                     (heap::conversions().touch)(at, source as u32, index, hash);
                 }
+            }
+            // An entry may have left whose key something waits for.
+            if (*at).returning > 0 {
+                let last = to.map_or(u64::MAX, |to| to - 1);
+                (heap::conversions().recall)(at, from, last);
             }
         }
     }
@@ -296,29 +298,37 @@ impl<K: StateKey, V> HashMap<K, V> {
             if (*at).returning > 0 {
                 (heap::conversions().recall)(at, 0, u64::MAX);
             }
-            let [a, b, c, d] = (*at).shown();
-            let [e, f] = (*at).old;
-            let tables = [a, b, c, d, e, f];
-            let firsts = [0, 0, 0, 0, (*at).first_group(0), (*at).first_group(1)];
-            let slots = |i: usize| match tables[i].is_allocated() {
-                true => tables[i].geometry().groups().saturating_sub(firsts[i]) * WIDTH,
-                false => 0,
-            };
-            let mut n = below((0..6).map(slots).sum());
-            let mut i = 0;
-            while n >= slots(i) {
-                (n, i) = (n - slots(i), i + 1);
+            let shown = (*at).shown();
+            let sources = (0..=STRAYS).filter(|&source| !(*at).stays(source));
+            let of_source =
+                |source: usize| ((*at).sources[source].table, (*at).first_group(source), source);
+            let tables = shown.map(|table| (table, 0, usize::MAX)).into_iter();
+            let tables = tables.chain(sources.map(of_source));
+            let tables = tables.filter(|(table, ..)| table.is_allocated());
+            let slots =
+                |table: &Table, first| table.geometry().groups().saturating_sub(first) * WIDTH;
+            let all = tables.clone().map(|(table, first, _)| slots(&table, first)).sum();
+            let mut n = below(all);
+            for (table, first, source) in tables {
+                let here = slots(&table, first);
+                if n >= here {
+                    n -= here;
+                    continue;
+                }
+                let index = n + first * WIDTH;
+                if *table.ctrl.add(index) < FULL {
+                    return None;
+                }
+                let hash = self.hash_of(&*table.raw_slot(index).cast::<K>());
+                let is_new = source == usize::MAX;
+                if is_new && (table.ctrl != shown[0].ctrl || (*at).reaches(hash)) {
+                    return Some(&*table.slot(index));
+                }
+                let source = if is_new { (*at).source_of(hash) } else { source };
+                let place = (heap::conversions().touch)(at, source as u32, index, hash);
+                return place.slot.cast::<Slot<K, V>>().as_ref();
             }
-            let (table, index) = (&tables[i], n + firsts[i] * WIDTH);
-            if *table.ctrl.add(index) < FULL {
-                return None;
-            }
-            if i < 4 {
-                return Some(&*table.slot(index));
-            }
-            let hash = self.hash_of(&*table.raw_slot(index).cast::<K>());
-            let place = (heap::conversions().touch)(at, i as u32 - 4, index, hash);
-            place.slot.cast::<Slot<K, V>>().as_ref()
+            None
         }
     }
 }

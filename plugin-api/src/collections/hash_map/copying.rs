@@ -4,7 +4,7 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use super::conversion::{self, Conversion};
+use super::conversion::{self, Conversion, Plan};
 use super::raw::Raw;
 use super::rehash::Rehash;
 use crate::heap;
@@ -20,7 +20,8 @@ pub(crate) unsafe fn begin(at: *mut u8, pair: Pair, id: u64) -> NonNull<Conversi
     unsafe {
         conversion::settle(at);
         let rehash = (*at.cast::<Raw>()).rehash_mut().map(NonNull::from);
-        let begun = Conversion::begin(id, (at, at), pair, pair, 0);
+        let plan = Plan { id, old: pair, new: pair, returning: 0, in_place: false };
+        let begun = Conversion::begin(plan, (at, at));
         if let Some(rehash) = rehash {
             heap::free(rehash.cast(), Layout::new::<Rehash>());
         }

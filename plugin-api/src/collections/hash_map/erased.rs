@@ -172,7 +172,7 @@ unsafe fn grow(at: *mut u8, pair: Pair, hash_of: &impl Fn(*mut u8) -> u64) {
     }
 }
 
-/// Frees the descriptor of a move under way, of a header whose tables have a new owner.
+/// Frees the descriptor of a move or conversion under way, of a header whose tables have a new owner.
 ///
 /// # Safety
 /// `at` is such a header, and is not used afterwards.
@@ -180,7 +180,9 @@ pub unsafe fn free_header(at: *mut u8) {
     // SAFETY: the caller's promise.
     unsafe {
         let raw = &mut *at.cast::<Raw>();
-        if let Some(rehash) = raw.rehash_mut() {
+        if let Some(conversion) = raw.conversion() {
+            heap::free(conversion.cast(), Layout::new::<Conversion>());
+        } else if let Some(rehash) = raw.rehash_mut() {
             heap::free(NonNull::from(rehash).cast(), Layout::new::<Rehash>());
         }
         raw.rehash = UNALLOCATED;

@@ -15,7 +15,7 @@ use abi_stable::StableAbi;
 
 use super::group::{DELETED, EMPTY, Group, Mask, WIDTH, tag};
 use super::iter::Cursor;
-use super::table::{Geometry, Table};
+use super::table::{Front, Geometry, Table};
 use super::{HashMap, Slot};
 use crate::heap;
 use crate::state::StateKey;
@@ -152,15 +152,15 @@ impl<K: StateKey, V> HashMap<K, V> {
         let from = rehash.at as usize;
         let goal = from + rehash.old.unit_slots() / WIDTH;
         let end = rehash.old.geometry().groups();
-        let mut at = from;
+        let (mut at, mut front) = (from, Front::new());
         loop {
             // SAFETY: `at` is below the old table's groups.
             let group = unsafe { Group::load(rehash.old.ctrl.add(at * WIDTH)) };
             let mut full = group.full();
             while let Some(bit) = full.lowest() {
                 let index = at * WIDTH + bit;
-                // SAFETY: the slot is full.
-                if !unsafe { self.move_slot(&rehash.old, index) } {
+                // SAFETY: the slot is full; this step alone fills the map's table.
+                if !unsafe { self.move_slot(&rehash.old, index, &mut front) } {
                     return self.give_up(rehash, at, full);
                 }
                 full = full.without_lowest();
@@ -184,19 +184,19 @@ impl<K: StateKey, V> HashMap<K, V> {
     /// slot left behind its home.
     ///
     /// # Safety
-    /// Slot `index` is full; the caller treats it as moved out when this answers true.
+    /// Slot `index` is full; the caller treats it as moved out when this answers true. `front` has seen
+    /// all that came into the map's table since it was made.
     #[inline(always)]
-    unsafe fn move_slot(&mut self, old: &Table, index: usize) -> bool {
+    unsafe fn move_slot(&mut self, old: &Table, index: usize, front: &mut Front) -> bool {
         // SAFETY: the old slot is full and holds this map's type; the new one is vacant.
         unsafe {
             let from = old.raw_slot(index).cast::<Slot<K, V>>();
             let hash = self.hash_of(&(*from).key);
             let table = &mut self.raw.table;
-            let Some(to) = table.vacancy(hash) else { return false };
-            let ctrl = table.ctrl.add(to);
+            let Some((to, used)) = front.vacancy(table, hash) else { return false };
             // The entry's own `EMPTY` stays free when it takes a slot that was used before.
-            table.growth_left += u64::from(*ctrl != EMPTY);
-            *ctrl = tag(hash);
+            table.growth_left += u64::from(used);
+            *table.ctrl.add(to) = tag(hash);
             from.copy_to_nonoverlapping(table.slot(to), 1);
         }
         true

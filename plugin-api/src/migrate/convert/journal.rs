@@ -143,7 +143,10 @@ impl Journal {
                     Spent::Queue(at, element) => vec_deque::erased::free(at, element),
                     Spent::Map(at, pair) => hash_map::erased::free(at, pair),
                     Spent::Tree(at, pair) => btree_map::erased::free(at, pair),
-                    Spent::Header(at) => hash_map::erased::free_header(at),
+                    Spent::Header(at) => {
+                        hash_map::erased::conversion(at).into_iter().for_each(drains::turned);
+                        hash_map::erased::free_header(at);
+                    }
                 }
             }
         }

@@ -6,7 +6,7 @@ use super::journal::{Fresh, Journal, Spent};
 use super::{Converter, Lost, Step, Unfit, Work};
 use crate::collections::{btree_map, hash_map};
 use crate::heap;
-use crate::migrate::plan::{How, Pair, PairIndex};
+use crate::migrate::plan::{Fields, How, Pair, PairIndex, Plan};
 use crate::migrate::{drains, trees};
 use crate::schema::TypeIndex;
 
@@ -115,16 +115,19 @@ impl Converter<'_> {
         work: &mut Work<'_>,
     ) -> bool {
         let Some(change) = self.lazy.as_ref().filter(|_| !work.in_entry) else { return false };
-        // SAFETY: the caller's promise. A conversion that an earlier swap began is ended first, which
-        // changes nothing that anybody sees.
+        // SAFETY: the caller's promise. A conversion that an earlier swap began is turned back, or ended
+        // first, which changes nothing that anybody sees.
         unsafe {
-            if hash_map::erased::len(from) < drains::LAZY_FROM {
-                return false;
+            if !drains::turns(from) {
+                if hash_map::erased::len(from) < drains::LAZY_FROM {
+                    return false;
+                }
+                hash_map::conversion::settle(from);
             }
-            hash_map::conversion::settle(from);
-            let path = work.path.clone();
-            let pairs = (maps.old, maps.new);
-            let at = drains::begin(change, plan, pairs, path, (from, to), self.expected.get());
+            let in_place = self.plan.pair(maps.value).in_place;
+            let (old, new, returning) = (maps.old, maps.new, self.expected.get());
+            let begin = hash_map::conversion::Plan { id: 0, old, new, returning, in_place };
+            let at = drains::begin(change, plan, begin, work.path.clone(), (from, to));
             work.journal.fresh.push(Fresh::Drain(at));
         }
         work.journal.spent.push(Spent::Header(from));
@@ -179,6 +182,41 @@ impl Converter<'_> {
 }
 
 impl Converter<'_> {
+    /// Whether the new type holds the value at `at`, whose bytes stay as they are if so.
+    ///
+    /// # Safety
+    /// `at` is a value of the pair's old type, and the pair is [in place](Pair::in_place).
+    unsafe fn holds(&self, pair: PairIndex, at: *mut u8) -> bool {
+        let plan = self.plan.pair(pair);
+        if plan.fits {
+            return true;
+        }
+        let old_size = |pair: PairIndex| self.plan.pair(pair).old_size;
+        // SAFETY: the caller's promise; where each part lies is what the plan was made from.
+        let moves = |fields: &Fields| unsafe {
+            fields.moves.iter().all(|m| self.holds(m.pair, at.add(m.from as usize)))
+        };
+        // SAFETY: as above; an enum's and an option's first byte is the tag.
+        unsafe {
+            match &plan.how {
+                How::Struct(fields) => moves(fields),
+                How::Enum(arms) => {
+                    let arm = arms.iter().find(|arm| arm.old == at.read());
+                    arm.and_then(|arm| arm.new.as_ref()).is_some_and(|to| moves(&to.fields))
+                }
+                How::Option(value) => {
+                    at.read() == 0 || self.holds(*value, at.add(old_size(*value).align as usize))
+                }
+                How::Box(value) => self.holds(*value, at.cast::<*mut u8>().read()),
+                How::Array { element, count } => {
+                    let size = old_size(*element).size as usize;
+                    (0..*count as usize).all(|i| self.holds(*element, at.add(i * size)))
+                }
+                _ => unreachable!("the plan says that the bytes stay"),
+            }
+        }
+    }
+
     /// Leaves the leaves of a large tree to be converted later. False when they are to be converted at
     /// once.
     ///
@@ -272,6 +310,47 @@ impl EntryMover {
             self.path = work.path;
             self.journal.settle(&converter.old.reflect, &mut self.lost);
         }
+    }
+
+    /// The mover of the way back, whose converter this is. `None` when that has no such map.
+    pub fn turned(&self, converter: &Converter<'_>, there: &Plan) -> Option<Self> {
+        let Maps { key, new_key, value, old, new } = self.maps;
+        let there = there.pair(value);
+        let value = converter
+            .plan
+            .pairs
+            .iter()
+            .position(|back| (back.old, back.new) == (there.new, there.old))?;
+        let maps =
+            Maps { key: new_key, new_key: key, value: value as PairIndex, old: new, new: old };
+        Some(Self::new(maps, self.path.clone()))
+    }
+
+    /// Looks whether the entry in a slot has a place in the new shape, in which it keeps its bytes. False
+    /// when it has none: it is given up then, and among [`EntryMover::lost`].
+    ///
+    /// # Safety
+    /// As for [`EntryMover::hash`]; the pair of the values is [in place](Pair::in_place).
+    pub unsafe fn look_at(&mut self, converter: &Converter<'_>, slot: *mut u8) -> bool {
+        // SAFETY: the caller's promise; an entry that is set aside is dropped by its schema, once.
+        unsafe {
+            let value = slot.add(self.maps.old.value_at());
+            if converter.holds(self.maps.value, value) {
+                return true;
+            }
+            let (path, journal) = (core::mem::take(&mut self.path), &mut self.journal);
+            let mut work =
+                Work { journal, path, new_path: Vec::new(), in_entry: true, in_map: true };
+            let mut name = Vec::new();
+            converter.old.reflect.write(self.maps.key, slot, &mut name);
+            let ty = converter.plan.pair(self.maps.value).old;
+            work.within(Step::Key(name), |work| converter.lose(ty, value, work));
+            work.journal.spent.push(Spent::Value(ty, value));
+            work.journal.spent.push(Spent::Value(self.maps.key, slot));
+            self.path = work.path;
+            self.journal.settle(&converter.old.reflect, &mut self.lost);
+        }
+        false
     }
 
     /// Makes the new slot of an old one, which is given up. False when the entry has no place; it is

@@ -25,11 +25,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::heap;
-use crate::migrate::change::Change;
+use crate::migrate::change::{Change, Version};
 use crate::migrate::lineage::{ConvertFn, DefaultFn, FunctionIndex, Functions, Lineage};
 use crate::migrate::plan::{How, Image, PairIndex, Plan};
 use crate::reflect::Reflect;
-use crate::schema::{Schema, TypeIndex};
+use crate::schema::TypeIndex;
 
 use fields::Owner;
 use journal::{Fresh, Journal, Spent};
@@ -40,7 +40,7 @@ pub(crate) use restore::{KeyBlock, rejoin};
 pub use lost::{Instead, Lost, Step};
 pub use restore::{restore, undisturbed};
 
-/// Everything that a conversion needs to know. Cheap to make once, not per value.
+/// Everything that a conversion needs to know.
 #[derive(Debug)]
 pub struct Converter<'a> {
     plan: &'a Plan,
@@ -98,15 +98,14 @@ struct Work<'j> {
 }
 
 impl<'a> Converter<'a> {
-    /// A converter for `plan`, which was made between these two schemas. The functions are those of
-    /// the images on both sides, which stay mapped as long as the converter is used.
-    pub fn new(
-        plan: &'a Plan,
-        (old, old_functions): (&'a Schema, &'a Functions),
-        (new, new_functions): (&'a Schema, &'a Functions),
-    ) -> Self {
-        let half = |schema, functions| Half { reflect: Reflect::new(schema), functions };
-        let (old, new) = (half(old, old_functions), half(new, new_functions));
+    /// A converter for `plan`, which was made between these two versions. Their images stay mapped as
+    /// long as the converter is used. O(1).
+    pub fn new(plan: &'a Plan, from: &'a Version, to: &'a Version) -> Self {
+        let half = |version: &'a Version| Half {
+            reflect: Reflect::with(&version.schema, &version.owners),
+            functions: &version.functions,
+        };
+        let (old, new) = (half(from), half(to));
         Self {
             plan,
             old,

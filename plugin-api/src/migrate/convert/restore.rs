@@ -57,7 +57,8 @@ unsafe fn draining(
         let (ty, map) = walk_to(reflect, ty, at, &lost.path[..depth], &lost.path[depth])?;
         let is_map = reflect.def(ty).kind == Kind::HashMap;
         let conversion = is_map.then(|| hash_map::erased::conversion(map)).flatten()?;
-        drains::is_running(conversion).then_some((conversion, depth))
+        let takes = drains::is_running(conversion) && conversion.as_ref().has_room();
+        takes.then_some((conversion, depth))
     }
 }
 

@@ -43,6 +43,11 @@ impl Drain {
         // SAFETY: the caller's promise.
         let hash = unsafe { self.hash_of(&self.key_of(&part)) };
         conversion.expect(part.is_entry());
+        self.wait(hash, part);
+    }
+
+    /// Lets a part wait for its hash.
+    pub(super) fn wait(&mut self, hash: u64, part: Part) {
         self.returning.entry(hash).or_default().push(part);
     }
 
@@ -103,7 +108,7 @@ impl Drain {
                 conversion.forgo(false);
                 self.overtaken.push(part.lost);
             } else {
-                self.returning.entry(hash).or_default().push(part);
+                self.wait(hash, part);
             }
             return;
         }
@@ -113,8 +118,14 @@ impl Drain {
             let home = conversion.home_of(hash, &mut |slot| self.is_key(&key, slot));
             if home != Home::None {
                 drop(key);
-                conversion.forgo(true);
-                self.overtaken.push(part.lost);
+                // An entry in a source may turn out to have no place.
+                match home {
+                    Home::Old => self.wait(hash, part),
+                    _ => {
+                        conversion.forgo(true);
+                        self.overtaken.push(part.lost);
+                    }
+                }
                 return;
             }
             let slot = conversion.returned(hash);

@@ -106,6 +106,7 @@ impl<'a> Draft<'a> {
             how: How::Same,
             fits: true,
             leaves_rest: false,
+            in_place: false,
         });
         self.paths.push(path.to_owned());
         let how = self.how(path, index, old, new);
@@ -330,8 +331,10 @@ impl<'a> Draft<'a> {
             }
         }
         let (fits, rest) = (settle::fits(&self.pairs), settle::leaves_rest(&self.pairs));
-        for (pair, (its_fit, rest)) in self.pairs.iter_mut().zip(fits.iter().zip(rest)) {
-            (pair.fits, pair.leaves_rest) = (*its_fit, rest);
+        let variants = |pair: &Pair| self.to.schema.types[pair.new as usize].variants.len();
+        let in_place = settle::in_place(&self.pairs, variants);
+        for (i, pair) in self.pairs.iter_mut().enumerate() {
+            (pair.fits, pair.leaves_rest, pair.in_place) = (fits[i], rest[i], in_place[i]);
             let groups: Vec<&mut Fields> = match &mut pair.how {
                 How::Struct(fields) => vec![fields],
                 How::Enum(arms) => {

@@ -87,12 +87,12 @@ pub(super) fn same(pairs: &[Pair], refused: impl Fn(PairIndex) -> bool) -> Vec<b
     fixpoint(pairs, |i, pair, holds| here[i] && all(holds, below(&pair.how)))
 }
 
+fn unmoved(fields: &Fields) -> bool {
+    let in_place = fields.moves.iter().all(|m| m.from == m.to);
+    fields.fills.is_empty() && fields.removed.is_empty() && in_place
+}
+
 fn stays(pair: &Pair) -> bool {
-    let moved = |fields: &Fields| {
-        fields.fills.is_empty()
-            && fields.removed.is_empty()
-            && fields.moves.iter().all(|m| m.from == m.to)
-    };
     pair.old_size == pair.new_size
         && match &pair.how {
             How::Same
@@ -103,13 +103,32 @@ fn stays(pair: &Pair) -> bool {
             | How::VecDeque(_)
             | How::HashMap(_)
             | How::BTreeMap(_) => true,
-            How::Struct(fields) => moved(fields),
+            How::Struct(fields) => unmoved(fields),
             How::Enum(arms) => arms.iter().all(|arm| {
-                arm.new.as_ref().is_some_and(|to| to.tag == arm.old && moved(&to.fields))
+                arm.new.as_ref().is_some_and(|to| to.tag == arm.old && unmoved(&to.fields))
             }),
             How::Number { .. } | How::Function { .. } => false,
             How::IntoOption(_) | How::OutOfOption(_) | How::IntoBox(_) | How::OutOfBox(_) => false,
         }
+}
+
+/// Which pairs leave the bytes of every old value that fits as they are, and have no new value that is
+/// not an old one: so a new value may be taken for an old one, and a value may stay where it is.
+/// `variants` tells how many variants the new type of a pair has.
+pub(super) fn in_place(pairs: &[Pair], variants: impl Fn(&Pair) -> usize) -> Vec<bool> {
+    let stays = |pair: &Pair| match &pair.how {
+        How::Same => true,
+        // A list that loses an element is another list. Maps convert on their own.
+        How::Vec(_) | How::VecDeque(_) | How::HashMap(_) | How::BTreeMap(_) => false,
+        How::Enum(arms) => {
+            let kept = arms.iter().filter_map(|arm| Some((arm.old, arm.new.as_ref()?)));
+            pair.old_size == pair.new_size
+                && kept.clone().count() == variants(pair)
+                && kept.clone().all(|(tag, to)| to.tag == tag && unmoved(&to.fields))
+        }
+        _ => stays(pair),
+    };
+    fixpoint(pairs, |_, pair, holds| stays(pair) && all(holds, parts(&pair.how)))
 }
 
 /// Which pairs hold every old value.

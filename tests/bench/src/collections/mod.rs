@@ -50,8 +50,8 @@ pub fn run(args: &CollectionsArgs) -> Result<Report> {
         filter: args.filter.clone(),
     };
     bench.report.note(format!(
-        "medians of {} measurements of each side, by turns; peers: hashbrown with its own hasher, \
-         std's BTreeMap, VecDeque and Vec",
+        "medians of {} measurements of each side, by turns, each with memory fresh from the system; \
+         peers: hashbrown with its own hasher, std's BTreeMap, VecDeque and Vec",
         args.rounds
     ));
     if let Ok(mode) = std::fs::read_to_string(HUGE_PAGES) {
@@ -96,13 +96,15 @@ impl Bench {
         &mut self,
         (collection, operation): (&str, &str),
         entries: usize,
-        ours: impl FnMut() -> Duration,
-        peer: impl FnMut() -> Duration,
+        mut ours: impl FnMut() -> Duration,
+        mut peer: impl FnMut() -> Duration,
     ) {
         if !self.wants(collection, operation) {
             return;
         }
-        let (ours, peer) = by_turns(self.rounds, ours, peer);
+        // Neither side finds pages that an earlier measurement has warmed.
+        let cold = hotshell::heap::release;
+        let (ours, peer) = by_turns(self.rounds, || (cold(), ours()).1, || (cold(), peer()).1);
         let ns = |seconds: f64| seconds * 1e9 / entries as f64;
         let speed = peer / ours;
         self.table.row([

@@ -2,7 +2,7 @@
 //! hash, and puts each in its place when the drain comes to that hash, or somebody asks for it.
 
 use super::super::group::tag;
-use super::{Conversion, find_raw};
+use super::{Conversion, STRAYS, find_raw};
 
 /// Where a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,9 @@ impl Conversion {
             if self.shown()[first..].iter().any(|table| find_raw(table, hash, eq).is_some()) {
                 return Home::New;
             }
-            if first == 1 && find_raw(&self.old[self.source_of(hash)], hash, eq).is_some() {
+            let sources = [STRAYS, self.source_of(hash)];
+            let mut old = sources.iter().map(|&source| &self.sources[source].table);
+            if first == 1 && old.any(|table| find_raw(table, hash, eq).is_some()) {
                 return Home::Old;
             }
         }
@@ -36,10 +38,16 @@ impl Conversion {
         self.reaches(hash)
     }
 
+    /// Whether one more entry may return.
+    pub(crate) fn has_room(&self) -> bool {
+        self.room > 0
+    }
+
     /// One more part is to return; `entry`, a whole entry: it counts from now on.
     pub(crate) fn expect(&mut self, entry: bool) {
         self.returning += 1;
         if entry {
+            self.returning_entries += 1;
             self.len += 1;
             self.room -= 1;
         }
@@ -49,6 +57,7 @@ impl Conversion {
     pub(crate) fn forgo(&mut self, entry: bool) {
         self.returning -= 1;
         if entry {
+            self.returning_entries -= 1;
             self.len -= 1;
             self.room += 1;
         }
@@ -58,7 +67,8 @@ impl Conversion {
     /// moves anything.
     pub(crate) fn returned(&mut self, hash: u64) -> *mut u8 {
         self.returning -= 1;
-        let place = self.place(hash, self.reaches(hash));
+        self.returning_entries -= 1;
+        let place = self.place(hash, self.takes(hash));
         // SAFETY: a vacant slot, which a search for the hash meets.
         unsafe { *place.ctrl = tag(hash) };
         place.slot

@@ -6,71 +6,130 @@ use core::ptr;
 
 use super::super::group::{DELETED, Group, WIDTH, tag};
 use super::super::table::Table;
-use super::{Conversion, DISCARD_BYTES, Mover, STEP_GROUPS};
+use super::{Conversion, DISCARD_BYTES, Mover, STEP_GROUPS, STRAYS, Source};
 
 impl Conversion {
     /// Empties a few groups of a source. False when all sources are empty.
     pub(crate) fn step(&mut self, mover: &mut dyn Mover) -> bool {
+        if self.has_strays() {
+            self.step_strays(mover);
+            return true;
+        }
         if self.is_drained() {
             return false;
         }
         let source = self.current as usize;
-        let (table, from) = (self.old[source], self.at as usize);
-        let mut at = from;
-        if !self.is_past(&table, at) {
-            let (goal, end) = (from + STEP_GROUPS, table.geometry().groups());
-            loop {
-                // SAFETY: below the table's groups; a full slot holds an entry of the old layout.
-                let group = unsafe { Group::load(table.ctrl.add(at * WIDTH)) };
-                for bit in group.full() {
-                    let index = at * WIDTH + bit;
-                    // SAFETY: as above; the groups are declared empty below.
-                    unsafe {
-                        let hash = mover.hash(table.raw_slot(index));
-                        self.convert_slot(source, index, hash, true, mover);
-                    }
-                }
-                at += 1;
-                if at == end || (at >= goal && group.empty().any()) {
-                    break;
-                }
-            }
+        let Source { table, at: from, keeps, .. } = self.sources[source];
+        let stays = self.stays(source);
+        let mut at = from as usize;
+        // What stays and is in the new shape needs no look at all.
+        let mut past = stays && keeps == 1 || self.is_past(&table, at);
+        if !past {
+            at = self.step_from(source, at, mover);
+            past = self.is_past(&table, at);
         }
-        if self.is_past(&table, at) {
+        if past {
             self.next_source();
             mover.bring_back(self, 0, (!self.is_drained()).then_some(self.boundary));
             return !self.is_drained();
         }
-        self.at = at as u64;
+        self.sources[source].at = at as u64;
         self.boundary = table.first_hash(at).expect("it is not past");
         mover.bring_back(self, 0, Some(self.boundary));
-        let emptied = (at - self.discarded as usize) * WIDTH * table.slot_size as usize;
-        if emptied >= DISCARD_BYTES {
+        let emptied = at.saturating_sub(self.discarded as usize) * WIDTH * table.slot_size as usize;
+        if !stays && emptied >= DISCARD_BYTES {
+            let align = self.sources[source].align as usize;
             // SAFETY: nothing reads groups below `at`.
-            unsafe { table.discard(self.old_align as usize, self.discarded as usize, at) };
-            self.discarded = self.at;
+            unsafe { table.discard(align, self.discarded as usize, at) };
+            self.discarded = at as u64;
         }
         true
     }
 
-    /// Whether the groups of a source from `group` on hold nothing.
+    /// Converts the entries of a source from group `at` on, up to a clean cut; answers the group behind
+    /// it.
+    fn step_from(&mut self, source: usize, at: usize, mover: &mut dyn Mover) -> usize {
+        let table = self.sources[source].table;
+        let (goal, end) = (at + STEP_GROUPS, table.geometry().groups());
+        let stays = self.stays(source);
+        let mut at = at;
+        loop {
+            // SAFETY: below the table's groups; a full slot holds an entry of the source's layout.
+            let group = unsafe { Group::load(table.ctrl.add(at * WIDTH)) };
+            for bit in group.full() {
+                let index = at * WIDTH + bit;
+                // SAFETY: as above; groups that are emptied are declared so by the caller.
+                unsafe {
+                    if stays {
+                        self.left = self.left.saturating_sub(1);
+                        // The key is far away, and its hash is only for finding what returns.
+                        let hash =
+                            if self.returning > 0 { mover.hash(table.raw_slot(index)) } else { 0 };
+                        self.look_at(source, index, hash, mover);
+                    } else {
+                        let hash = mover.hash(table.raw_slot(index));
+                        self.convert_slot(source, index, hash, true, mover);
+                    }
+                }
+            }
+            at += 1;
+            if at == end || (at >= goal && group.empty().any()) {
+                return at;
+            }
+        }
+    }
+
+    /// Converts a few of the strays, which move to where they are found from now on.
+    fn step_strays(&mut self, mover: &mut dyn Mover) {
+        let Source { table, at: from, align, .. } = self.sources[STRAYS];
+        let end = table.geometry().groups();
+        let stop = end.min(from as usize + STEP_GROUPS);
+        for at in from as usize..stop {
+            // SAFETY: below the groups; a full slot holds an entry, which is moved once.
+            unsafe {
+                for bit in Group::load(table.ctrl.add(at * WIDTH)).full() {
+                    let index = at * WIDTH + bit;
+                    let hash = mover.hash(table.raw_slot(index));
+                    self.touch(STRAYS, index, hash, mover);
+                }
+            }
+        }
+        let strays = &mut self.sources[STRAYS];
+        strays.at = stop as u64;
+        if stop == end {
+            // SAFETY: all entries have moved.
+            unsafe { strays.table.free(align as usize) };
+        }
+    }
+
+    /// Whether the groups of the current source from `group` on hold nothing of it.
     fn is_past(&self, table: &Table, group: usize) -> bool {
         if !table.is_allocated() {
             return true;
         }
-        let end = if self.current == 0 && self.sources == 2 { self.split } else { u64::MAX };
+        let next = self.current as usize + 1;
+        let end = if next < self.count as usize { self.sources[next].from } else { u64::MAX };
         // Behind the last home group lies only what spilled from before the clean cut.
         table.first_hash(group).is_none_or(|first| first >= end)
     }
 
-    fn next_source(&mut self) {
+    pub(super) fn next_source(&mut self) {
         let done = self.current as usize;
-        // SAFETY: all entries have moved.
-        unsafe { self.old[done].free(self.old_align as usize) };
         self.current += 1;
-        self.discarded = self.second_at;
-        self.at = self.second_at;
-        self.boundary = self.boundary.max(if self.sources == 2 { self.split } else { 0 });
+        let next = self.sources[..self.count as usize].get(done + 1).copied();
+        let shared = next.is_some_and(|next| next.table.ctrl == self.sources[done].table.ctrl);
+        if !self.stays(done) && !shared {
+            let align = self.sources[done].align as usize;
+            // SAFETY: all entries have moved.
+            unsafe { self.sources[done].table.free(align) };
+        }
+        match next {
+            Some(next) => {
+                self.discarded = next.at;
+                self.boundary = self.boundary.max(next.from);
+            }
+            None => self.left = 0,
+        }
     }
 
     /// Moves entries of the extras to the target. False when there are none left.
