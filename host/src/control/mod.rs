@@ -10,6 +10,7 @@ mod keeping;
 mod loads;
 mod probation;
 mod report;
+mod standing;
 mod swap;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -35,7 +36,8 @@ pub use gate::{Gate, Work};
 pub use keeping::{Keeping, Setting, listen};
 pub use loads::{Job, Loads, Texts, unmap};
 pub use probation::{Judged, Running, Watched};
-pub use report::{Checked, Discarded, JournalStatus, Listed, Loaded, Status, Swapped};
+pub use report::{Checked, Discarded, Loaded, Swapped};
+pub use standing::{JournalStatus, Listed, Status};
 pub use swap::Asked;
 
 /// One server, as the control thread knows it.

@@ -1,10 +1,13 @@
-//! Every call into plugin code that touches state: here those for a client, and the switch; in `server`
-//! the others. Nothing else makes such calls.
+//! Every call into plugin code that touches state: here those for a client, in `panics` what follows when
+//! one does not return well, in `server` the others. Between two calls comes the `switch`. Nothing else
+//! makes such calls.
 //!
 //! Invariant: all of it runs on the engine's thread, one call at a time, and no call is made from
 //! inside another one: what a service asks for is queued and done here, after the call.
 
+mod panics;
 mod server;
+mod switch;
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -17,11 +20,8 @@ use hotshell_plugin_api::heap;
 
 use super::clients::Client;
 use super::core::{Server, monotonic_ns, unix_ms};
-use super::handle::{CallKind, Counters, Switch, Switched};
+use super::handle::{CallKind, Counters};
 use super::journal::Journal;
-use super::migrate::{Migrated, Prepared, Ready};
-use super::snapshot::Snapshots;
-use crate::error::Result;
 
 /// Most requests of one client before the others get their turn.
 const CALLS_PER_TURN: usize = 512;
@@ -150,72 +150,6 @@ impl Server {
                 unread
             }
         }
-    }
-
-    /// A request panicked: cut what it wrote, drop it, let the plugin say so. Answers the bytes it
-    /// consumed.
-    #[cold]
-    fn settle_panic(&self, client: &mut Client, unread: usize, mark: usize) -> usize {
-        self.undo_effects();
-        client.output.truncate(mark);
-        client.need = 0;
-        // SAFETY: the call has returned.
-        let begun = unsafe { begun_bytes_or_none(&*self.call, unread) };
-        let Some(consumed) = begun else {
-            tracing::warn!(client = client.id, "panic before `begin`: closing the client");
-            client.closing = true;
-            return unread;
-        };
-        self.tell_panicked(client);
-        consumed
-    }
-
-    /// Lets the plugin write its protocol's error for a request that panicked.
-    #[cold]
-    fn tell_panicked(&self, client: &mut Client) {
-        let panicked = self.core.borrow().active.table.panicked;
-        let mark = client.output.len;
-        // SAFETY: between calls `call` and its message are ours. The message is copied, since the
-        // plugin may write another one while it reads this one. The context is the client's.
-        let outcome = unsafe {
-            let message = (*(*self.call).message).as_slice().to_vec();
-            (*self.call).input = message.as_ptr();
-            (*self.call).input_len = message.len();
-            let outcome = panicked(self.call);
-            (*self.call).input_len = 0;
-            outcome
-        };
-        match outcome.code {
-            OUTCOME_CLOSE => client.closing = true,
-            OUTCOME_PANICKED => {
-                self.undo_effects();
-                client.output.truncate(mark);
-                client.closing = true;
-            }
-            _ => {}
-        }
-    }
-
-    /// Takes back what the panicked call queued and wrote to other clients, and counts it.
-    #[cold]
-    fn undo_effects(&self) {
-        let core = &mut *self.core.borrow_mut();
-        core.journal.as_mut().into_iter().for_each(Journal::forget);
-        core.state.counters.panics += 1;
-        Counters::add(&core.counters.now.panics, 1);
-        for client in core.touched.drain(..) {
-            // SAFETY: touched in the call that just returned, so the client still lives.
-            let client = unsafe { &mut *client };
-            client.output.truncate(client.touched_len);
-        }
-        for id in core.resumes.drain(..) {
-            if let Some(client) = core.state.clients.find(id) {
-                // SAFETY: found among the living.
-                unsafe { (*client.as_ptr()).resuming = false };
-            }
-        }
-        core.closes.clear();
-        self.queued.set(0);
     }
 
     /// Does what the last call asked for: closes and resumes, and what those ask for in turn.
@@ -351,79 +285,6 @@ impl Server {
             self.core.borrow_mut().sessions.left(client.as_ref());
         }
         self.finish_call(None);
-    }
-
-    /// Makes another generation the active one.
-    ///
-    /// # Errors
-    /// The state cannot be turned into the new shape now; nothing has changed then.
-    pub(super) fn switch(&self, ready: Ready) -> Result<Switched> {
-        let dry_run = ready.switch.dry_run;
-        let (switched, panicked) = self.take_over(ready)?;
-        if dry_run {
-            return Ok(switched);
-        }
-        self.note_switch(switched.pause_ns, panicked);
-        self.drain.notify_one();
-        self.tick_plugin();
-        self.publish();
-        Ok(switched)
-    }
-
-    /// The switch itself, without a call of the new code; and how many of its defaults and conversions
-    /// panicked.
-    ///
-    /// The stop is what lies between the two clock readings: this thread is between two calls when it
-    /// starts, and the next call is the new code's.
-    ///
-    /// # Errors
-    /// As for [`Server::switch`].
-    pub(super) fn take_over(&self, ready: Ready) -> Result<(Switched, u64)> {
-        let core = &mut *self.core.borrow_mut();
-        let begun = monotonic_ns();
-        let from = core.state.generation;
-        let Ready { switch: Switch { to, allow_stop, dry_run, .. }, change, returns } = ready;
-        if dry_run {
-            let set_aside = Prepared::look(core, &change);
-            return Ok((Switched { from, set_aside, ..Switched::default() }, 0));
-        }
-        let prepared = match change.is_adopt() {
-            true => None,
-            false => Some(Prepared::new(core, &change, returns, allow_stop)?),
-        };
-        // ---- point of no return: nothing below can fail ----
-        let migrated = prepared.map(|prepared| prepared.switch(core, &to.shape.encoded));
-        core.state.generation = to.generation;
-        self.layout.set(core.state.root_layout);
-        let old = std::mem::replace(&mut core.active, to);
-        let pause_ns = monotonic_ns() - begun;
-        drop(old);
-        let Migrated { set_aside, returned } = migrated.unwrap_or_default();
-        Ok((Switched { pause_ns, from, set_aside, returned }, change.take_panicked()))
-    }
-
-    /// Counts a switch, begins to count anew what the generation does, and tells the journal.
-    fn note_switch(&self, pause_ns: u64, panicked: u64) {
-        let core = &mut *self.core.borrow_mut();
-        core.state.counters.swaps += 1;
-        let counters = &core.counters;
-        let cpu_ns = counters.cpu_now_ns();
-        counters.before.take(&counters.now, cpu_ns);
-        let unwatched = counters.calls_unwatched.swap(0, std::sync::atomic::Ordering::Relaxed);
-        let watched = Counters::get(&counters.before.calls).saturating_sub(unwatched);
-        counters.before.calls.store(watched, std::sync::atomic::Ordering::Relaxed);
-        Counters::add(&counters.cpu_at_switch_ns, cpu_ns);
-        let max = Counters::get(&counters.swap_pause_ns_max).max(pause_ns);
-        counters.swap_pause_ns_last.store(pause_ns, std::sync::atomic::Ordering::Relaxed);
-        counters.swap_pause_ns_max.store(max, std::sync::atomic::Ordering::Relaxed);
-        core.count_panicked(panicked);
-        let replayed = std::mem::replace(&mut core.replays, core.active.replay().is_some());
-        if core.replays && !replayed {
-            // What came before is in no journal.
-            core.snapshots.as_mut().into_iter().for_each(Snapshots::want);
-        }
-        let origin = core.active.origin();
-        core.journal.as_mut().into_iter().for_each(|journal| journal.switched(origin));
     }
 
     /// The text that the last call left behind.

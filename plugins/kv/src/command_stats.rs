@@ -33,6 +33,49 @@ pub struct Counters {
     pub rejected: u64,
     /// Executions that answered with an error.
     pub failed: u64,
+    /// Executions by how long they took: see [`bucket`].
+    pub histogram: [u64; BUCKETS],
+}
+
+/// Durations are told apart by powers of two, from a microsecond to half a minute.
+pub const BUCKETS: usize = 26;
+/// Nanoseconds at which the second bucket begins. Redis' histograms have two digits, in which 1024 and
+/// what is a little more are one.
+const FIRST_NS: u64 = 1024 + 8;
+
+/// The bucket of a duration.
+#[inline(always)]
+fn bucket(ns: u64) -> usize {
+    ((u64::BITS - (ns / FIRST_NS).leading_zeros()) as usize).min(BUCKETS - 1)
+}
+
+impl Counters {
+    /// Counts an execution.
+    #[inline(always)]
+    pub fn count(&mut self, ns: u64, failed: bool) {
+        self.calls += 1;
+        self.total_ns += ns;
+        self.failed += u64::from(failed);
+        self.histogram[bucket(ns)] += 1;
+    }
+
+    /// The longest duration of each bucket in nanoseconds, and how many executions took no longer; only
+    /// buckets that have some.
+    pub fn cumulated(&self) -> impl Iterator<Item = (u64, u64)> {
+        let mut sum = 0;
+        let all = self.histogram.iter().enumerate().filter(|(_, count)| **count > 0);
+        all.map(move |(n, count)| {
+            sum += count;
+            ((FIRST_NS << n) - 1, sum)
+        })
+    }
+
+    /// The duration in nanoseconds within which so many of a hundred executions came to their end.
+    pub fn percentile(&self, percent: f64) -> u64 {
+        let total: u64 = self.histogram.iter().sum();
+        let wanted = (total as f64 * percent / 100.0).ceil().max(1.0) as u64;
+        self.cumulated().find(|(_, count)| *count >= wanted).map_or(0, |(ns, _)| ns)
+    }
 }
 
 impl CommandStats {
@@ -94,5 +137,24 @@ impl CommandStats {
             let name = core::mem::take(&mut counters.name);
             *counters = Counters { name, ..Counters::default() };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executions_are_counted_by_powers_of_two() {
+        let mut counters = Counters::default();
+        for (ns, times) in [(0, 1), (1031, 1), (1032, 2), (2063, 1), (33_023, 4), (u64::MAX, 1)] {
+            (0..times).for_each(|_| counters.histogram[bucket(ns)] += 1);
+        }
+        let us: Vec<_> = counters.cumulated().map(|(ns, count)| (ns / 1000, count)).collect();
+        assert_eq!(us[..3], [(1, 2), (2, 5), (33, 9)], "Redis' edges");
+        assert_eq!((us.len(), us[3].1), (4, 10));
+        assert_eq!(counters.percentile(50.0), 2063);
+        assert_eq!(counters.percentile(90.0), 33_023);
+        assert_eq!(Counters::default().percentile(50.0), 0);
     }
 }

@@ -91,14 +91,13 @@ fn run(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
     // One that changed a key and failed then does the same when it is run again.
     let changed = cx.dirty || cx.state.stats.errors == errors;
     if row.flags.has(Flags::WRITE) && changed {
+        cx.state.changes += u64::from(cx.dirty);
         tell_journal(cx, args);
     }
     let ended = cx.shell.monotonic_ns_now();
     let took = ended.saturating_sub(began);
-    let counters = cx.state.commands.of(number);
-    counters.calls += 1;
-    counters.total_ns += took;
-    counters.failed += u64::from(cx.state.stats.errors != errors);
+    let failed = cx.state.stats.errors != errors;
+    cx.state.commands.of(number).count(took, failed);
     cx.state.ended_ns = ended;
     if took >= cx.state.settings.slow_ns {
         note_slow(cx, row, args, took);
@@ -129,7 +128,7 @@ fn note_slow(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]], took_ns: u64) {
     let event = if row.flags.has(Flags::FAST) { "fast-command" } else { "command" };
     latency::note(cx.state, event, took_ns, cx.now);
     let limit = u64::try_from(cx.state.settings.slowlog_us).ok();
-    if limit.is_none_or(|us| took_ns / 1000 < us) || row.name == "exec" {
+    if limit.is_none_or(|us| took_ns / 1000 < us) || row.flags.has(Flags::SKIP_SLOWLOG) {
         return;
     }
     let peer = cx.shell.client_info(cx.client).map(|info| info.peer().to_string());

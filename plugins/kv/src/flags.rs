@@ -1,5 +1,7 @@
 //! What commands do to the server, as flags with Redis' names.
 
+use crate::table::{Level, v};
+
 /// A set of flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flags(u32);
@@ -31,6 +33,9 @@ flags! {
     RANDOM = 14, "random", "Answers differ from call to call.";
     IN_SUBSCRIBED = 15, "", "Allowed while the client is subscribed.";
     AT_ONCE = 16, "", "Executed inside MULTI instead of queued.";
+    NO_MANDATORY_KEYS = 18, "no_mandatory_keys", "The number of keys may be 0.";
+    SKIP_SLOWLOG = 19, "skip_slowlog", "Not in the slow log.";
+    NO_ASYNC_LOADING = 17, "no_async_loading", "Not while a replica loads beside its old data.";
 }
 
 impl Flags {
@@ -48,10 +53,18 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
-    /// Redis' names of the flags; those of our own have none.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
+    /// Redis' names of the flags, as far as it had them at a level; those of our own have none.
+    pub fn names(self, level: Level) -> impl Iterator<Item = &'static str> {
         let set = Self::ALL.iter().filter(move |(flag, _)| self.has(*flag));
-        set.map(|(_, name)| *name).filter(|name| !name.is_empty())
+        let there = move |name: &&str| match *name {
+            "" => false,
+            "random" => level < v(7, 0),
+            "no_auth" => level >= v(6, 0),
+            "allow_busy" | "blocking" | "no_multi" => level >= v(7, 0),
+            "no_async_loading" | "no_mandatory_keys" | "skip_slowlog" => level >= v(7, 0),
+            _ => true,
+        };
+        set.map(|(_, name)| *name).filter(there)
     }
 }
 
@@ -66,4 +79,6 @@ pub const READ: Flags = Flags::READONLY;
 /// Reads, and is fast.
 pub const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);
 /// Of the connection.
-pub const CONNECTION: Flags = Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE);
+pub const CONNECTION: Flags = Flags::NOSCRIPT.or(ANYWHERE);
+/// Also from scripts.
+pub const ANYWHERE: Flags = Flags::LOADING.or(Flags::STALE);

@@ -12,6 +12,8 @@ enum Rule {
     Counted(usize),
     /// Behind STREAMS, the first half of the rest.
     Streams,
+    /// That of the row's triple or, where it is empty, all behind this word.
+    Behind(&'static str),
     /// Those of the row's triple, and what follows one of these words.
     Stored(&'static [&'static str]),
 }
@@ -28,8 +30,10 @@ const RULES: &[(&str, Rule)] = &[
     ("georadius", Rule::Stored(&["store", "storedist"])),
     ("georadiusbymember", Rule::Stored(&["store", "storedist"])),
     ("lmpop", Rule::Counted(1)),
+    ("migrate", Rule::Behind("keys")),
     ("sintercard", Rule::Counted(1)),
     ("sort", Rule::Stored(&["store"])),
+    ("sort_ro", Rule::Stored(&[])),
     ("xread", Rule::Streams),
     ("xreadgroup", Rule::Streams),
     ("zdiff", Rule::Counted(1)),
@@ -71,6 +75,14 @@ pub fn keys<'a>(row: &Row, args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
             let at = args.iter().position(|word| is(word, "streams"))?;
             let rest = args[at + 1..].len();
             (rest > 0 && rest.is_multiple_of(2)).then(|| args[at + 1..][..rest / 2].to_vec())
+        }
+        Some(Rule::Behind(word)) => {
+            let key = fixed(row, args);
+            if key.iter().any(|key| !key.is_empty()) {
+                return Some(key);
+            }
+            let at = args.iter().rposition(|arg| is(arg, word))?;
+            Some(args[at + 1..].to_vec())
         }
         Some(Rule::Stored(words)) => {
             let mut all = fixed(row, args);

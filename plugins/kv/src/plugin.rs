@@ -11,9 +11,11 @@ use crate::dispatch;
 use crate::inline::{self, Line};
 use crate::reply::{Out, Reply};
 use crate::resp::{self, Args, Front};
-use crate::state::{MODE_PAUSE, MODE_TRACKING, SESSION_MONITOR, SESSION_PAUSED, Session, State};
+use crate::state::{
+    MODE_PAUSE, MODE_TRACKING, SESSION_MONITOR, SESSION_PAUSED, SESSION_SAVING, Session, State,
+};
 use crate::table::Table;
-use crate::{blocking, errors, eviction, idle, journal, monitor, pause, pubsub, tracking};
+use crate::{blocking, errors, eviction, idle, journal, monitor, pause, pubsub, saving, tracking};
 
 /// What makes one version of the plugin.
 pub trait Edition: 'static {
@@ -62,6 +64,16 @@ impl<E: Edition> Plugin for Kv<E> {
             }
             Front::Broken(text) => broken(ctx, &text),
         }
+    }
+
+    fn resume(ctx: &mut Ctx<'_, Self>) -> Flow {
+        if ctx.session.has(SESSION_SAVING) {
+            ctx.session.flags &= !SESSION_SAVING;
+            let failed = ctx.shell.durability().snapshot_failed != 0;
+            let out = &mut view(ctx).out;
+            if failed { out.error("ERR") } else { out.ok() }
+        }
+        Flow::Done(0)
     }
 
     fn connect(ctx: &mut Ctx<'_, Self>) {
@@ -116,6 +128,7 @@ impl<E: Edition> Plugin for Kv<E> {
 
     fn tick(ctx: &mut ServerCtx<'_, Self>) {
         let now = ctx.shell.unix_ms();
+        saving::tick(ctx.state, &mut ctx.shell, now);
         blocking::time_out(ctx.state, &mut ctx.shell, now);
         pause::tick(ctx.state, &mut ctx.shell, now);
         idle::tick(ctx.state, &mut ctx.shell, now);

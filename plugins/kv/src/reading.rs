@@ -51,11 +51,10 @@ pub struct Whom<'a> {
     pub no_ack: bool,
 }
 
-/// Writes what is new to a group, and notes that it is delivered.
+/// Writes what is new to a group, and notes that it is delivered when all is written.
 pub fn deliver(out: &mut Out<'_>, stream: &mut Stream, whom: &Whom<'_>, count: usize, now: u64) {
-    let Some(place) = stream.groups.get_mut(whom.group) else { return };
-    let mut group: Group = core::mem::take(place);
-    let from = group.last.next().unwrap_or(Id::MAX);
+    let Some(mut place) = stream.groups.get(whom.group).map(Group::place) else { return };
+    let from = place.next().unwrap_or(Id::MAX);
     let mut found = Vec::new();
     stream.each(from, Id::MAX, false, |id, entry| {
         found.push((id, entry));
@@ -63,15 +62,15 @@ pub fn deliver(out: &mut Out<'_>, stream: &mut Stream, whom: &Whom<'_>, count: u
     });
     out.array(found.len());
     for &(id, entry) in &found {
-        group.advance(stream, id);
+        place.advance(stream, id);
         reply_entry(out, id, entry);
-        if !whom.no_ack {
-            let pending = group.assign(id, whom.consumer);
-            (pending.delivered_ms, pending.deliveries) = (now, 1);
-        }
     }
-    if let Some(place) = stream.groups.get_mut(whom.group) {
-        *place = group;
+    let ids: Vec<Id> = found.into_iter().map(|(id, _)| id).collect();
+    let Some(group) = stream.groups.get_mut(whom.group) else { return };
+    group.go_to(place);
+    for id in ids.into_iter().filter(|_| !whom.no_ack) {
+        let pending = group.assign(id, whom.consumer);
+        (pending.delivered_ms, pending.deliveries) = (now, 1);
     }
 }
 

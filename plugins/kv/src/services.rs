@@ -3,6 +3,7 @@
 
 use hotshell_plugin_api::abi::{ClientInfo, ServerInfo};
 use hotshell_plugin_api::ctx::{ClientId, Level, Shell};
+use hotshell_plugin_api::durability::{Durability, NotSet};
 use hotshell_plugin_api::plugin::Plugin;
 
 use crate::reply::Out;
@@ -28,6 +29,10 @@ pub trait Services {
     fn journals(&self) -> bool;
     fn journal(&mut self, record: &[u8]);
     fn forget_entries(&mut self);
+    fn durability(&self) -> Durability;
+    fn snapshot_for(&mut self, client: ClientId) -> bool;
+    fn set(&mut self, key: &str, value: &str) -> Result<(), NotSet>;
+    fn stop_saving(&mut self, save: bool);
 }
 
 impl<P: Plugin<Session = Session>> Services for Shell<'_, P> {
@@ -82,5 +87,17 @@ impl<P: Plugin<Session = Session>> Services for Shell<'_, P> {
     }
     fn journal(&mut self, record: &[u8]) {
         Shell::journal(self, record);
+    }
+    fn durability(&self) -> Durability {
+        Shell::durability(self)
+    }
+    fn snapshot_for(&mut self, client: ClientId) -> bool {
+        Shell::snapshot_for(self, client)
+    }
+    fn set(&mut self, key: &str, value: &str) -> Result<(), NotSet> {
+        Shell::set(self, key, value)
+    }
+    fn stop_saving(&mut self, save: bool) {
+        Shell::stop_saving(self, save);
     }
 }

@@ -1,7 +1,9 @@
 //! What CONFIG SET changes and commands need at once, read from text only when it is set.
 
-use hotshell_plugin_api::collections::Bytes;
+use hotshell_plugin_api::collections::{Bytes, Vec};
 use hotshell_plugin_api::state;
+
+use crate::saving::SavePoint;
 
 /// The settings in force.
 #[state]
@@ -47,6 +49,8 @@ pub struct Settings {
     /// Longest string in bytes.
     #[state(default = 512 << 20)]
     pub max_bulk: u64,
+    /// When snapshots are taken beside those of the shell.
+    pub save_points: Vec<SavePoint>,
     /// Expiry cycles a second.
     #[state(default = 10)]
     pub hz: u32,

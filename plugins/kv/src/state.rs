@@ -9,6 +9,7 @@ use crate::deadlines::Deadlines;
 use crate::eviction::Candidate;
 use crate::latency::Spikes;
 use crate::pause::Pause;
+use crate::saving::Saving;
 use crate::settings::Settings;
 use crate::slowlog::SlowLog;
 use crate::stream::Id;
@@ -48,6 +49,12 @@ pub struct State {
     pub modes: u32,
     /// Counters for INFO.
     pub stats: Stats,
+    /// How fast they grew lately.
+    pub rates: Rates,
+    /// Changes of keys since the start.
+    pub changes: u64,
+    /// What was asked for of saving.
+    pub saving: Saving,
     /// Clients that speak RESP3.
     pub resp3_clients: HashSet<ClientId>,
     /// Counters of each command.
@@ -119,6 +126,26 @@ pub struct Stats {
     pub peak_since_reset: u64,
 }
 
+/// What INFO shows as rates: measured from one look to the next.
+#[state]
+#[derive(Debug, Clone, Copy)]
+pub struct Rates {
+    /// When they were measured, milliseconds since the Unix epoch; 0: never.
+    pub at_ms: u64,
+    /// Commands a second.
+    pub ops: f64,
+    /// Bytes a second from clients.
+    pub input: f64,
+    /// Bytes a second to clients.
+    pub output: f64,
+    /// Commands until then.
+    pub commands: u64,
+    /// Bytes from clients until then.
+    pub bytes_in: u64,
+    /// Bytes to clients until then.
+    pub bytes_out: u64,
+}
+
 /// One connection.
 #[state]
 #[derive(Debug)]
@@ -163,6 +190,9 @@ pub const SESSION_MONITOR: u32 = 256;
 pub const SESSION_PAUSED: u32 = 512;
 /// Replies are left out, now or next.
 pub const SESSION_SILENT: u32 = SESSION_REPLY_OFF | SESSION_SKIP_NEXT | SESSION_SKIP;
+
+/// The client waits for a snapshot.
+pub const SESSION_SAVING: u32 = 2048;
 
 /// A password is set.
 pub const MODE_AUTH: u32 = 1;

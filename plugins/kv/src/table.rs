@@ -15,6 +15,7 @@ pub type Run = fn(&mut Cx<'_>, &[&[u8]]) -> Outcome;
 #[allow(missing_docs, reason = "the names are Redis'")]
 pub enum Group {
     Bitmap,
+    Cluster,
     Connection,
     Generic,
     Geo,

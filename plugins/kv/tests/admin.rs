@@ -229,3 +229,19 @@ fn info_counts_commands_and_errors() {
     }
     assert!(!one.ask("info").contains("cmdstat_"));
 }
+
+#[test]
+fn how_long_commands_take_is_told_by_powers_of_two() {
+    let mut one = One::<V2>::new();
+    one.check(&[("set k v", "+OK"), ("get k", "$1|v"), ("get k", "$1|v")]);
+    let all = one.ask("latency histogram get config");
+    assert!(
+        all.starts_with("*2\r\n$3\r\nget\r\n*4\r\n$5\r\ncalls\r\n:2\r\n$14\r\nhistogram_usec"),
+        "{all}"
+    );
+    one.check(&[("config set latency-tracking-info-percentiles 90", "+OK")]);
+    let info = one.ask("info latencystats");
+    assert!(info.contains("latency_percentiles_usec_get:p90=") && !info.contains("p99"), "{info}");
+    one.check(&[("config resetstat", "+OK"), ("latency histogram get", "*0")]);
+    assert!(one.ask("latency histogram config").contains("config|resetstat"));
+}

@@ -166,3 +166,101 @@ fn a_payload_of_a_newer_format_is_refused_by_the_older_version() {
     assert_eq!(new.send(&[b"restore", &b"r"[..], b"0", content(&payload)]), "+OK\r\n");
     new.check(&[("get r", "$1|v"), ("dump none", "$-1")]);
 }
+
+/// Requests that make a stream at `k` with all that a stream can have: entries of one and of several
+/// shapes, holes, full and new blocks, groups that have read some of it, what is pending with whom.
+fn stream_requests() -> Vec<Vec<Vec<u8>>> {
+    let mut all: Vec<String> = Vec::new();
+    for n in 1..=250 {
+        all.push(match n % 7 {
+            0 => format!("xadd k {n}-{n} other {n} more text"),
+            1 => format!("xadd k {n}-0 temp {n} place -{n}000000"),
+            _ => format!("xadd k {n}-5 temp {n}.5 place {}", "x".repeat(n)),
+        });
+    }
+    all.push("xadd k 18446744073709551615-18446744073709551614 last one".to_owned());
+    all.extend(
+        ["xdel k 3-5 100-5 250-5", "xgroup create k none 0", "xgroup create k some 0"]
+            .map(String::from),
+    );
+    all.push("xreadgroup group some alice count 20 streams k >".to_owned());
+    all.push("xreadgroup group some bob count 5 streams k >".to_owned());
+    all.push("xack k some 1-0 2-5".to_owned());
+    all.push("xclaim k some alice 0 21-21 22-0 time 1000 retrycount 7".to_owned());
+    all.push("xgroup createconsumer k some idler".to_owned());
+    all.push("xgroup create k end $".to_owned());
+    all.iter().map(|line| words(line)).collect()
+}
+
+const STREAM_SHOWS: &[&str] = &[
+    "xlen k",
+    "xrange k - +",
+    "xrevrange k + - count 3",
+    "xinfo groups k",
+    "xpending k some",
+    "xpending k some - + 100",
+    "xreadgroup group some alice streams k 0",
+    "xadd k 18446744073709551615-1 f v",
+    "xread count 2 streams k 120-0",
+];
+
+/// Without what depends on the clock: of two integers in a row, idle time and deliveries, the first.
+fn without_idle_times(reply: &[u8]) -> String {
+    let text = String::from_utf8_lossy(reply).into_owned();
+    let lines: Vec<&str> = text.split("\r\n").collect();
+    let both = |n: usize| lines[n..].iter().take(2).filter(|line| line.starts_with(':')).count();
+    let kept = (0..lines.len()).filter(|&n| both(n) < 2).map(|n| lines[n]);
+    kept.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_stream_comes_back_with_its_groups_and_what_is_pending() {
+    let mut one = One::<V2>::new();
+    for request in stream_requests() {
+        let reply = one.send(&request);
+        assert!(!reply.starts_with('-'), "{reply}");
+    }
+    let client = one.client;
+    let shown = |one: &mut One<V2>| -> Vec<Vec<u8>> {
+        STREAM_SHOWS.iter().map(|show| one.server.ask(client, &encode(&words(show)))).collect()
+    };
+    let payload = one.server.ask(client, &encode(&["dump", "k"]));
+    let before = shown(&mut one);
+    one.send(&["del", "k"]);
+    assert_eq!(one.send(&[b"restore", &b"k"[..], b"0", content(&payload)]), "+OK\r\n");
+    for (show, (before, after)) in STREAM_SHOWS.iter().zip(before.iter().zip(shown(&mut one))) {
+        assert_eq!(common::text(before.clone()), common::text(after), "{show}");
+    }
+    assert!(one.server.self_test().is_ok());
+}
+
+#[test]
+fn streams_go_to_redis_and_come_from_it() {
+    let Some(mut redis) = Redis::start() else {
+        println!("skipped: no redis-server");
+        return;
+    };
+    redis.renew(1);
+    let ask = |redis: &mut Redis, args: &[Vec<u8>]| {
+        redis.send(0, &encode(args));
+        redis.sync();
+        redis.read_until(0, |reply| reply.ends_with(b"\r\n"))
+    };
+    let mut one = One::<V2>::new();
+    let client = one.client;
+    let bytes = |args: &[&[u8]]| args.iter().map(|arg| arg.to_vec()).collect::<Vec<_>>();
+    for request in stream_requests() {
+        one.send(&request);
+        ask(&mut redis, &request);
+    }
+    let ours = one.server.ask(client, &encode(&["dump", "k"]));
+    let theirs = ask(&mut redis, &words("dump k"));
+    let restore = |payload: &[u8]| bytes(&[b"restore", b"k", b"0", payload, b"replace"]);
+    assert_eq!(ask(&mut redis, &restore(content(&ours))), b"+OK\r\n");
+    assert_eq!(one.send(&restore(content(&theirs))), "+OK\r\n");
+    for show in STREAM_SHOWS {
+        let ours = one.server.ask(client, &encode(&words(show)));
+        let theirs = ask(&mut redis, &words(show));
+        assert_eq!(without_idle_times(&ours), without_idle_times(&theirs), "{show}");
+    }
+}

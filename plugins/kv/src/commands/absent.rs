@@ -3,12 +3,18 @@
 
 use crate::cx::{Cx, Outcome, int, is};
 use crate::dispatch;
-use crate::flags::Flags;
+use crate::errors;
+use crate::flags::{CONNECTION, Flags};
+use crate::rdb;
 use crate::reply::Reply;
 use crate::table::{NO_KEYS, rows, subs, v};
 
-const SCRIPT: Flags = Flags::NOSCRIPT.or(Flags::STALE);
-const ADMIN: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::STALE);
+const SCRIPT: Flags =
+    Flags::NOSCRIPT.or(Flags::STALE).or(Flags::SKIP_MONITOR).or(Flags::NO_MANDATORY_KEYS);
+const SCRIPT_RO: Flags = SCRIPT.or(Flags::READONLY);
+const ADMIN: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::STALE).or(Flags::NO_ASYNC_LOADING);
+const SYNC: Flags =
+    Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_MULTI).or(Flags::NO_ASYNC_LOADING);
 
 mod scripts {
     use super::*;
@@ -18,13 +24,13 @@ mod scripts {
             "Depends on the script that is executed.", "Executes a server-side Lua script.";
         "evalsha", -3, SCRIPT, NO_KEYS, v(2, 6), no_script,
             "Depends on the script that is executed.", "Executes a server-side Lua script by SHA1 digest.";
-        "eval_ro", -3, SCRIPT, NO_KEYS, v(7, 0), no_scripts,
+        "eval_ro", -3, SCRIPT_RO, NO_KEYS, v(7, 0), no_scripts,
             "Depends on the script that is executed.", "Executes a read-only server-side Lua script.";
-        "evalsha_ro", -3, SCRIPT, NO_KEYS, v(7, 0), no_script,
+        "evalsha_ro", -3, SCRIPT_RO, NO_KEYS, v(7, 0), no_script,
             "Depends on the script that is executed.", "Executes a read-only server-side Lua script by SHA1 digest.";
         "fcall", -3, SCRIPT, NO_KEYS, v(7, 0), no_function,
             "Depends on the function that is executed.", "Invokes a function.";
-        "fcall_ro", -3, SCRIPT, NO_KEYS, v(7, 0), no_function,
+        "fcall_ro", -3, SCRIPT_RO, NO_KEYS, v(7, 0), no_function,
             "Depends on the function that is executed.", "Invokes a read-only function.";
         "script", -2, Flags::NOSCRIPT, NO_KEYS, v(2, 6), no_scripts,
             "Depends on subcommand.", "A container for Lua scripts management commands.", SUBS;
@@ -106,12 +112,14 @@ mod functions {
 
     subs! {
         "delete", 3, v(7, 0), no_library;
+        "dump", 2, v(7, 0), dump;
         "flush", -2, v(7, 0), flush;
         "help", 2, v(7, 0), dispatch::help;
         "kill", 2, v(7, 0), super::scripts::kill;
         "list", -2, v(7, 0), list;
         "load", -3, v(7, 0), no_functions;
-        "restore", -3, v(7, 0), no_functions;
+        "restore", -3, v(7, 0), restore;
+        "stats", 2, v(7, 0), stats;
     }
 
     fn flush(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
@@ -148,6 +156,55 @@ mod functions {
         Ok(())
     }
 
+    fn dump(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        let payload = rdb::nothing(cx.table.redis);
+        cx.out.bulk(&payload);
+        Ok(())
+    }
+
+    fn restore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+        let policies = ["append", "replace", "flush"];
+        match args[3..] {
+            [] => {}
+            [word] if policies.iter().any(|policy| is(word, policy)) => {}
+            [_] => {
+                return Err(
+                    "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.",
+                );
+            }
+            _ => {
+                return cx.error(&format!(
+                    "ERR unknown subcommand or wrong number of arguments for '{}'. Try FUNCTION HELP.",
+                    String::from_utf8_lossy(args[1])
+                ));
+            }
+        }
+        if !rdb::is_sound(args[2], cx.table.redis) {
+            return Err("ERR DUMP payload version or checksum are wrong");
+        }
+        if !rdb::is_nothing(args[2]) {
+            return no_functions(cx, args);
+        }
+        cx.out.ok();
+        Ok(())
+    }
+
+    /// No script runs, and the one engine of Redis has no libraries.
+    fn stats(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        cx.out.map(2);
+        cx.out.bulk(b"running_script");
+        cx.out.null();
+        cx.out.bulk(b"engines");
+        cx.out.map(1);
+        cx.out.bulk(b"LUA");
+        cx.out.map(2);
+        for count in ["libraries_count", "functions_count"] {
+            cx.out.bulk(count.as_bytes());
+            cx.out.int(0);
+        }
+        Ok(())
+    }
+
     fn no_library(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
         Err("ERR Library not found")
     }
@@ -160,10 +217,10 @@ mod functions {
     }
 }
 
-mod others {
+mod cluster {
     use super::*;
 
-    rows! { Server:
+    rows! { Cluster:
         "cluster", -2, Flags::ADMIN.or(Flags::STALE), NO_KEYS, v(3, 0), no_cluster,
             "Depends on subcommand.", "A container for Redis Cluster commands.";
         "readonly", 1, Flags::FAST.or(Flags::LOADING).or(Flags::STALE), NO_KEYS, v(3, 0), no_cluster,
@@ -172,6 +229,46 @@ mod others {
             "O(1)", "Enables read-write queries for a connection to a Reids Cluster replica node.";
         "asking", 1, Flags::FAST, NO_KEYS, v(3, 0), no_cluster,
             "O(1)", "Signals that a cluster client is following an -ASK redirect.";
+    }
+
+    fn no_cluster(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        Err("ERR This instance has cluster support disabled")
+    }
+}
+
+mod remote {
+    use super::*;
+
+    rows! { Generic:
+        "migrate", -6, Flags::WRITE, (3, 3, 1), v(2, 6), no_migration,
+            "O(1)", "Atomically transfers a key from one Redis instance to another.";
+        "wait", 3, Flags::NOSCRIPT, NO_KEYS, v(3, 0), wait,
+            "O(1)", "Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed.";
+    }
+
+    fn no_migration(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+        Err(
+            "ERR MIGRATE is not supported by this server: it opens no connections. Use DUMP here and \
+             RESTORE there.",
+        )
+    }
+
+    /// There are no replicas, so there is nobody to wait for.
+    fn wait(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+        int(args[1])?;
+        let timeout = int(args[2]).map_err(|_| "ERR timeout is not an integer or out of range")?;
+        if timeout < 0 {
+            return Err("ERR timeout is negative");
+        }
+        cx.out.int(0);
+        Ok(())
+    }
+}
+
+mod others {
+    use super::*;
+
+    rows! { Server:
         "module", -2, Flags::ADMIN.or(Flags::NOSCRIPT), NO_KEYS, v(4, 0), modules,
             "Depends on subcommand.", "A container for module commands.", SUBS;
         "replicaof", 3, ADMIN, NO_KEYS, v(5, 0), replicaof,
@@ -180,11 +277,13 @@ mod others {
             "O(1)", "Sets a Redis server as a replica of another, or promotes it to being a master.";
         "role", 1, Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE).or(Flags::FAST), NO_KEYS, v(2, 8), role,
             "O(1)", "Returns the replication role.";
-        "wait", 3, Flags::NOSCRIPT, NO_KEYS, v(3, 0), wait,
-            "O(1)", "Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed.";
-        "psync", -3, ADMIN, NO_KEYS, v(2, 8), no_replication,
+        "psync", -3, SYNC, NO_KEYS, v(2, 8), no_replication,
             "O(1)", "An internal command used in replication.";
-        "sync", 1, ADMIN, NO_KEYS, v(1, 0), no_replication,
+        "replconf", -1, CONNECTION.or(Flags::ADMIN).or(Flags::ALLOW_BUSY), NO_KEYS, v(3, 0), no_replication,
+            "O(1)", "An internal command for configuring the replication stream.";
+        "failover", -1, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::STALE), NO_KEYS, v(6, 2), failover,
+            "O(1)", "Starts a coordinated failover from a server to one of its replicas.";
+        "sync", 1, SYNC, NO_KEYS, v(1, 0), no_replication,
             "O(1)", "An internal command used in replication.";
         "lolwut", -1, Flags::READONLY.or(Flags::FAST), NO_KEYS, v(5, 0), lolwut,
             "O(1)", "Displays computer art and the Redis version.";
@@ -195,10 +294,6 @@ mod others {
         "list", 2, v(4, 0), modules;
         "load", -3, v(4, 0), no_modules;
         "unload", 3, v(4, 0), no_modules;
-    }
-
-    fn no_cluster(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
-        Err("ERR This instance has cluster support disabled")
     }
 
     fn modules(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
@@ -214,6 +309,37 @@ mod others {
 
     fn no_replication(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
         Err("ERR Replication is not supported by this server.")
+    }
+
+    /// There is nobody to hand over to, but what is asked is checked as in Redis.
+    fn failover(_: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+        if args.len() == 2 && is(args[1], "abort") {
+            return Err("ERR No failover in progress.");
+        }
+        let (mut timeout, mut host, mut force) = (false, false, false);
+        let mut rest = &args[1..];
+        while let Some((&word, more)) = rest.split_first() {
+            rest = match *more {
+                [ms, ref more @ ..] if is(word, "timeout") && !timeout => {
+                    timeout = true;
+                    if int(ms)? <= 0 {
+                        return Err("ERR FAILOVER timeout must be greater than 0");
+                    }
+                    more
+                }
+                [_, port, ref more @ ..] if is(word, "to") && !host => {
+                    host = true;
+                    int(port)?;
+                    more
+                }
+                ref more if is(word, "force") && !force => {
+                    force = true;
+                    more
+                }
+                _ => return Err(errors::SYNTAX),
+            };
+        }
+        Err("ERR FAILOVER requires connected replicas.")
     }
 
     fn replicaof(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
@@ -232,17 +358,6 @@ mod others {
         Ok(())
     }
 
-    /// There are no replicas, so there is nobody to wait for.
-    fn wait(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-        int(args[1])?;
-        let timeout = int(args[2]).map_err(|_| "ERR timeout is not an integer or out of range")?;
-        if timeout < 0 {
-            return Err("ERR timeout is negative");
-        }
-        cx.out.int(0);
-        Ok(())
-    }
-
     fn lolwut(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
         let (major, minor, patch) = cx.table.redis.parts();
         cx.out.bulk(format!("Redis ver. {major}.{minor}.{patch}\n").as_bytes());
@@ -250,6 +365,8 @@ mod others {
     }
 }
 
+pub use cluster::ROWS as CLUSTER;
 pub use functions::ROWS as FUNCTIONS;
 pub use others::ROWS as OTHERS;
+pub use remote::ROWS as REMOTE;
 pub use scripts::ROWS as SCRIPTS;

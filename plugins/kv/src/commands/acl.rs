@@ -2,10 +2,11 @@
 
 use sha2::{Digest, Sha256};
 
-use super::command::{CATEGORIES, in_category};
+use super::command::{CATEGORIES, in_category, names};
 use crate::cx::{Cx, Outcome, int, is};
 use crate::dispatch;
 use crate::flags::{CONNECTION, Flags};
+use crate::manual;
 use crate::reply::Reply;
 use crate::table::{NO_KEYS, rows, subs, v};
 
@@ -107,9 +108,10 @@ fn cat(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         let name = String::from_utf8_lossy(category).into_owned();
         return cx.error(&format!("ERR Unknown category '{name}'"));
     };
-    let rows: Vec<_> = cx.table.rows().filter(|row| in_category(row, category)).collect();
-    cx.out.array(rows.len());
-    rows.iter().for_each(|row| cx.out.bulk(row.name.as_bytes()));
+    let pages = manual::pages();
+    let names: Vec<_> = names(cx).filter(|name| in_category(&pages, name, category)).collect();
+    cx.out.array(names.len());
+    names.iter().for_each(|name| cx.out.bulk(name.as_bytes()));
     Ok(())
 }
 

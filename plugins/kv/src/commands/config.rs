@@ -9,6 +9,7 @@ use crate::flags::Flags;
 use crate::glob;
 use crate::parameters::{PARAMETERS, Parameter};
 use crate::reply::Reply;
+use crate::saving;
 use crate::state::{DATABASES, MODE_AUTH, MODE_MEMORY, SESSION_AUTHENTICATED};
 use crate::table::{NO_KEYS, rows, subs, v};
 
@@ -53,9 +54,7 @@ fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let level = cx.table.redis;
     let mut all: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     for parameter in PARAMETERS.iter().filter(|parameter| parameter.since <= level) {
-        let set = cx.state.config.get(parameter.stored_as().as_bytes());
-        let value = set.map_or(parameter.default.as_bytes().to_vec(), |set| set.to_vec());
-        all.insert(parameter.name, value);
+        all.insert(parameter.name, current(cx, parameter));
     }
     all.insert("databases", DATABASES.to_string().into_bytes());
     all.insert("port", info.port.to_string().into_bytes());
@@ -69,6 +68,15 @@ fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         cx.out.bulk(&value);
     }
     Ok(())
+}
+
+/// The value of a parameter.
+fn current(cx: &Cx<'_>, parameter: &Parameter) -> Vec<u8> {
+    if let Some(value) = saving::parameter(cx.shell, parameter.name) {
+        return value.into();
+    }
+    let set = cx.state.config.get(parameter.stored_as().as_bytes());
+    set.map_or(parameter.default.as_bytes().to_vec(), |set| set.to_vec())
 }
 
 /// Checks all values first, so that either all are set or none.
@@ -88,8 +96,11 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         if checked.iter().any(|(other, _)| other.stored_as() == parameter.stored_as()) {
             return refuse(cx, name, value, "duplicate parameter");
         }
-        match parameter.kind.check(value) {
-            Ok(kept) => checked.push((parameter, kept)),
+        match parameter.kind.check(value, &current(cx, parameter)) {
+            Ok(kept) => match saving::check(cx.shell, parameter.name, &kept) {
+                Ok(()) => checked.push((parameter, kept)),
+                Err(why) => return refuse(cx, name, value, why),
+            },
             Err(why) => return refuse(cx, name, value, &why),
         }
     }
@@ -97,6 +108,7 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         if let Some(set) = parameter.set {
             set(&mut cx.state.settings, &kept);
         }
+        saving::set(cx.shell, parameter.name, &kept);
         let name = parameter.stored_as();
         cx.state.config.insert(name.as_bytes().into(), kept.as_slice().into());
     }

@@ -3,7 +3,7 @@
 use crate::cx::{After, Cx, Outcome, int, is};
 use crate::dispatch;
 use crate::errors;
-use crate::flags::{CONNECTION, Flags};
+use crate::flags::{ANYWHERE, CONNECTION, Flags};
 use crate::pubsub;
 use crate::reply::Reply;
 use crate::state::{DATABASES, MODE_AUTH, SESSION_AUTHENTICATED};
@@ -13,11 +13,11 @@ use crate::tracking;
 const ALWAYS: Flags = CONNECTION.or(Flags::FAST).or(Flags::NO_AUTH).or(Flags::ALLOW_BUSY);
 
 rows! { Connection:
-    "ping", -1, Flags::FAST.or(Flags::STALE).or(Flags::IN_SUBSCRIBED), NO_KEYS, v(1, 0), ping,
+    "ping", -1, Flags::FAST.or(Flags::IN_SUBSCRIBED), NO_KEYS, v(1, 0), ping,
         "O(1)", "Returns the server's liveliness response.";
-    "echo", 2, CONNECTION.or(Flags::FAST), NO_KEYS, v(1, 0), echo,
+    "echo", 2, ANYWHERE.or(Flags::FAST), NO_KEYS, v(1, 0), echo,
         "O(1)", "Returns the given string.";
-    "select", 2, CONNECTION.or(Flags::FAST), NO_KEYS, v(1, 0), select,
+    "select", 2, ANYWHERE.or(Flags::FAST), NO_KEYS, v(1, 0), select,
         "O(1)", "Changes the selected database.";
     "hello", -1, ALWAYS, NO_KEYS, v(6, 0), hello,
         "O(1)", "Handshakes with the server.";

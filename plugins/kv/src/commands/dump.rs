@@ -25,8 +25,7 @@ fn dump(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         out.null();
         return Ok(());
     };
-    let payload = rdb::dump(value, level);
-    out.bulk(&payload.ok_or("ERR DUMP of a stream is not supported by this server")?);
+    out.bulk(&rdb::dump(value, level));
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use super::connection::db_number;
 use crate::cx::{Cx, Outcome, is};
 use crate::errors;
-use crate::flags::{Flags, READ, READ_FAST, REMOVE_FAST, WRITE, WRITE_FAST};
+use crate::flags::{Flags, READ, READ_FAST, REMOVE_FAST, WRITE};
 use crate::notify;
 use crate::reply::Reply;
 use crate::table::{ALL_KEYS, Keys, NO_KEYS, ONE_KEY, rows, v};
@@ -34,7 +34,7 @@ rows! { Generic:
     "copy", -3, WRITE, TWO_KEYS, v(6, 2), copy,
         "O(N) worst case for collections, where N is the number of nested items. O(1) for string values.",
         "Copies the value of a key to a new key.";
-    "move", 3, WRITE_FAST, ONE_KEY, v(1, 0), move_key,
+    "move", 3, REMOVE_FAST, ONE_KEY, v(1, 0), move_key,
         "O(1)", "Moves a key to another database.";
 }
 

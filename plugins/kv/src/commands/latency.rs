@@ -2,6 +2,7 @@
 
 use hotshell_plugin_api::collections::Bytes;
 
+use crate::command_stats::Counters;
 use crate::cx::{Cx, Outcome};
 use crate::dispatch;
 use crate::flags::Flags;
@@ -16,6 +17,7 @@ rows! { Server:
 subs! {
     "doctor", 2, v(2, 8), doctor;
     "help", 2, v(2, 8), dispatch::help;
+    "histogram", -2, v(7, 0), histogram;
     "history", 3, v(2, 8), history;
     "latest", 2, v(2, 8), latest;
     "reset", -2, v(2, 8), reset;
@@ -44,6 +46,35 @@ fn history(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         cx.out.array(2);
         cx.out.int(sample.time_s as i64);
         cx.out.int(sample.ms as i64);
+    }
+    Ok(())
+}
+
+/// How often commands took how long, in microseconds, cumulated.
+fn histogram(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let names = &args[2..];
+    // The name of a container stands for all its subcommands.
+    let wanted = |counters: &&Counters| {
+        let named = |name: &&[u8]| {
+            let name = name.to_ascii_lowercase();
+            let sub = counters.name.strip_prefix(&name[..]);
+            sub.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"|"))
+        };
+        counters.calls > 0 && (names.is_empty() || names.iter().any(named))
+    };
+    let all: Vec<&Counters> = cx.state.commands.iter().filter(wanted).collect();
+    cx.out.map(all.len());
+    for counters in all {
+        cx.out.bulk(&counters.name);
+        cx.out.map(2);
+        cx.out.bulk(b"calls");
+        cx.out.int(counters.calls as i64);
+        cx.out.bulk(b"histogram_usec");
+        cx.out.map(counters.cumulated().count());
+        for (ns, count) in counters.cumulated() {
+            cx.out.int((ns / 1000) as i64);
+            cx.out.int(count as i64);
+        }
     }
     Ok(())
 }

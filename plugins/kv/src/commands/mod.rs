@@ -32,6 +32,7 @@ mod memory;
 mod monitor;
 mod multi_pop;
 mod object;
+mod persistence;
 mod pubsub;
 mod push_pop;
 mod random;
@@ -63,8 +64,10 @@ use crate::table::Row;
 
 /// All families.
 pub const FAMILIES: &[&[Row]] = &[
+    absent::CLUSTER,
     absent::FUNCTIONS,
     absent::OTHERS,
+    absent::REMOTE,
     absent::SCRIPTS,
     acl::ROWS,
     auth::ROWS,
@@ -95,6 +98,7 @@ pub const FAMILIES: &[&[Row]] = &[
     monitor::ROWS,
     multi_pop::ROWS,
     object::ROWS,
+    persistence::ROWS,
     pubsub::ROWS,
     push_pop::ROWS,
     random::ROWS,

@@ -12,7 +12,7 @@ use crate::reply::Reply;
 use crate::table::{Group, Keys, Level, NO_KEYS, Row, Run, v};
 use crate::value::Kind;
 
-const BLOCKING: Flags = Flags::WRITE.or(Flags::NOSCRIPT).or(Flags::BLOCKING);
+const BLOCKING: Flags = Flags::WRITE.or(Flags::BLOCKING);
 const ALL_BUT_LAST: Keys = (1, -2, 1);
 const LISTS: &str =
     "O(N+M) where N is the number of provided keys and M is the number of elements returned.";
@@ -82,7 +82,7 @@ const fn row(
 }
 
 const fn waiting(name: &'static str, run: Run, summary: &'static str) -> Row {
-    let (flags, group) = (BLOCKING.or(REMOVE_FAST), Group::SortedSet);
+    let (flags, group) = (BLOCKING.or(REMOVE_FAST).or(Flags::NOSCRIPT), Group::SortedSet);
     let complexity = "O(log(N)) with N being the number of elements in the sorted set.";
     let row = row(name, -3, flags, group, complexity, run, summary);
     Row { keys: ALL_BUT_LAST, since: v(5, 0), ..row }

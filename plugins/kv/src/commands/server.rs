@@ -1,4 +1,4 @@
-//! DBSIZE, FLUSHDB, FLUSHALL, TIME, SHUTDOWN.
+//! DBSIZE, FLUSHDB, FLUSHALL, TIME.
 
 use hotshell_plugin_api::ctx::ClientId;
 
@@ -21,10 +21,6 @@ rows! { Server:
         "Removes all keys from all databases.";
     "time", 1, Flags::FAST.or(Flags::LOADING).or(Flags::STALE).or(Flags::RANDOM), NO_KEYS, v(2, 6), time,
         "O(1)", "Returns the server time.";
-    "shutdown", -1, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE).or(Flags::NO_MULTI),
-        NO_KEYS, v(1, 0), shutdown,
-        "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
-        "Synchronously saves the database(s) to disk and shuts down the Redis server.";
 }
 
 fn dbsize(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
@@ -83,14 +79,5 @@ fn time(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     cx.out.array(2);
     cx.out.bulk_int(now / 1000);
     cx.out.bulk_int(now % 1000 * 1000);
-    Ok(())
-}
-
-fn shutdown(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let words = ["nosave", "save", "now", "force"];
-    if !args[1..].iter().all(|arg| words.iter().any(|word| is(arg, word))) {
-        return Err(errors::SYNTAX);
-    }
-    cx.shell.stop();
     Ok(())
 }

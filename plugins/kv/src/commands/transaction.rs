@@ -14,7 +14,7 @@ const MODE: Flags = CONNECTION.or(Flags::FAST).or(Flags::ALLOW_BUSY).or(Flags::A
 rows! { Transactions:
     "multi", 1, MODE, NO_KEYS, v(1, 2), multi,
         "O(1)", "Starts a transaction.";
-    "exec", 1, CONNECTION.or(Flags::AT_ONCE), NO_KEYS, v(1, 2), exec,
+    "exec", 1, CONNECTION.or(Flags::SKIP_SLOWLOG).or(Flags::AT_ONCE), NO_KEYS, v(1, 2), exec,
         "Depends on commands in the transaction", "Executes all commands in a transaction.";
     "discard", 1, MODE, NO_KEYS, v(2, 0), discard,
         "O(N), when N is the number of queued commands", "Discards a transaction.";

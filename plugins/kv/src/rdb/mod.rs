@@ -2,12 +2,15 @@
 //!
 //! Layout: a byte that says what it is, the value, two bytes with the version of the format
 //! (little-endian), eight bytes of CRC-64 over all of that. What we write is of the plainest form, which
-//! every Redis since 4.0 reads; what we read is what any Redis up to 7.0 writes.
+//! every Redis since 4.0 reads, streams as Redis 7.0; what we read is what any Redis up to 7.0 writes.
 
 mod crc64;
 mod listpack;
 mod lzf;
+mod packed;
 mod read;
+#[cfg(feature = "streams")]
+mod stream;
 mod write;
 mod ziplist;
 
@@ -28,9 +31,13 @@ mod kind {
     pub const ZSET_ZIPLIST: u8 = 12;
     pub const HASH_ZIPLIST: u8 = 13;
     pub const LIST_QUICKLIST: u8 = 14;
+    #[cfg(feature = "streams")]
+    pub const STREAM: u8 = 15;
     pub const HASH_LISTPACK: u8 = 16;
     pub const ZSET_LISTPACK: u8 = 17;
     pub const LIST_QUICKLIST_2: u8 = 18;
+    #[cfg(feature = "streams")]
+    pub const STREAM_2: u8 = 19;
 }
 
 /// Marks in front of a length: a string in another form follows.
@@ -53,13 +60,26 @@ fn version(level: Level) -> u16 {
     }
 }
 
-/// A value as payload; `None` for a stream, whose form is Redis' memory layout.
-pub fn dump(value: &Value, level: Level) -> Option<Vec<u8>> {
-    let mut bytes = write::value(value)?;
+/// A value as payload.
+pub fn dump(value: &Value, level: Level) -> Vec<u8> {
+    with_foot(write::value(value), level)
+}
+
+/// A payload that holds nothing: what a dump of no functions is.
+pub fn nothing(level: Level) -> Vec<u8> {
+    with_foot(Vec::new(), level)
+}
+
+/// Whether a payload that [`is_sound`] holds nothing.
+pub fn is_nothing(payload: &[u8]) -> bool {
+    payload.len() == FOOT
+}
+
+fn with_foot(mut bytes: Vec<u8>, level: Level) -> Vec<u8> {
     bytes.extend_from_slice(&version(level).to_le_bytes());
     let sum = crc64::of(&bytes);
     bytes.extend_from_slice(&sum.to_le_bytes());
-    Some(bytes)
+    bytes
 }
 
 /// Whether version and checksum of a payload are right.

@@ -1,4 +1,4 @@
-//! Payloads to values: every kind that Redis 4.0 to 7.0 write, but streams and modules.
+//! Payloads to values: every kind that Redis 4.0 to 7.0 write, but modules.
 
 use super::{encoded, kind, listpack, lzf, ziplist};
 use crate::blocking::End;
@@ -20,7 +20,8 @@ pub enum Text {
 }
 
 impl Text {
-    fn bytes(self) -> Vec<u8> {
+    /// Its text.
+    pub fn bytes(self) -> Vec<u8> {
         match self {
             Self::Bytes(bytes) => bytes,
             Self::Int(n) => Decimal::new().integer(n).to_vec(),
@@ -29,7 +30,7 @@ impl Text {
 }
 
 /// What is left of a payload.
-struct Input<'a>(&'a [u8]);
+pub(super) struct Input<'a>(&'a [u8]);
 
 /// A length, or the mark of a string in another form.
 enum Length {
@@ -44,7 +45,7 @@ impl<'a> Input<'a> {
         Some(front)
     }
 
-    fn chunk<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) fn chunk<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.take(N)?.try_into().ok()
     }
 
@@ -60,14 +61,20 @@ impl<'a> Input<'a> {
         }))
     }
 
-    fn length(&mut self) -> Option<usize> {
+    pub(super) fn length(&mut self) -> Option<usize> {
         match self.mark()? {
             Length::Plain(len) => Some(len),
             Length::Encoded(_) => None,
         }
     }
 
-    fn text(&mut self) -> Option<Vec<u8>> {
+    /// A number that is written as lengths are.
+    #[cfg(feature = "streams")]
+    pub(super) fn number(&mut self) -> Option<u64> {
+        self.length().map(|n| n as u64)
+    }
+
+    pub(super) fn text(&mut self) -> Option<Vec<u8>> {
         let n = match self.mark()? {
             Length::Plain(len) => return Some(self.take(len)?.to_vec()),
             Length::Encoded(encoded::INT8) => i64::from(i8::from_le_bytes(self.chunk()?)),
@@ -134,6 +141,8 @@ pub fn value(bytes: &[u8], limits: Limits) -> Option<Value> {
             }
             value
         }
+        #[cfg(feature = "streams")]
+        kind::STREAM | kind::STREAM_2 => super::stream::read(&mut input, kind == kind::STREAM_2)?,
         _ => packed(kind, &mut input, limits)?,
     };
     // Redis never writes a collection without elements.

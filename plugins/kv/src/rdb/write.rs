@@ -3,10 +3,10 @@
 use super::{encoded, kind};
 use crate::element::Element;
 use crate::number::Decimal;
-use crate::value::{Kind, Value};
+use crate::value::Value;
 
-/// Kind and content; `None` for a stream.
-pub fn value(value: &Value) -> Option<Vec<u8>> {
+/// Kind and content.
+pub fn value(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
     match value {
         Value::Int(_, n) => {
@@ -17,22 +17,28 @@ pub fn value(value: &Value) -> Option<Vec<u8>> {
             out.push(kind::STRING);
             text(&mut out, bytes);
         }
-        _ => {
-            out.push(match value.kind() {
-                Kind::List => kind::LIST,
-                Kind::Hash => kind::HASH,
-                Kind::Set => kind::SET,
-                Kind::Zset => kind::ZSET_2,
-                Kind::String | Kind::Stream => return None,
-            });
-            length(&mut out, value.len());
-            value.each(|(item, more)| {
-                element(&mut out, item);
-                more.into_iter().for_each(|more| element(&mut out, more));
-            });
+        #[cfg(feature = "streams")]
+        Value::Stream(_, stream) => {
+            out.push(kind::STREAM_2);
+            super::stream::write(&mut out, stream);
         }
+        Value::ListPack(..) | Value::List(..) => collection(&mut out, kind::LIST, value),
+        Value::HashPack(..) | Value::HashMap(..) => collection(&mut out, kind::HASH, value),
+        Value::IntSet(..) | Value::SetPack(..) | Value::SetMap(..) => {
+            collection(&mut out, kind::SET, value);
+        }
+        Value::ZsetPack(..) | Value::Zset(..) => collection(&mut out, kind::ZSET_2, value),
     }
-    Some(out)
+    out
+}
+
+fn collection(out: &mut Vec<u8>, kind: u8, value: &Value) {
+    out.push(kind);
+    length(out, value.len());
+    value.each(|(item, more)| {
+        element(out, item);
+        more.into_iter().for_each(|more| element(out, more));
+    });
 }
 
 fn element(out: &mut Vec<u8>, element: Element<'_>) {
@@ -60,13 +66,13 @@ fn integer(out: &mut Vec<u8>, n: i64) {
     }
 }
 
-fn text(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn text(out: &mut Vec<u8>, bytes: &[u8]) {
     length(out, bytes.len());
     out.extend_from_slice(bytes);
 }
 
 /// A length in one, two, five or nine bytes.
-fn length(out: &mut Vec<u8>, len: usize) {
+pub(super) fn length(out: &mut Vec<u8>, len: usize) {
     match len {
         0..64 => out.push(len as u8),
         64..16_384 => out.extend_from_slice(&(0x4000 | len as u16).to_be_bytes()),

@@ -43,6 +43,11 @@ impl<'a> Entry<'a> {
         self.len == 0
     }
 
+    /// Whether the names of its fields are those of the block.
+    pub fn has_names_of_block(&self) -> bool {
+        self.names.is_some()
+    }
+
     /// Names with their values, in the order they were given.
     pub fn pairs(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         let (mut names, mut texts) = (self.names, self.texts);
@@ -150,6 +155,13 @@ impl Block {
         }
         self.len += 1;
         self.last = id;
+    }
+
+    /// The names of the fields of the entry it was made for.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        let mut names = &self.bytes[..self.start as usize];
+        let count = number(&mut names);
+        (0..count).map(move |_| text(&mut names))
     }
 
     /// The entries, oldest first.

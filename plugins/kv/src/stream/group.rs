@@ -44,6 +44,33 @@ pub struct Consumer {
     pub pending: BTreeSet<Id>,
 }
 
+/// How far a group has read: worked out beside the stream, and put back in one step.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    last: Id,
+    read: i64,
+}
+
+impl Place {
+    /// The id from which entries are new.
+    pub fn next(self) -> Option<Id> {
+        self.last.next()
+    }
+
+    /// Notes that an entry of the stream is read, if it is a new one.
+    pub fn advance(&mut self, stream: &Stream, id: Id) {
+        if id <= self.last {
+            return;
+        }
+        if self.read != UNKNOWN && !stream.has_gaps_from(id) {
+            self.read += 1;
+        } else if stream.added > 0 {
+            self.read = stream.added_up_to(id).map_or(UNKNOWN, |n| n as i64);
+        }
+        self.last = id;
+    }
+}
+
 impl Group {
     /// A group that has read up to an id.
     pub fn at(last: Id, read: i64) -> Self {
@@ -102,17 +129,14 @@ impl Group {
         pending
     }
 
-    /// Notes that an entry of the stream is read, if it is a new one.
-    pub fn advance(&mut self, stream: &Stream, id: Id) {
-        if id <= self.last {
-            return;
-        }
-        if self.read != UNKNOWN && !stream.has_gaps_from(id) {
-            self.read += 1;
-        } else if stream.added > 0 {
-            self.read = stream.added_up_to(id).map_or(UNKNOWN, |n| n as i64);
-        }
-        self.last = id;
+    /// How far it has read.
+    pub fn place(&self) -> Place {
+        Place { last: self.last, read: self.read }
+    }
+
+    /// Takes the group on to where its reading has come.
+    pub fn go_to(&mut self, place: Place) {
+        (self.last, self.read) = (place.last, place.read);
     }
 
     /// How many entries of the stream it has not read, where that can be told.

@@ -10,7 +10,7 @@ use hotshell_plugin_api::collections::{BTreeMap, Bytes};
 use hotshell_plugin_api::state;
 
 pub use block::{Block, Entry};
-pub use group::{Consumer, Group, Pending, UNKNOWN};
+pub use group::{Consumer, Group, Pending, Place, UNKNOWN};
 
 /// Entries of a block, at most (`stream-node-max-entries`).
 pub const BLOCK_ENTRIES: u32 = 100;
@@ -93,6 +93,11 @@ impl Stream {
     /// How many blocks hold them. O(1).
     pub fn blocks(&self) -> usize {
         self.blocks.len()
+    }
+
+    /// The blocks in order, each with the id from which it counts.
+    pub fn iter_blocks(&self) -> impl Iterator<Item = (Id, &Block)> {
+        self.blocks.iter().map(|(base, block)| (*base, block))
     }
 
     /// The oldest entry's id, or [`Id::MIN`]. O(1).

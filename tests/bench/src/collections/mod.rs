@@ -50,8 +50,8 @@ pub fn run(args: &CollectionsArgs) -> Result<Report> {
         filter: args.filter.clone(),
     };
     bench.report.note(format!(
-        "medians of {} measurements of each side, by turns; peers: hashbrown with its own hasher, \
-         std's BTreeMap, VecDeque and Vec",
+        "medians of {} measurements of each side, by turns, each with memory fresh from the system; \
+         peers: hashbrown with its own hasher, std's BTreeMap, VecDeque and Vec",
         args.rounds
     ));
     if let Ok(mode) = std::fs::read_to_string(HUGE_PAGES) {

@@ -1,0 +1,195 @@
+//! Goal: COMMAND tells of our commands what Redis tells of its own. Method: COMMAND INFO and COMMAND DOCS
+//! of all commands, of a `TestServer` and of a real redis-server, in RESP3. With `HOTSHELL_BLESS=1` the
+//! manual is written from what the server says.
+
+mod common;
+#[allow(dead_code, reason = "the differential test uses the rest")]
+mod peer;
+mod resp;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use common::{One, V2, encode};
+use hotshell_kv::manual;
+use peer::Redis;
+use resp::{Value, parse};
+
+/// What the manual holds of every command, of COMMAND INFO and of COMMAND DOCS.
+const OF_INFO: [(&str, usize); 3] = [("acl", 6), ("tips", 7), ("keys", 8)];
+const OF_DOCS: [&str; 6] =
+    ["since", "doc_flags", "deprecated_since", "replaced_by", "history", "arguments"];
+/// And of subcommands besides.
+const OF_SUB_INFO: [(&str, usize); 4] = [("flags", 2), ("first", 3), ("last", 4), ("step", 5)];
+const OF_SUB_DOCS: [&str; 3] = ["summary", "complexity", "group"];
+
+/// What a server says of one command or subcommand: COMMAND INFO, and COMMAND DOCS if it has any.
+struct Told {
+    info: Vec<Value>,
+    docs: Value,
+}
+
+type All = BTreeMap<String, Told>;
+
+fn all(info: &Value, docs: &Value) -> All {
+    let mut all = All::new();
+    for command in info.elements() {
+        let name = command.elements()[0].text().to_owned();
+        let docs = docs.get(&name).cloned().unwrap_or(Value::Map(Vec::new()));
+        add(&mut all, name, command.clone(), docs);
+    }
+    all
+}
+
+fn add(all: &mut All, name: String, info: Value, docs: Value) {
+    let mut info = info.elements().to_vec();
+    let subs = info.pop().expect("ten elements");
+    info.push(if matches!(subs, Value::Set(_)) { Value::Set(Vec::new()) } else { Value::Null });
+    let empty = Value::Map(Vec::new());
+    for sub in subs.elements() {
+        let name = sub.elements()[0].text().to_owned();
+        let docs = docs.get("subcommands").and_then(|subs| subs.get(&name)).unwrap_or(&empty);
+        add(all, name, sub.clone(), docs.clone());
+    }
+    let docs = docs.elements().chunks_exact(2).filter(|pair| pair[0].text() != "subcommands");
+    let docs = Value::Map(docs.flatten().cloned().collect());
+    all.insert(name, Told { info, docs });
+}
+
+fn of_redis(redis: &mut Redis) -> All {
+    redis.renew(1);
+    let mut ask = |request: &[&str]| {
+        redis.send(0, &encode(request));
+        redis.sync();
+        let reply = redis.read_until(0, |bytes| parse(bytes).is_some());
+        parse(&reply).expect("a whole reply").0
+    };
+    ask(&["hello", "3"]);
+    all(&ask(&["command"]), &ask(&["command", "docs"]))
+}
+
+fn ours() -> All {
+    let mut one = One::<V2>::new();
+    let mut ask = |request: &[&str]| {
+        let reply = one.server.ask(one.client, &encode(request));
+        parse(&reply).expect("a whole reply").0
+    };
+    ask(&["hello", "3"]);
+    all(&ask(&["command"]), &ask(&["command", "docs"]))
+}
+
+/// As the manual writes it.
+fn render(value: &Value) -> String {
+    let list = |open: char, all: &[Value], close: char| {
+        let all: Vec<String> = all.iter().map(render).collect();
+        format!("{open}{}{close}", all.join(" "))
+    };
+    match value {
+        Value::Text(text) => {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-|.@:/".contains(&b);
+            let word = text.bytes().all(plain) && text.parse::<i64>().is_err() && !text.is_empty();
+            assert!(!text.contains(['"', '\n']), "{text}");
+            if word { text.clone() } else { format!("\"{text}\"") }
+        }
+        Value::Simple(text) => format!("+{text}"),
+        Value::Int(n) => n.to_string(),
+        Value::Array(all) => list('[', all, ']'),
+        Value::Set(all) => list('(', all, ')'),
+        Value::Map(all) => list('{', all, '}'),
+        Value::Null | Value::Error(_) => panic!("{value:?} is in no manual"),
+    }
+}
+
+/// The manual's page of a command.
+fn page(name: &str, told: &Told) -> String {
+    let mut page = format!("{name}\n");
+    let sub = name.contains('|');
+    let of_info = OF_INFO.iter().chain(OF_SUB_INFO.iter().filter(|_| sub));
+    for (property, place) in of_info {
+        let value = &told.info[*place];
+        let empty = matches!(value, Value::Array(all) | Value::Set(all) if all.is_empty());
+        if !empty && *value != Value::Int(0) {
+            writeln!(page, "  {property} {}", render(value)).expect("a String");
+        }
+    }
+    for property in OF_SUB_DOCS.iter().filter(|_| sub).chain(&OF_DOCS) {
+        if let Some(value) = told.docs.get(property) {
+            writeln!(page, "  {property} {}", render(value)).expect("a String");
+        }
+    }
+    page
+}
+
+#[test]
+fn commands_are_told_of_as_by_redis() {
+    let Some(mut redis) = Redis::start() else {
+        println!("skipped: no redis-server");
+        return;
+    };
+    let (ours, theirs) = (ours(), of_redis(&mut redis));
+    if std::env::var("HOTSHELL_BLESS").as_deref() == Ok("1") {
+        let known = theirs.iter().filter(|(name, _)| ours.contains_key(*name));
+        let text: String = known.map(|(name, told)| page(name, told)).collect();
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/manual.txt");
+        std::fs::write(file, text).expect("the manual is written");
+        println!("written: {file}");
+        return;
+    }
+    let mut differences = String::new();
+    // All that CLUSTER can be asked is answered with one error, so it has no subcommands.
+    for (name, told) in ours.iter().filter(|(name, _)| *name != "cluster") {
+        let Some(redis) = theirs.get(name) else {
+            writeln!(differences, "{name}: Redis has no such command").expect("a String");
+            continue;
+        };
+        let parts =
+            ["name", "arity", "flags", "first", "last", "step", "acl", "tips", "keys", "subs"];
+        for ((part, ours), theirs) in parts.iter().zip(&told.info).zip(&redis.info) {
+            if ours.clone().sorted() != theirs.clone().sorted() {
+                writeln!(differences, "{name} {part}:\n  kv    {ours:?}\n  redis {theirs:?}")
+                    .expect("a String");
+            }
+        }
+        let keys = |told: &Told| -> BTreeSet<String> {
+            let keys = told.docs.elements().iter().step_by(2);
+            keys.map(|key| key.text().to_owned()).collect()
+        };
+        // Words for people: the summaries are whole sentences, and a cost is ours.
+        let for_people = ["summary", "complexity"];
+        let keys = keys(told).union(&keys(redis)).cloned().collect::<Vec<_>>();
+        for key in keys.iter().filter(|key| !for_people.contains(&key.as_str())) {
+            let (ours, theirs) = (told.docs.get(key), redis.docs.get(key));
+            if ours.cloned().map(Value::sorted) != theirs.cloned().map(Value::sorted) {
+                writeln!(differences, "{name} {key}:\n  kv    {ours:?}\n  redis {theirs:?}")
+                    .expect("a String");
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{differences}");
+}
+
+/// Commands of Redis 7.0 that there are not here. The README says what to use instead.
+const ABSENT: &[&str] =
+    &["latency|graph", "module|loadex", "pfdebug", "pfselftest", "restore-asking", "script|debug"];
+
+#[test]
+fn every_command_of_redis_is_there_or_known_to_be_absent() {
+    let Some(mut redis) = Redis::start() else {
+        println!("skipped: no redis-server");
+        return;
+    };
+    let ours = ours();
+    let theirs = of_redis(&mut redis);
+    // All that CLUSTER can be asked is answered with one error.
+    let missing = theirs.keys().filter(|name| !ours.contains_key(*name));
+    let missing: Vec<&String> = missing.filter(|name| !name.starts_with("cluster|")).collect();
+    assert_eq!(missing, ABSENT);
+}
+
+#[test]
+fn the_manual_has_no_page_of_a_command_that_there_is_not() {
+    let ours = ours();
+    let pages = manual::pages();
+    let stale: Vec<&&str> = pages.keys().filter(|name| !ours.contains_key(**name)).collect();
+    assert!(stale.is_empty(), "{stale:?}");
+}
