@@ -8,6 +8,7 @@ use std::collections::BTreeMap as Model;
 use std::sync::Arc;
 
 use counting_heap::{Leaks, Random, rounds};
+use hotshell_plugin_api::collections::hash_map::Entry as Entries;
 use hotshell_plugin_api::collections::{Box, HashMap, HashSet, Option, String, Vec};
 use hotshell_plugin_api::heap;
 use hotshell_plugin_api::reflect::{Rebuilding, Reflect};
@@ -70,7 +71,11 @@ fn disturb(state: &mut State, random: &mut Random, entries: u64) {
             0..=2 => drop(state.names.insert(name(n), entry(n + 1))),
             3 | 4 => drop(state.names.remove(&*name(n))),
             5 => state.names.get_mut(&*name(n)).into_iter().for_each(|e| e.notes.clear()),
-            6 => *state.names.entry(name(n)).or_default() = entry(n + 2),
+            6 if n.is_multiple_of(2) => *state.names.entry(name(n)).or_default() = entry(n + 2),
+            6 => match state.names.entry(name(n)) {
+                Entries::Occupied(entry) => drop(entry.remove()),
+                Entries::Vacant(vacant) => drop(vacant.insert(entry(n))),
+            },
             7 => _ = state.set.insert(n),
             8 => _ = state.set.remove(&n),
             9 => assert_eq!(
@@ -81,7 +86,18 @@ fn disturb(state: &mut State, random: &mut Random, entries: u64) {
             _ => drop(state.rooms[1].small.remove(&n)),
         }
     }
-    match random.below(60) {
+    match random.below(90) {
+        // More than there is room for, so that maps grow in the middle.
+        60 => (0..entries).for_each(|n| drop(state.names.insert(name(entries * 3 + n), entry(n)))),
+        61 => _ = state.names.take_some(200, |_, _| {}),
+        62 => state.names.values_mut().for_each(|entry| entry.score += 1),
+        63 => {
+            let [a, b] = &mut state.rooms;
+            std::mem::swap(&mut a.small, &mut b.small);
+        }
+        64 => _ = state.set.work(500),
+        65 => state.names.reserve(entries as usize * 2),
+        66 => state.names.shrink_to_fit(),
         0 => state.names.retain(|_, entry| entry.score % 5 > 0),
         1 => state.set.clear(),
         2 => assert_eq!(state.names.iter().count(), state.names.len()),

@@ -1,5 +1,6 @@
-//! Goal: the benchmark of kv measures what it says, of all tests, shapes and acts. Method: a slice of it,
-//! small enough for a test, whose figures are looked at and not judged.
+//! Goal: the benchmark of kv measures what it says, of all tests, shapes and acts; that of durability loses
+//! and doubles nothing in any scene. Method: slices of them, small enough for a test; figures that depend
+//! on the machine are looked at and not judged.
 
 use std::process::Command;
 
@@ -7,10 +8,10 @@ use hotshell_tests::cli::peer;
 use hotshell_tests::{artifacts, kv_v2};
 use serde_json::Value;
 
-fn kv(args: &[&str]) -> Value {
+fn bench(args: &[&str]) -> Value {
     // The programs lie beside each other.
     let bench = artifacts::plugin("kv-v2").with_file_name("hotshell-bench");
-    let output = Command::new(bench).args(["--json", "kv"]).args(args).output().expect("it runs");
+    let output = Command::new(bench).arg("--json").args(args).output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {said}", output.status);
     serde_json::from_slice(&output.stdout).expect("JSON")
@@ -22,7 +23,8 @@ fn the_kv_benchmark_measures_requests_memory_and_stops_against_redis() {
         return;
     }
     let _built = kv_v2();
-    let report = kv(&[
+    let report = bench(&[
+        "kv",
         "--requests",
         "200",
         "--rounds",
@@ -56,4 +58,29 @@ fn the_kv_benchmark_measures_requests_memory_and_stops_against_redis() {
     assert!(rows(2).len() > 10, "removing and filling is looked at");
     let bars = report["bars"].as_array().expect("bars");
     assert!(bars.iter().all(|bar| bar["pass"].is_boolean()));
+}
+
+/// Each scene comes twice with each policy: load, swaps and rollbacks in any stage, rotation, snapshots,
+/// drains, and what a change of shape gives up.
+#[test]
+fn kills_in_every_scene_lose_and_double_nothing() {
+    for package in ["kv-v1", "kv-v2", "ledger-v1", "ledger-v2"] {
+        artifacts::plugin(package);
+    }
+    let seed = "3";
+    println!("seed {seed}");
+    let report = bench(&["durability", "--parts", "kill", "--rounds", "32", "--seed", seed]);
+    let notes = report["notes"].as_array().expect("notes");
+    let scenes: Vec<&str> =
+        notes.iter().filter_map(|note| note.as_str()?.strip_prefix("kill -9, always: ")).collect();
+    assert_eq!(scenes.len(), 8, "{scenes:?}");
+    assert!(scenes.iter().all(|scene| !scene.starts_with("0 rounds")), "{scenes:?}");
+    let rows = report["tables"][0]["rows"].as_array().expect("rows");
+    for row in rows {
+        let [rounds, acknowledged] = [&row[1], &row[2]].map(|n| n.as_u64().expect("a number"));
+        assert!(rounds == 16 && acknowledged > 100, "{row}");
+    }
+    let bars = report["bars"].as_array().expect("bars");
+    assert_eq!(bars.len(), 4, "missing and doubled, with always and with everysec");
+    assert!(bars.iter().all(|bar| bar["pass"] == true), "{bars:?}");
 }

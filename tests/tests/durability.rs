@@ -71,6 +71,44 @@ fn with_always_a_kill_at_any_moment_loses_and_doubles_nothing() {
     }
 }
 
+#[test]
+fn a_resumed_client_that_panics_takes_its_own_records_back_and_not_those_of_who_woke_it() {
+    let data = Folder::new();
+    let mut first = host("ledger-v1", &data, "always");
+    let (mut waiter, mut waker) = (first.lines(), first.lines());
+    waiter.send("!wait\n");
+    hotshell_tests::eventually("it waits", || first.status("calls") >= 1);
+    assert_eq!(waker.ask("!wake ann"), "woke");
+    assert!(waiter.is_closed(), "the ledger closes who panics");
+    assert_eq!(first.status("panics"), 1);
+    first.signal(libc::SIGKILL);
+    first.wait();
+    let second = host("ledger-v1", &data, "always");
+    let mut client = second.lines();
+    assert_eq!(client.ask("=ann"), "ann 1", "what was acknowledged");
+    assert_eq!(client.ask("=ghost"), "ghost 0", "what no call that returned has told");
+}
+
+#[test]
+fn a_transaction_in_which_a_command_fails_comes_back_with_all_that_it_changed() {
+    let data = Folder::new();
+    let mut first = host("kv-v1", &data, "always");
+    let mut client = first.resp();
+    client.call(&["SET", "text", "no number"]);
+    client.call(&["MULTI"]);
+    for words in [&["SET", "a", "1"][..], &["INCR", "text"], &["RPUSH", "list", "x"]] {
+        assert_eq!(client.call(words).text(), "QUEUED");
+    }
+    assert!(matches!(client.call(&["EXEC"]).array()[1], Value::Error(_)));
+    first.signal(libc::SIGKILL);
+    first.wait();
+    let second = host("kv-v1", &data, "always");
+    let mut client = second.resp();
+    assert_eq!(client.call(&["GET", "a"]).text(), "1");
+    assert_eq!(client.call(&["GET", "text"]).text(), "no number");
+    assert_eq!(client.call(&["LLEN", "list"]), Value::Int(1));
+}
+
 /// All that kv has, as replies that do not depend on an order.
 fn dump(client: &mut Resp) -> Vec<(String, Value)> {
     let mut all = Vec::new();

@@ -103,6 +103,51 @@ fn ignore_permanent_starts_from_the_flag_and_makes_that_permanent() {
     assert_eq!(settled(&data).lines().ask("=ann"), "ann 12");
 }
 
+/// A start that is refused, of a host on this data folder.
+fn refused_start(data: &Folder) -> String {
+    let (path, mut serve) = (data.at("data"), cli::command());
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--plugin", text(&plugin("ledger-v1"))]);
+    serve.arg("--admin").arg(data.at("other.sock")).args(["--data", text(&path)]);
+    cli::run(&mut serve).expect(1).stderr
+}
+
+#[test]
+fn starts_that_fail_count_only_in_a_row_and_only_for_the_artifact() {
+    let data = Folder::new();
+    let host = settled(&data);
+    host.lines().ask("ann");
+    host.swap(plugin("ledger-v2"));
+    let list = host.json(&["list"]);
+    let digest = list[1]["digest"].as_str().expect("a digest").replace("sha256:", "");
+    kill(host);
+    let copy = data.at("data").join("main/artifacts").join(format!("{digest}.so"));
+    let aside = data.at("aside.so");
+    let fail = |times: usize| {
+        std::fs::rename(&copy, &aside).expect("the copy is there");
+        (0..times).for_each(|_| assert!(refused_start(&data).contains("cannot load")));
+        std::fs::rename(&aside, &copy).expect("it was there");
+    };
+    // Two, then one that succeeds, then two: never three in a row.
+    for _ in 0..2 {
+        fail(2);
+        let host = settled(&data);
+        assert_eq!(host.json(&["status"])["version"], "2.0.0");
+        assert!(!host.log().contains("starts in a row failed"), "{}", host.log());
+        // A start that fails since the folder is in use is not the artifact's fault.
+        (0..3).for_each(|_| assert!(refused_start(&data).contains("[DATA]")));
+        kill(host);
+    }
+    let starts = data.at("data").join("main/starts");
+    assert!(!starts.exists(), "a start that serves forgets the failed ones");
+    // The third in a row is still refused; the one after it falls back.
+    fail(3);
+    assert_eq!(std::fs::read_to_string(&starts).expect("it is there"), "3\n");
+    let host = settled(&data);
+    assert_eq!(host.json(&["status"])["version"], "1.0.0");
+    host.logs("3 starts in a row failed with ledger 2.0.0");
+    assert!(!starts.exists());
+}
+
 #[test]
 fn three_starts_that_fail_fall_back_to_the_permanent_artifact_before() {
     let data = Folder::new();
@@ -114,14 +159,10 @@ fn three_starts_that_fail_fall_back_to_the_permanent_artifact_before() {
     kill(host);
     let copy = data.at("data").join("main/artifacts").join(format!("{digest}.so"));
     std::fs::remove_file(&copy).expect("the copy is there");
-    let path = data.at("data");
     for _ in 0..3 {
-        let mut serve = cli::command();
-        serve.args(["serve", "--listen", "127.0.0.1:0", "--plugin", text(&plugin("ledger-v1"))]);
-        serve.arg("--admin").arg(data.at("other.sock")).args(["--data", text(&path)]);
-        let refused = cli::run(&mut serve).expect(1);
-        assert!(refused.stderr.contains("cannot load"), "{}", refused.stderr);
-        assert!(refused.stderr.contains("--ignore-permanent"), "{}", refused.stderr);
+        let refused = refused_start(&data);
+        assert!(refused.contains("cannot load"), "{refused}");
+        assert!(refused.contains("--ignore-permanent"), "{refused}");
     }
     let host = settled(&data);
     assert_eq!(host.lines().ask("ann"), "ann 2");
@@ -137,11 +178,7 @@ fn what_a_newer_version_remembers_is_refused_with_both_numbers() {
     let file = data.at("data").join("main/permanent.json");
     let text_of = std::fs::read_to_string(&file).expect("it is there");
     std::fs::write(&file, text_of.replace("\"format\": 1", "\"format\": 7")).expect("writable");
-    let path = data.at("data");
-    let mut serve = cli::command();
-    serve.args(["serve", "--listen", "127.0.0.1:0", "--plugin", text(&plugin("ledger-v1"))]);
-    serve.arg("--admin").arg(data.at("other.sock")).args(["--data", text(&path)]);
-    let refused = cli::run(&mut serve).expect(1);
-    assert!(refused.stderr.contains("permanent.json' is of a newer version"), "{}", refused.stderr);
-    assert!(refused.stderr.contains("format 7, this version reads 1"), "{}", refused.stderr);
+    let refused = refused_start(&data);
+    assert!(refused.contains("permanent.json' is of a newer version"), "{refused}");
+    assert!(refused.contains("format 7, this version reads 1"), "{refused}");
 }

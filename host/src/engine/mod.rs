@@ -18,6 +18,7 @@ mod sessions;
 mod snapshot;
 pub mod stack;
 mod state;
+mod stopwatch;
 mod tasks;
 mod waiting_room;
 

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -10,13 +10,14 @@ use serde_json::Value;
 
 use crate::resp::{self, reply_len};
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an answer may take: a snapshot of much takes a while.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A connection to the admin socket.
 #[derive(Debug)]
 pub struct Admin {
     stream: UnixStream,
+    path: PathBuf,
     request: Vec<u8>,
     input: Vec<u8>,
 }
@@ -27,7 +28,23 @@ impl Admin {
         let stream = UnixStream::connect(path)
             .with_context(|| format!("cannot reach {}", path.display()))?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, request: Vec::new(), input: Vec::new() })
+        Ok(Self { stream, path: path.to_owned(), request: Vec::new(), input: Vec::new() })
+    }
+
+    /// The socket.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Sends a verb whose answer nobody waits for.
+    ///
+    /// # Errors
+    /// The host is gone.
+    pub fn tell(&mut self, words: &[&str]) -> Result<()> {
+        let args: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        self.request.clear();
+        resp::request(&mut self.request, &args);
+        Ok(self.stream.write_all(&self.request)?)
     }
 
     /// Sends a verb with its arguments and `--json`; answers the JSON.

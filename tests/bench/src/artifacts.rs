@@ -29,6 +29,16 @@ pub fn guestbook_v2() -> Result<PathBuf> {
     beside("libguestbook_v2.so")
 }
 
+/// A ledger that keeps a journal, version 1.
+pub fn ledger_v1() -> Result<PathBuf> {
+    beside("libledger_v1.so")
+}
+
+/// Version 2 of the ledger, whose accounts have another shape.
+pub fn ledger_v2() -> Result<PathBuf> {
+    beside("libledger_v2.so")
+}
+
 fn beside(name: &str) -> Result<PathBuf> {
     let me = std::env::current_exe().context("where this program lies")?;
     let folder = me.parent().context("this program lies in no folder")?;

@@ -19,6 +19,8 @@ use crate::error::{Code, Error, Result};
 const WRITE_BACK: u64 = 16 << 20;
 
 enum Order {
+    /// What the file says of itself. First.
+    Begin(Head),
     Block(Kind, Vec<u8>),
     /// All blocks were given.
     Finish,
@@ -48,7 +50,7 @@ impl Taker {
     ///
     /// # Errors
     /// `START` when there is none.
-    pub fn start(store: &Store, head: Head) -> Result<Self> {
+    pub fn start(store: &Store) -> Result<Self> {
         let (orders, inbox) = channel();
         let (give_back, spares) = channel();
         let (tell, outcome) = oneshot::channel();
@@ -57,6 +59,8 @@ impl Taker {
         let thread = std::thread::Builder::new().name("snapshot".to_owned());
         let run = move || {
             give_way();
+            // Given up before it began.
+            let Ok(Order::Begin(head)) = inbox.recv() else { return };
             let name = path(&folder, head.position);
             let mut inbox = Inbox { orders: inbox, give_back, backlog: counter };
             let taken = write(&folder, &name, head, &mut inbox);
@@ -74,6 +78,12 @@ impl Taker {
             Error::new(Code::Start, "cannot write a snapshot", error.to_string(), hint)
         })?;
         Ok(Self { orders, spares, backlog, outcome })
+    }
+
+    /// Begins the file. Once, before anything else.
+    pub fn begin(&self, head: Head) {
+        // As for a block.
+        let _ = self.orders.send(Order::Begin(head));
     }
 
     /// Hands a block over.
@@ -138,6 +148,7 @@ fn write(folder: &Path, name: &Path, head: Head, inbox: &mut Inbox) -> io::Resul
         match inbox.orders.recv() {
             Err(_) => return Ok(None),
             Ok(Order::Finish) => break,
+            Ok(Order::Begin(_)) => unreachable!("a file begins once"),
             Ok(Order::Block(kind, content)) => {
                 write_block(&mut out, kind, &content)?;
                 bytes += (BLOCK_HEAD + content.len()) as u64;

@@ -1,6 +1,6 @@
-//! A RESP client that asks one thing at a time, and one that fills a server.
+//! Clients that ask one thing at a time, and fill a server: of RESP, and of lines.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -89,6 +89,50 @@ impl Client {
                 0 => bail!("the server closed the connection"),
                 n => self.input.extend_from_slice(&room[..n]),
             }
+        }
+    }
+}
+
+/// A connection to a server of lines.
+#[derive(Debug)]
+pub struct Lines(BufReader<TcpStream>);
+
+impl Lines {
+    /// Connects.
+    pub fn connect(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    /// Sends a line; answers the next one.
+    ///
+    /// # Errors
+    /// The server is gone.
+    pub fn ask(&mut self, line: &str) -> Result<String> {
+        self.0.get_mut().write_all(format!("{line}\n").as_bytes())?;
+        self.read()
+    }
+
+    /// Names `name-0` to `name-COUNT`, in large writes.
+    pub fn fill(&mut self, count: u64) -> Result<()> {
+        for from in (0..count).step_by(BATCH as usize) {
+            let to = (from + BATCH).min(count);
+            let lines: String = (from..to).map(|n| format!("name-{n}\n")).collect();
+            self.0.get_mut().write_all(lines.as_bytes())?;
+            for _ in from..to {
+                self.read()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<String> {
+        let mut line = String::new();
+        match self.0.read_line(&mut line)? {
+            0 => bail!("the server closed the connection"),
+            _ => Ok(line.trim_end().to_owned()),
         }
     }
 }

@@ -33,6 +33,9 @@ pub struct DurabilityArgs {
     /// Keys that a start reads back
     #[arg(long, default_value_t = 5_000_000)]
     keys: u64,
+    /// Keys that a snapshot is taken of: with ten million the state is some 1 GB
+    #[arg(long, default_value_t = 10_000_000)]
+    snapshot_keys: u64,
     /// A folder on the disk to measure; by default the system's for temporary files
     #[arg(long)]
     folder: Option<std::path::PathBuf>,

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::DurabilityArgs;
 use super::client::Client;
-use crate::admin::Admin;
+use crate::admin::{Admin, number};
 use crate::artifacts;
 use crate::bars;
 use crate::host::Host;
@@ -18,6 +18,8 @@ use crate::median::median;
 use crate::peer::Peer;
 use crate::report::{Report, Table};
 
+/// How long the journal may take to be on disk.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 /// Starts of each side; the median counts.
 const STARTS: usize = 3;
 /// Redis' own append-only file, not a snapshot in its place.
@@ -41,8 +43,8 @@ pub fn run(args: &DurabilityArgs, report: &mut Report) -> Result<()> {
         Client::connect(host.address)?.fill(args.keys)?;
         let peer = Peer::redis_on(theirs.path(), &AOF)?;
         Client::connect(peer.address)?.fill(args.keys)?;
-        // Both have written what they were given before they end.
-        std::thread::sleep(std::time::Duration::from_secs(2));
+        // Redis has written before it answers; ours writes beside, and says how much is not on disk.
+        written(host.admin_path().as_path())?;
     }
     let columns = ["read back from", "keys", "ours s", "Redis s", "ratio"];
     let mut table = Table::new("from the start until the first answer", columns);
@@ -59,6 +61,16 @@ pub fn run(args: &DurabilityArgs, report: &mut Report) -> Result<()> {
     table.row([json!("snapshot"), json!(args.keys), json!(a), json!(b), json!(a / b)]);
     report.judge("start from a snapshot, ours / Redis from its RDB", bars::START, a / b);
     report.tables.push(table);
+    Ok(())
+}
+
+/// Returns when all of the journal is on disk.
+fn written(admin: &Path) -> Result<()> {
+    let (mut admin, began) = (Admin::connect(admin)?, Instant::now());
+    while number(&admin.ask(&["status"])?["journal"], "lag_bytes")? > 0.0 {
+        ensure!(began.elapsed() < PATIENCE, "the journal is not on disk after {PATIENCE:?}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     Ok(())
 }
 
