@@ -53,6 +53,9 @@ pub const WATCHDOG_PERIOD: Duration = Duration::from_millis(200);
 /// How long the entries of large maps are converted at a time, between two turns of the clients,
 /// nanoseconds.
 pub const DRAIN_SLICE_NS: u64 = 15_000;
+/// Parts that were set aside that are read at a time before a switch which brings them back: some tens of
+/// microseconds.
+pub const READ_PARTS: usize = 32;
 /// Most elements of lists and entries of maps that a switch converts at once, without being allowed
 /// to stop the server for longer: some tens of milliseconds.
 pub const STOP_ELEMENTS_MAX: u64 = 100_000;

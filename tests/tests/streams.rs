@@ -72,7 +72,9 @@ fn a_large_keyspace_is_taken_over_as_it_is_and_goes_back_in_slices() {
     (0..KEYS).for_each(|_| assert_eq!(client.read().text(), "OK"));
     host.swap(kv_v2());
     assert_eq!(host.status("draining"), 0, "values of version 1 are values of version 2");
-    for n in 0..5 {
+    // So many that they return one by one, with a drain.
+    const STREAMS: usize = 500;
+    for n in 0..STREAMS {
         ask(&mut client, &format!("xadd stream:{n} {n}-1 f v"));
     }
     host.json(&["rollback"]);
@@ -82,10 +84,20 @@ fn a_large_keyspace_is_taken_over_as_it_is_and_goes_back_in_slices() {
     assert_eq!(ask(&mut client, "exists stream:0 stream:4"), int(0));
     eventually("all keys have followed", || host.status("draining") == 0);
     assert_eq!(ask(&mut client, "dbsize"), int(KEYS as i64));
-    assert_eq!(host.status("set_aside"), 5);
+    assert_eq!(host.status("set_aside"), STREAMS as u64);
     host.json(&["use", "2"]);
-    assert_eq!(ask(&mut client, "dbsize"), int(KEYS as i64 + 5));
-    assert_eq!(ask(&mut client, "xlen stream:3"), int(1));
+    assert_eq!(ask(&mut client, "dbsize"), int((KEYS + STREAMS) as i64));
+    for n in (0..STREAMS).step_by(7) {
+        assert_eq!(ask(&mut client, &format!("xlen stream:{n}")), int(1), "stream {n}");
+    }
+    assert_eq!(host.status("set_aside"), 0);
+    // Back and forth once more, without waiting for anything.
+    host.json(&["rollback"]);
+    assert_eq!(ask(&mut client, "exists stream:0 stream:499"), int(0));
+    host.json(&["use", "2"]);
+    assert_eq!(ask(&mut client, "exists stream:0 stream:499 key:1"), int(3));
+    eventually("all have returned", || host.status("draining") == 0);
+    assert_eq!(ask(&mut client, "dbsize"), int((KEYS + STREAMS) as i64));
     assert_eq!(host.status("set_aside"), 0);
 }
 

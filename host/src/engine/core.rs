@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hotshell_plugin_api::abi::{Buffer, Call, NO_WAKE, NOT_BEGUN};
+use hotshell_plugin_api::migrate::aside::Shelf;
 use hotshell_plugin_api::migrate::change::Change;
 use tokio::sync::{Notify, mpsc};
 
@@ -61,6 +62,8 @@ pub(super) struct Core {
     pub change: Option<Arc<Change>>,
     /// The change whose drains find only what was forgotten already.
     pub forgotten: Option<Arc<Change>>,
+    /// Where parts waited that have returned, to be given back.
+    pub emptied: Vec<Shelf>,
     /// How far the sessions are behind it.
     pub sessions: Sessions,
     pub limits: Limits,

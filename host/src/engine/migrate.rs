@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use hotshell_plugin_api::abi::Buffer;
 use hotshell_plugin_api::migrate::change::{Change, Version, Waiting};
 use hotshell_plugin_api::migrate::convert::{Converter, Lost, Unfit};
+use hotshell_plugin_api::migrate::returns::Returns;
 use hotshell_plugin_api::migrate::trail::Leg;
 use hotshell_plugin_api::migrate::{drains, trees};
 
@@ -18,7 +19,7 @@ use super::core::{Core, Server, monotonic_ns};
 use super::handle::Switch;
 use crate::error::{Code, Error, Result};
 use crate::generation::{Callable, Shape};
-use crate::limits::{DRAIN_SLICE_NS, DRY_SESSIONS, STOP_ELEMENTS_MAX};
+use crate::limits::{DRAIN_SLICE_NS, DRY_SESSIONS, READ_PARTS, STOP_ELEMENTS_MAX};
 
 /// What a switch has set aside, and what it could not bring back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,6 +39,13 @@ pub(super) struct Prepared<'a> {
     leg: Leg,
 }
 
+/// A switch for which all is ready that could be made so before its stop.
+pub(super) struct Ready {
+    pub switch: Switch,
+    pub change: Arc<Change>,
+    pub returns: Returns,
+}
+
 /// A callable generation as one side of a change.
 pub(super) fn version(callable: &Callable) -> Version {
     Version {
@@ -54,7 +62,12 @@ impl<'a> Prepared<'a> {
     /// # Errors
     /// `STOP` when lists and maps are too long to be converted at once, `PANICKED` when a default of
     /// the new version panicked.
-    pub(super) fn new(core: &Core, change: &'a Arc<Change>, allow_stop: bool) -> Result<Self> {
+    pub(super) fn new(
+        core: &Core,
+        change: &'a Arc<Change>,
+        returns: Returns,
+        allow_stop: bool,
+    ) -> Result<Self> {
         let converter = change.converter().lazily(Arc::clone(change));
         let (pair, at) = (change.plan.root, core.state.root);
         // SAFETY: the root is a value of the active generation's schema, and no plugin code runs.
@@ -65,7 +78,7 @@ impl<'a> Prepared<'a> {
         // SAFETY: as above, until the switch. The images are mapped: a discard waits for all drains.
         let prepared = unsafe {
             Leg::prepare(change)
-                .and_then(|leg| Ok((leg, change.prepare(&converter, pair, at, &core.state.aside)?)))
+                .and_then(|leg| Ok((leg, change.prepare(&converter, pair, at, returns)?)))
         };
         let (leg, root) = prepared.map_err(|Unfit| no_default(core))?;
         Ok(Self { change, converter, root, leg })
@@ -77,7 +90,7 @@ impl<'a> Prepared<'a> {
         if change.is_adopt() {
             return 0;
         }
-        let Ok(this) = Self::new(core, change, false) else { return 0 };
+        let Ok(this) = Self::new(core, change, Returns::default(), false) else { return 0 };
         let mut lost = this.root.lost().len();
         let mut after = 0;
         for _ in 0..DRY_SESSIONS {
@@ -109,6 +122,7 @@ impl<'a> Prepared<'a> {
         for lost in &switched.overtaken {
             overtaken(lost);
         }
+        core.emptied.extend(switched.shelf);
         core.state.root = switched.at.as_ptr();
         let schema = &change.to.schema;
         let session = &schema.types[schema.session as usize];
@@ -120,6 +134,30 @@ impl<'a> Prepared<'a> {
         core.state.root_layout = today;
         core.publish_draining();
         Migrated { set_aside, returned: switched.returned as u64 }
+    }
+}
+
+impl Ready {
+    /// Nothing is read yet.
+    pub(super) fn new(core: &Core, switch: Switch) -> Self {
+        let (from, to) = (version(&core.active), version(&switch.to));
+        let change = Arc::new(Change::new(Arc::clone(&switch.plan), from, to));
+        Self { switch, change, returns: Returns::default() }
+    }
+
+    /// Reads some of what returns. False when all is read.
+    pub(super) fn read_on(&mut self, core: &mut Core) -> bool {
+        core.take_left();
+        if self.change.is_adopt() {
+            return false;
+        }
+        let (converter, root) = (self.change.converter(), core.state.root);
+        // SAFETY: the root is of the version that is left, and no plugin code runs. Between two slices
+        // a client may give a map up: its parts then go to the one that has its seed, or are put back
+        // one by one.
+        unsafe {
+            self.returns.read_on(&self.change, &converter, root, &core.state.aside, READ_PARTS)
+        }
     }
 }
 
@@ -143,8 +181,9 @@ impl Server {
         let core = &mut *self.core.borrow_mut();
         let end = monotonic_ns() + DRAIN_SLICE_NS;
         let time_is_left = || monotonic_ns() < end;
+        core.clear_emptied(time_is_left);
         let more = match core.change.clone() {
-            None => core.drain_sessions(time_is_left),
+            None => core.drain_sessions(time_is_left) || !core.emptied.is_empty(),
             Some(change) => {
                 core.drain_maps(&change, time_is_left);
                 true
@@ -162,11 +201,20 @@ impl Server {
         }
     }
 
-    /// Converts, slice by slice, what must be over before this switch: the entries of large maps, unless
-    /// it is the way back, and sessions that a function converts. Other sessions go on from where they
-    /// are.
-    pub(super) async fn ready_to_switch(self: &Rc<Self>, switch: &Switch) {
-        while self.core.borrow().waits(switch) && self.drain_slice() {
+    /// Does, slice by slice, what must be over before this switch: converts the entries of large maps, unless
+    /// it is the way back, and sessions that a function converts; reads what returns with it. Other
+    /// sessions go on from where they are.
+    pub(super) async fn ready(self: &Rc<Self>, switch: Switch) -> Ready {
+        let mut ready = Ready::new(&self.core.borrow(), switch);
+        loop {
+            let waits = self.core.borrow().waits(&ready.switch);
+            let more = match waits {
+                true => self.drain_slice(),
+                false => ready.read_on(&mut self.core.borrow_mut()),
+            };
+            if !more {
+                return ready;
+            }
             tokio::task::yield_now().await;
         }
     }
@@ -178,6 +226,7 @@ impl Core {
     pub(super) fn forget_entries(&mut self) {
         self.state.aside.forget_entries();
         self.forgotten = self.change.clone();
+        self.change.iter().for_each(drains::forget_returning);
     }
 
     /// Sets aside what drains of a change found.
@@ -188,8 +237,18 @@ impl Core {
         }
     }
 
+    /// Gives back the memory in which parts waited that have returned.
+    fn clear_emptied(&mut self, mut more: impl FnMut() -> bool) {
+        while let Some(shelf) = self.emptied.last_mut() {
+            if shelf.clear_some(&mut more) {
+                return;
+            }
+            self.emptied.pop();
+        }
+    }
+
     /// Takes what drains have left so far.
-    pub(super) fn take_left(&mut self) {
+    fn take_left(&mut self) {
         for (change, left) in drains::left() {
             left.overtaken.iter().for_each(overtaken);
             self.set_aside(&change, left.lost);

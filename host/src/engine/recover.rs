@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::core::{Server, monotonic_ns};
 use super::handle::{Counters, Switch};
 use super::journal::Journal;
-use super::migrate::version;
+use super::migrate::{Ready, version};
 use super::snapshot::{Policy, Snapshots};
 use crate::data::{Origin, Replay, Store, Writer};
 use crate::error::{Code, Error, Result};
@@ -132,7 +132,13 @@ impl Recovering<'_> {
         };
         let plan = Arc::clone(&change.plan);
         let switch = Switch { to: to.clone(), plan, allow_stop: true, dry_run: false };
-        self.server.take_over(switch)?;
+        let ready = {
+            let core = &mut *self.server.core.borrow_mut();
+            let mut ready = Ready::new(core, switch);
+            while ready.read_on(core) {}
+            ready
+        };
+        self.server.take_over(ready)?;
         while self.server.drain_slice() {}
         self.replay = to.replay();
         Ok(())

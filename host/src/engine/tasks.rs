@@ -103,6 +103,7 @@ fn core(
         active: first,
         change: None,
         forgotten: None,
+        emptied: Vec::new(),
         sessions: Sessions::default(),
         limits: config.limits,
         listen,
@@ -143,8 +144,8 @@ async fn serve(
                 if !switch.dry_run && switch.plan.kind != PlanKind::Adopt {
                     server.give_up_snapshot().await;
                 }
-                server.ready_to_switch(&switch).await;
-                let switched = server.switch(*switch);
+                let ready = server.ready(*switch).await;
+                let switched = server.switch(ready);
                 server.core.borrow_mut().snapshots.iter_mut().for_each(|s| s.hold(false));
                 _ = answer.send(switched);
             }

@@ -16,16 +16,27 @@ pub struct Aside {
     shelves: Vec<Shelf>,
     parts: u64,
     bytes: u64,
+    /// How often parts were forgotten or taken.
+    thinned: u64,
 }
 
 /// What waits for one schema.
 #[repr(C)]
 #[derive(Debug, StableAbi)]
-struct Shelf {
+pub struct Shelf {
     /// Fingerprint of the schema.
     fingerprint: u64,
     /// In the order in which they were set aside.
     parts: VecDeque<Bytes>,
+    bytes: u64,
+}
+
+impl Shelf {
+    /// Gives the memory of parts back while `more` answers true. False when none is left.
+    pub fn clear_some(&mut self, mut more: impl FnMut() -> bool) -> bool {
+        while self.parts.pop_front().is_some() && more() {}
+        !self.parts.is_empty()
+    }
 }
 
 impl Default for Aside {
@@ -37,7 +48,7 @@ impl Default for Aside {
 impl Aside {
     /// Nothing; takes no memory.
     pub const fn new() -> Self {
-        Self { shelves: Vec::new(), parts: 0, bytes: 0 }
+        Self { shelves: Vec::new(), parts: 0, bytes: 0, thinned: 0 }
     }
 
     /// Parts that are set aside.
@@ -62,13 +73,14 @@ impl Aside {
         }
         let place = self.shelves.iter().position(|shelf| shelf.fingerprint == fingerprint);
         let place = place.unwrap_or_else(|| {
-            self.shelves.push(Shelf { fingerprint, parts: VecDeque::new() });
+            self.shelves.push(Shelf { fingerprint, parts: VecDeque::new(), bytes: 0 });
             self.shelves.len() - 1
         });
         for part in lost {
             let part = Bytes::from(&*part.encode());
             self.parts += 1;
             self.bytes += part.len() as u64;
+            self.shelves[place].bytes += part.len() as u64;
             self.shelves[place].parts.push_back(part);
         }
     }
@@ -82,20 +94,31 @@ impl Aside {
         shelf.into_iter().flat_map(|shelf| shelf.parts.iter()).map(|part| decoded(part)).collect()
     }
 
-    /// Takes what waits for this schema. O(parts).
+    /// Part number `at` of what waits for this schema, in the order in which they were set aside.
     ///
     /// # Panics
-    /// When a part is damaged.
-    pub fn take(&mut self, fingerprint: u64) -> std::vec::Vec<Lost> {
-        let place = self.shelves.iter().position(|shelf| shelf.fingerprint == fingerprint);
-        let Some(place) = place else { return std::vec::Vec::new() };
+    /// When it is damaged.
+    pub fn part(&self, fingerprint: u64, at: usize) -> Option<Lost> {
+        let shelf = self.shelves.iter().find(|shelf| shelf.fingerprint == fingerprint)?;
+        shelf.parts.get(at).map(|part| decoded(part))
+    }
+
+    /// How often parts were forgotten or taken: while this stays, parts keep their numbers.
+    pub const fn thinned(&self) -> u64 {
+        self.thinned
+    }
+
+    /// Takes what waits for this schema. O(1).
+    pub fn take(&mut self, fingerprint: u64) -> Option<Shelf> {
+        let place = self.shelves.iter().position(|shelf| shelf.fingerprint == fingerprint)?;
         let shelf = self.shelves.swap_remove(place);
         if self.shelves.is_empty() {
             self.shelves = Vec::new();
         }
+        self.thinned += 1;
         self.parts -= shelf.parts.len() as u64;
-        self.bytes -= shelf.parts.iter().map(|part| part.len() as u64).sum::<u64>();
-        shelf.parts.iter().map(|part| decoded(part)).collect()
+        self.bytes -= shelf.bytes;
+        Some(shelf)
     }
 
     /// Every part, encoded, with the fingerprint of its schema.
@@ -108,7 +131,8 @@ impl Aside {
 
     /// Forgets entries of maps, and parts of entries. O(parts).
     pub fn forget_entries(&mut self) {
-        let shelves = core::mem::take(self).shelves;
+        let Self { shelves, thinned, .. } = core::mem::take(self);
+        self.thinned = thinned + 1;
         for shelf in &shelves {
             let kept =
                 shelf.parts.iter().map(|part| decoded(part)).filter(|part| !part.is_of_entry());
@@ -118,7 +142,7 @@ impl Aside {
 
     /// Forgets everything. O(parts).
     pub fn clear(&mut self) {
-        *self = Self::new();
+        *self = Self { thinned: self.thinned + 1, ..Self::new() };
     }
 }
 
@@ -145,8 +169,18 @@ mod tests {
         let types =
             |lost: std::vec::Vec<Lost>| lost.iter().map(|l| l.ty).collect::<std::vec::Vec<_>>();
         assert_eq!(types(aside.of(1)), [1, 2, 4]);
-        assert_eq!(types(aside.take(1)), [1, 2, 4]);
-        assert_eq!((types(aside.take(1)), aside.len()), (vec![], 1));
+        assert_eq!(aside.part(1, 2).map(|part| part.ty), Some(4));
+        let mut taken = aside.take(1).expect("it has a shelf");
+        let (mut steps, mut calls) = (0, 0);
+        while taken.clear_some(|| {
+            steps += 1;
+            steps % 2 == 1
+        }) {
+            calls += 1;
+        }
+        assert_eq!((steps, calls), (3, 1), "in slices");
+        assert_eq!((aside.take(1).is_none(), aside.part(1, 0), aside.len()), (true, None, 1));
+        assert_eq!(aside.bytes(), part(0).encode().len());
         let path = vec![Step::Field(8), Step::Key(vec![1]), Step::Field(0)];
         aside.put(2, vec![Lost { path, ..part(5) }]);
         aside.forget_entries();

@@ -4,11 +4,12 @@ use core::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::aside::Aside;
-use super::convert::{Converter, Lost, Prepared, Unfit, restore, undisturbed};
+use super::aside::{Aside, Shelf};
+use super::convert::{Converter, Lost, Prepared, Unfit, restore_all, undisturbed};
 use super::drains;
 use super::lineage::{Functions, Lineage};
 use super::plan::{PairIndex, Plan, PlanKind, Refused, Side};
+use super::returns::{OfMap, Returns};
 use crate::reflect::Owners;
 use crate::schema::{Schema, TypeIndex};
 
@@ -47,6 +48,8 @@ pub struct Waiting {
     pair: PairIndex,
     /// What comes back, once it is switched.
     back: Vec<Lost>,
+    /// The same, of large maps.
+    maps: Vec<OfMap>,
     /// What stays aside: a default that took its place was changed meanwhile.
     overtaken: Vec<Lost>,
 }
@@ -61,6 +64,8 @@ pub struct Switched {
     /// Parts that could not come back, since something newer is in their place. They are gone from
     /// the aside; whoever switched tells of them.
     pub overtaken: Vec<Lost>,
+    /// Where the parts waited that came back: to be cleared when there is time.
+    pub shelf: Option<Shelf>,
 }
 
 impl Change {
@@ -95,8 +100,8 @@ impl Change {
         converter.with_lineage(&self.from.lineage).counting(&self.panicked)
     }
 
-    /// Makes the new value of the one at `at` beside it, with what waits aside for it. Nothing changes
-    /// by it.
+    /// Makes the new value of the one at `at` beside it, with what waits aside for it: all of `returns`.
+    /// Nothing changes by it.
     ///
     /// # Errors
     /// [`Unfit`] when it has no place, or a default panicked; nothing changed then.
@@ -109,18 +114,18 @@ impl Change {
         converter: &Converter<'_>,
         pair: PairIndex,
         at: *mut u8,
-        aside: &Aside,
+        returns: Returns,
     ) -> Result<Waiting, Unfit> {
         let keeps = self.plan.pair(pair).how == super::plan::How::Same;
-        let waiting = aside.of(self.to.schema.fingerprint);
+        converter.expect(returns.entries());
+        let Returns { others, maps, .. } = returns;
         let old = self.plan.pair(pair).old;
         // SAFETY: the caller's promise.
         unsafe {
             let still = |lost: &Lost| undisturbed(converter.old(), old, at, lost);
-            let (back, overtaken) = waiting.into_iter().partition::<Vec<_>, _>(still);
-            converter.expect(back.len());
+            let (back, overtaken) = others.into_iter().partition::<Vec<_>, _>(still);
             let prepared = if keeps { None } else { Some(converter.prepare(pair, at)?) };
-            Ok(Waiting { prepared, at, pair, back, overtaken })
+            Ok(Waiting { prepared, at, pair, back, maps, overtaken })
         }
     }
 
@@ -150,13 +155,15 @@ impl Waiting {
                 None => (NonNull::new_unchecked(self.at), Vec::new()),
             };
             earlier.into_iter().for_each(|earlier| drains::turn_back(earlier, change));
-            aside.take(change.to.schema.fingerprint);
-            let asked = self.back.len();
-            let mut overtaken = restore(converter.new_side(), ty, at.as_ptr(), self.back);
+            let shelf = aside.take(change.to.schema.fingerprint);
+            let sorted = self.maps.iter().map(|of| of.count as usize);
+            let asked = self.back.len() + sorted.sum::<usize>();
+            let parts = (self.back, self.maps);
+            let mut overtaken = restore_all(change, converter, at.as_ptr(), parts, ty);
             let returned = asked - overtaken.len();
             overtaken.extend(self.overtaken);
             aside.put(change.from.schema.fingerprint, lost);
-            Switched { at, returned, overtaken }
+            Switched { at, returned, overtaken, shelf }
         }
     }
 

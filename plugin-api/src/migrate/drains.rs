@@ -20,12 +20,13 @@ use std::sync::Arc;
 use super::change::Change;
 use super::convert::{Converter, EntryMover, Lost, Step};
 use super::plan::Pair;
+use super::returns::{ByHash, OfMap};
 use crate::collections::hash_map::conversion::{
     self, Conversion, ConversionTable, Mover, Place, STEP_SLOTS,
 };
-use crate::collections::hash_map::erased;
+use crate::collections::hash_map::{copying, erased};
+use crate::schema::TypeIndex;
 use crate::snapshot;
-use returning::Returning;
 
 pub use turn::may_turn;
 pub(crate) use turn::{turn_back, turned, turns};
@@ -51,7 +52,7 @@ struct Drain {
     held: Rc<Held>,
     entries: EntryMover,
     seed: [u64; 2],
-    returning: Returning,
+    returning: ByHash,
     /// What was to return and found something newer in its place.
     overtaken: Vec<Lost>,
     /// The conversion that this one is the way back of, until it takes its place.
@@ -211,7 +212,7 @@ pub(crate) unsafe fn begin(
             (Conversion::begin(plan, (from, to)), erased::seed(from), turns)
         };
         let entries = EntryMover::new(held.converter.maps(pair), path);
-        let (returning, overtaken) = (Returning::default(), Vec::new());
+        let (returning, overtaken) = (ByHash::new(), Vec::new());
         drains.running.push_back(Drain { at, held, entries, seed, returning, overtaken, turns });
         at
     })
@@ -232,6 +233,46 @@ pub(crate) unsafe fn hand_over(at: NonNull<Conversion>, lost: Lost, depth: usize
         // SAFETY: the caller's promise; nobody else refers to the descriptor.
         unsafe { drains.drain_of(at).expect(&mut *at.as_ptr(), lost, depth) }
     });
+}
+
+/// Gives the drain of a map all that returns into it, for which the conversion has room. O(1).
+///
+/// # Safety
+/// As for [`hand_over`].
+pub(crate) unsafe fn hand_over_all(at: NonNull<Conversion>, of: OfMap) {
+    DRAINS.with_borrow_mut(|drains| {
+        // SAFETY: the caller's promise; nobody else refers to the descriptor.
+        unsafe { drains.drain_of(at).expect_all(&mut *at.as_ptr(), of) }
+    });
+}
+
+/// Gives the map at `at`, which needs no conversion, a drain for entries that return. `None` when the plan
+/// knows no such map. O(1), unless it is still being converted.
+///
+/// # Safety
+/// `at` is a map of this type in the new version's state, and nobody refers to an entry of it.
+pub(crate) unsafe fn await_returns(
+    change: &Arc<Change>,
+    ty: TypeIndex,
+    at: *mut u8,
+    entries: usize,
+) -> Option<NonNull<Conversion>> {
+    let (held, id) = DRAINS.with_borrow_mut(|drains| {
+        drains.next += 1;
+        (drains.held(change), drains.next - 1)
+    });
+    let mover = EntryMover::of_kept(&held.converter, ty)?;
+    // SAFETY: the caller's promise. Ending an earlier conversion calls back into here.
+    let (at, seed) = unsafe {
+        let seed = erased::seed(at);
+        (copying::await_returns(at, mover.pairs().1, id, entries), seed)
+    };
+    DRAINS.with_borrow_mut(|drains| {
+        let (returning, overtaken, turns) = (ByHash::new(), Vec::new(), None);
+        let drain = Drain { at, held, entries: mover, seed, returning, overtaken, turns };
+        drains.running.push_back(drain);
+    });
+    Some(at)
 }
 
 /// Takes [`begin`] back.
@@ -307,6 +348,17 @@ pub fn left() -> Vec<(Arc<Change>, Finished)> {
         }
         all
     })
+}
+
+/// Forgets what is still to return into the maps of a change: somebody cleared them. O(parts).
+pub fn forget_returning(change: &Arc<Change>) {
+    DRAINS.with_borrow_mut(|drains| {
+        for drain in drains.running.iter_mut().filter(|drain| drain.is_of(change)) {
+            drain.returning = ByHash::new();
+            // SAFETY: the conversion of a living map, which nobody changes meanwhile.
+            unsafe { drain.at.as_mut() }.forgo_all();
+        }
+    });
 }
 
 /// What typed code asks for: see [`ConversionTable`].

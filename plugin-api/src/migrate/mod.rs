@@ -11,6 +11,7 @@ pub mod convert;
 pub mod drains;
 pub mod lineage;
 pub mod plan;
+pub mod returns;
 pub mod table;
 pub mod trail;
 pub mod trees;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use super::aside::Aside;
 use super::change::{Change, Switched};
 use super::convert::{Converter, Instead, Lost, Unfit, restore};
+use super::returns::Returns;
 use crate::heap;
 
 /// From each layout that was left, the leg by which it was left last.
@@ -153,11 +154,13 @@ impl Leg {
     unsafe fn take(&self, at: NonNull<u8>, aside: &mut Aside) -> Switched {
         let change = &self.change;
         if change.plan.keeps_sessions() && aside.is_empty() {
-            return Switched { at, returned: 0, overtaken: Vec::new() };
+            return Switched { at, returned: 0, overtaken: Vec::new(), shelf: None };
         }
         // SAFETY: the caller's promise.
         unsafe {
-            let waiting = change.prepare(&self.converter, change.plan.session, at.as_ptr(), aside);
+            let returns = Returns::of(aside, change.to.schema.fingerprint);
+            let session = change.plan.session;
+            let waiting = change.prepare(&self.converter, session, at.as_ptr(), returns);
             match waiting {
                 Ok(waiting) => waiting.switch((change, None), &self.converter, aside),
                 Err(Unfit) => self.start_anew(at, aside),
@@ -188,11 +191,13 @@ impl Leg {
             let (path, image_of_start) = (Vec::new(), self.start.clone());
             let instead = Some(Instead { schema, path, ty: pair.new, image: image_of_start });
             let whole = Lost { path: Vec::new(), ty: pair.old, image, instead };
-            let back = aside.take(self.change.to.schema.fingerprint);
+            let fingerprint = self.change.to.schema.fingerprint;
+            let back = aside.of(fingerprint);
+            let shelf = aside.take(fingerprint);
             let asked = back.len();
             let overtaken = restore(new, pair.new, place.as_ptr(), back);
             aside.put(self.change.from.schema.fingerprint, vec![whole]);
-            Switched { at: place, returned: asked - overtaken.len(), overtaken }
+            Switched { at: place, returned: asked - overtaken.len(), overtaken, shelf }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::ctx::ClientId;
 use crate::migrate::change::Change;
 use crate::migrate::convert::{Lost, Unfit};
+use crate::migrate::returns::Returns;
 use crate::migrate::trail::Leg;
 use crate::migrate::{drains, trees};
 use crate::plugin::{Plugin, Refusal};
@@ -105,11 +106,13 @@ impl Host {
         // The root's large maps are converted later.
         let lazy = change.converter().lazily(Arc::clone(change));
         debug_assert!(NonNull::new(self.root).is_some(), "init made it");
+        let mut returns = Returns::default();
         // SAFETY: the root is a value of the version that is left; no call runs. Images of a test are
         // mapped for good.
         let (leg, waiting) = unsafe {
+            while returns.read_on(change, &lazy, self.root, &self.aside, 100) {}
             let leg = Leg::prepare(change)?;
-            (leg, change.prepare(&lazy, change.plan.root, self.root, &self.aside)?)
+            (leg, change.prepare(&lazy, change.plan.root, self.root, returns)?)
         };
         let earlier = self.change.take();
         let changes = (change, earlier.as_ref());
@@ -129,6 +132,7 @@ impl Host {
     pub(super) fn forget_entries(&mut self) {
         self.aside.forget_entries();
         self.forgotten = self.change.clone();
+        self.change.iter().for_each(drains::forget_returning);
     }
 
     /// Takes what drains have left so far.

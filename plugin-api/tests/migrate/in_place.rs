@@ -300,6 +300,41 @@ fn a_map_whose_values_only_lose_variants_is_not_copied() {
 }
 
 #[test]
+fn many_entries_return_to_a_map_that_stays_as_it_is_by_and_by() {
+    const STARS: u64 = 1500;
+    for entries in [2000, 3400, 4096] {
+        let (server, model) = filled(&mut Random(entries), entries);
+        let mut server: TestServer<Stars> = swap(server);
+        for n in 0..STARS {
+            let star = stars::Value::Star(text(n).as_str().into());
+            server.state_mut().values.insert(key(10_000 + n).as_str().into(), star);
+        }
+        let mut server: TestServer<Plain> = swap(server);
+        server.drain();
+        assert_eq!(server.set_aside() as u64, STARS);
+        let taken = key(10_007);
+        server.state_mut().values.insert(taken.as_str().into(), plain::Value::Number(7));
+        let mut server: TestServer<Stars> = swap(server);
+        assert!(server.state().values.is_moving(), "they return later");
+        assert_eq!(server.set_aside(), 0);
+        let map = &mut server.state_mut().values;
+        assert_eq!(map.get(&*key(10_003)).map(Value::known), Some(Known::Own("star", 3)));
+        assert_eq!(map.get(&*taken).map(Value::known), Some(Known::Number(7)), "the live one wins");
+        let removed = map.remove(&*key(10_004));
+        assert_eq!(removed.as_ref().map(Value::known), Some(Known::Own("star", 4)));
+        for (key, value) in model.iter().take(500) {
+            assert_eq!(map.get(&**key).map(Value::known).as_ref(), Some(value), "{key}");
+        }
+        server.drain();
+        let map = &server.state().values;
+        assert!(!map.is_empty() && server.overtaken() == 1);
+        assert_eq!(map.iter().count(), model.len() + STARS as usize - 1);
+        assert_eq!(map.len(), model.len() + STARS as usize - 1);
+        assert_eq!(map.get(&*key(10_004)), None);
+    }
+}
+
+#[test]
 fn a_swap_back_in_the_middle_ends_the_look_at_once() {
     let (server, model) = filled(&mut Random(6), 4000);
     let mut server: TestServer<Stars> = swap(server);

@@ -1,13 +1,10 @@
 //! The switch to another generation, between two calls.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-
-use hotshell_plugin_api::migrate::change::Change;
 
 use crate::engine::core::{Server, monotonic_ns};
 use crate::engine::handle::{Counters, Switch, Switched};
-use crate::engine::migrate::{Migrated, Prepared, version};
+use crate::engine::migrate::{Migrated, Prepared, Ready};
 use crate::engine::snapshot::Snapshots;
 use crate::error::Result;
 
@@ -16,9 +13,9 @@ impl Server {
     ///
     /// # Errors
     /// The state cannot be turned into the new shape now; nothing has changed then.
-    pub(in crate::engine) fn switch(&self, switch: Switch) -> Result<Switched> {
-        let dry_run = switch.dry_run;
-        let (switched, panicked) = self.take_over(switch)?;
+    pub(in crate::engine) fn switch(&self, ready: Ready) -> Result<Switched> {
+        let dry_run = ready.switch.dry_run;
+        let (switched, panicked) = self.take_over(ready)?;
         if dry_run {
             return Ok(switched);
         }
@@ -37,31 +34,27 @@ impl Server {
     ///
     /// # Errors
     /// As for [`Server::switch`].
-    pub(in crate::engine) fn take_over(&self, switch: Switch) -> Result<(Switched, u64)> {
+    pub(in crate::engine) fn take_over(&self, ready: Ready) -> Result<(Switched, u64)> {
         let core = &mut *self.core.borrow_mut();
-        core.take_left();
         let begun = monotonic_ns();
         let from = core.state.generation;
-        let Switch { to, plan, allow_stop, dry_run } = switch;
-        let (from_version, to_version) = (version(&core.active), version(&to));
-        let change = Arc::new(Change::new(plan, from_version, to_version));
+        let Ready { switch: Switch { to, allow_stop, dry_run, .. }, change, returns } = ready;
         if dry_run {
             let set_aside = Prepared::look(core, &change);
             return Ok((Switched { from, set_aside, ..Switched::default() }, 0));
         }
         let prepared = match change.is_adopt() {
             true => None,
-            false => Some(Prepared::new(core, &change, allow_stop)?),
+            false => Some(Prepared::new(core, &change, returns, allow_stop)?),
         };
         // ---- point of no return: nothing below can fail ----
-        let migrated =
-            prepared.map(|prepared| prepared.switch(core, &to.shape.encoded)).unwrap_or_default();
+        let migrated = prepared.map(|prepared| prepared.switch(core, &to.shape.encoded));
         core.state.generation = to.generation;
         self.layout.set(core.state.root_layout);
         let old = std::mem::replace(&mut core.active, to);
         let pause_ns = monotonic_ns() - begun;
         drop(old);
-        let Migrated { set_aside, returned } = migrated;
+        let Migrated { set_aside, returned } = migrated.unwrap_or_default();
         Ok((Switched { pause_ns, from, set_aside, returned }, change.take_panicked()))
     }
 

@@ -2,22 +2,23 @@
 
 use core::ptr;
 
-use super::journal::{Fresh, Journal, Spent};
-use super::{Converter, Lost, Step, Unfit, Work};
+use super::journal::{Fresh, Spent};
+use super::restore::walk_to;
+use super::{Converter, Step, Unfit, Work};
 use crate::collections::{btree_map, hash_map};
 use crate::heap;
-use crate::migrate::plan::{Fields, How, Pair, PairIndex, Plan};
+use crate::migrate::plan::{Fields, How, Pair, PairIndex};
 use crate::migrate::{drains, trees};
 use crate::schema::TypeIndex;
 
 /// What the two maps of a pair are made of.
 #[derive(Debug)]
 pub(crate) struct Maps {
-    key: TypeIndex,
-    new_key: TypeIndex,
-    value: PairIndex,
-    old: crate::reflect::Pair,
-    new: crate::reflect::Pair,
+    pub(super) key: TypeIndex,
+    pub(super) new_key: TypeIndex,
+    pub(super) value: PairIndex,
+    pub(super) old: crate::reflect::Pair,
+    pub(super) new: crate::reflect::Pair,
 }
 
 impl Converter<'_> {
@@ -39,7 +40,7 @@ impl Converter<'_> {
     ///
     /// # Safety
     /// As for [`Converter::convert`], with the entry's key.
-    unsafe fn entry(
+    pub(super) unsafe fn entry(
         &self,
         maps: &Maps,
         key: *mut u8,
@@ -126,7 +127,8 @@ impl Converter<'_> {
             }
             let in_place = self.plan.pair(maps.value).in_place;
             let (old, new, returning) = (maps.old, maps.new, self.expected.get());
-            let begin = hash_map::conversion::Plan { id: 0, old, new, returning, in_place };
+            let (id, keeps) = (0, false);
+            let begin = hash_map::conversion::Plan { id, old, new, returning, in_place, keeps };
             let at = drains::begin(change, plan, begin, work.path.clone(), (from, to));
             work.journal.fresh.push(Fresh::Drain(at));
         }
@@ -182,11 +184,50 @@ impl Converter<'_> {
 }
 
 impl Converter<'_> {
+    /// Where the value is in the old one that lies at the end of a way through the new one, and its type. Its
+    /// bytes are those of the old value. `None` where that is not to be told.
+    ///
+    /// # Safety
+    /// `at` is a value of the pair's old type.
+    pub(crate) unsafe fn origin(
+        &self,
+        pair: PairIndex,
+        at: *mut u8,
+        way: &[Step],
+    ) -> Option<(TypeIndex, *mut u8)> {
+        let plan = self.plan.pair(pair);
+        let align = |pair: PairIndex| self.plan.pair(pair).old_size.align as usize;
+        // SAFETY: the caller's promise; where each part lies is what the plan was made from.
+        unsafe {
+            if plan.how == How::Same {
+                return walk_to(&self.old.reflect, plan.old, at, way, &Step::Key(Vec::new()));
+            }
+            let Some((step, way)) = way.split_first() else { return Some((plan.old, at)) };
+            match (&plan.how, step) {
+                (How::Struct(fields), Step::Field(to)) => {
+                    let step = fields.moves.iter().find(|step| step.to == *to)?;
+                    self.origin(step.pair, at.add(step.from as usize), way)
+                }
+                (How::Array { element, .. }, Step::Item(i)) => {
+                    let size = self.plan.pair(*element).old_size.size as usize;
+                    self.origin(*element, at.add(*i as usize * size), way)
+                }
+                (How::Option(value), Step::Some) if at.read() == 1 => {
+                    self.origin(*value, at.add(align(*value)), way)
+                }
+                (How::Box(value), Step::Boxed) => {
+                    self.origin(*value, at.cast::<*mut u8>().read(), way)
+                }
+                _ => None,
+            }
+        }
+    }
+
     /// Whether the new type holds the value at `at`, whose bytes stay as they are if so.
     ///
     /// # Safety
     /// `at` is a value of the pair's old type, and the pair is [in place](Pair::in_place).
-    unsafe fn holds(&self, pair: PairIndex, at: *mut u8) -> bool {
+    pub(super) unsafe fn holds(&self, pair: PairIndex, at: *mut u8) -> bool {
         let plan = self.plan.pair(pair);
         if plan.fits {
             return true;
@@ -244,138 +285,5 @@ impl Converter<'_> {
             work.journal.fresh.push(Fresh::TreeDrain(at));
         }
         Ok(true)
-    }
-}
-
-/// Converts the entries of one map one by one, each for good.
-#[derive(Debug)]
-pub(crate) struct EntryMover {
-    maps: Maps,
-    /// Empty between two entries; kept for its memory.
-    journal: Journal,
-    /// The way to the map.
-    path: Vec<Step>,
-    /// What had no place.
-    pub lost: Vec<Lost>,
-}
-
-impl EntryMover {
-    pub fn new(maps: Maps, path: Vec<Step>) -> Self {
-        Self { maps, journal: Journal::default(), path, lost: Vec::new() }
-    }
-
-    /// The type of the keys, in the new schema.
-    pub fn key_type(&self) -> TypeIndex {
-        self.maps.new_key
-    }
-
-    /// The type of values in the new shape, and where one lies in its slot.
-    pub fn new_value(&self, converter: &Converter<'_>) -> (TypeIndex, usize) {
-        (converter.plan.pair(self.maps.value).new, self.maps.new.value_at())
-    }
-
-    /// The hash of the key that a slot of either shape begins with.
-    ///
-    /// # Safety
-    /// `slot` is a full slot of the map; `converter` is the one the mover was made for.
-    pub unsafe fn hash(&self, converter: &Converter<'_>, slot: *mut u8, seed: [u64; 2]) -> u64 {
-        // SAFETY: the caller's promise; both shapes have the same key.
-        unsafe { converter.new.reflect.hash_of(self.maps.new_key, slot, seed) }
-    }
-
-    /// Layouts of the entries on both sides.
-    pub const fn pairs(&self) -> (crate::reflect::Pair, crate::reflect::Pair) {
-        (self.maps.old, self.maps.new)
-    }
-
-    /// Makes the new value of an entry whose every value fits; the old one is given up.
-    ///
-    /// # Safety
-    /// `key` and `value` are an entry of the old map; `to` is raw memory for a value; `converter` is the
-    /// one the mover was made for.
-    pub unsafe fn convert_value(
-        &mut self,
-        converter: &Converter<'_>,
-        key: *mut u8,
-        value: *mut u8,
-        to: *mut u8,
-    ) {
-        let path = core::mem::take(&mut self.path);
-        let journal = &mut self.journal;
-        let mut work = Work { journal, path, new_path: Vec::new(), in_entry: false, in_map: true };
-        // SAFETY: the caller's promise. The value is committed at once: the old one is not read again.
-        unsafe {
-            let fits = converter.entry(&self.maps, key, value, to, &mut work);
-            assert!(fits, "every value fits by the plan, and its defaults were tried");
-            self.path = work.path;
-            self.journal.settle(&converter.old.reflect, &mut self.lost);
-        }
-    }
-
-    /// The mover of the way back, whose converter this is. `None` when that has no such map.
-    pub fn turned(&self, converter: &Converter<'_>, there: &Plan) -> Option<Self> {
-        let Maps { key, new_key, value, old, new } = self.maps;
-        let there = there.pair(value);
-        let value = converter
-            .plan
-            .pairs
-            .iter()
-            .position(|back| (back.old, back.new) == (there.new, there.old))?;
-        let maps =
-            Maps { key: new_key, new_key: key, value: value as PairIndex, old: new, new: old };
-        Some(Self::new(maps, self.path.clone()))
-    }
-
-    /// Looks whether the entry in a slot has a place in the new shape, in which it keeps its bytes. False
-    /// when it has none: it is given up then, and among [`EntryMover::lost`].
-    ///
-    /// # Safety
-    /// As for [`EntryMover::hash`]; the pair of the values is [in place](Pair::in_place).
-    pub unsafe fn look_at(&mut self, converter: &Converter<'_>, slot: *mut u8) -> bool {
-        // SAFETY: the caller's promise; an entry that is set aside is dropped by its schema, once.
-        unsafe {
-            let value = slot.add(self.maps.old.value_at());
-            if converter.holds(self.maps.value, value) {
-                return true;
-            }
-            let (path, journal) = (core::mem::take(&mut self.path), &mut self.journal);
-            let mut work =
-                Work { journal, path, new_path: Vec::new(), in_entry: true, in_map: true };
-            let mut name = Vec::new();
-            converter.old.reflect.write(self.maps.key, slot, &mut name);
-            let ty = converter.plan.pair(self.maps.value).old;
-            work.within(Step::Key(name), |work| converter.lose(ty, value, work));
-            work.journal.spent.push(Spent::Value(ty, value));
-            work.journal.spent.push(Spent::Value(self.maps.key, slot));
-            self.path = work.path;
-            self.journal.settle(&converter.old.reflect, &mut self.lost);
-        }
-        false
-    }
-
-    /// Makes the new slot of an old one, which is given up. False when the entry has no place; it is
-    /// among [`EntryMover::lost`] then.
-    ///
-    /// # Safety
-    /// As for [`EntryMover::hash`]; `to` is a vacant slot of the new layout.
-    pub unsafe fn convert(
-        &mut self,
-        converter: &Converter<'_>,
-        from: *mut u8,
-        to: *mut u8,
-    ) -> bool {
-        let path = core::mem::take(&mut self.path);
-        let journal = &mut self.journal;
-        let mut work = Work { journal, path, new_path: Vec::new(), in_entry: false, in_map: true };
-        // SAFETY: the caller's promise. The entry is committed at once: the old slot is not read again.
-        unsafe {
-            let value = from.add(self.maps.old.value_at());
-            let place = to.add(self.maps.new.value_at());
-            ptr::copy_nonoverlapping(from, to, self.maps.old.key.size());
-            let fits = converter.entry(&self.maps, from, value, place, &mut work);
-            self.path = work.path;
-            self.journal.settle(&converter.old.reflect, &mut self.lost);
-            fits
-        }
     }
 }

@@ -12,6 +12,7 @@ mod fields;
 mod journal;
 mod lost;
 mod maps;
+mod mover;
 mod number;
 mod restore;
 mod sequence;
@@ -34,10 +35,11 @@ use crate::schema::TypeIndex;
 use fields::Owner;
 use journal::{Fresh, Journal, Spent};
 
-pub(crate) use maps::EntryMover;
+pub(crate) use mover::EntryMover;
 pub(crate) use restore::{KeyBlock, rejoin};
 
 pub use lost::{Instead, Lost, Step};
+pub(crate) use restore::restore_all;
 pub use restore::{restore, undisturbed};
 
 /// Everything that a conversion needs to know.

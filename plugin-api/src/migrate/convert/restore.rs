@@ -3,12 +3,15 @@
 use core::alloc::Layout;
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
+use std::sync::Arc;
 
-use super::{Instead, Lost, Step};
+use super::{Converter, Instead, Lost, Step};
 use crate::collections::hash_map::conversion::Conversion;
 use crate::collections::{btree_map, hash_map, vec, vec_deque};
 use crate::heap;
+use crate::migrate::change::Change;
 use crate::migrate::drains;
+use crate::migrate::returns::OfMap;
 use crate::reflect::{Reflect, variant_at};
 use crate::schema::{Field, Kind, TypeDef, TypeIndex};
 
@@ -40,6 +43,63 @@ pub unsafe fn restore(
     left
 }
 
+/// Parts from which a map that needs no conversion gets one all the same, so that they return later.
+const LATER_FROM: u64 = 64;
+
+/// [`restore`] of all that returns with a switch. Maps get in one step what was sorted for them: O(maps and
+/// other parts).
+///
+/// # Safety
+/// As for [`restore`]; the value is that of the converter's new side which `change` leads to, in the
+/// state that drains may work on.
+pub(crate) unsafe fn restore_all(
+    change: &Arc<Change>,
+    converter: &Converter<'_>,
+    at: *mut u8,
+    (others, maps): (Vec<Lost>, Vec<OfMap>),
+    ty: TypeIndex,
+) -> Vec<Lost> {
+    let reflect = converter.new_side();
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut left = restore(reflect, ty, at, others);
+        for of in maps {
+            let map = walk_to(reflect, ty, at, &of.way, &Step::Key(Vec::new()));
+            let drain = map.and_then(|(ty, map)| drain_for(change, reflect, (ty, map), &of));
+            match drain {
+                Some(conversion) => drains::hand_over_all(conversion, of),
+                None => left.extend(restore(reflect, ty, at, of.into_lost())),
+            }
+        }
+        left
+    }
+}
+
+/// The conversion that takes what returns to a map, if it is still the one that this was sorted for.
+///
+/// # Safety
+/// As for [`restore_all`], with a map of this type.
+unsafe fn drain_for(
+    change: &Arc<Change>,
+    reflect: &Reflect<'_>,
+    (ty, map): (TypeIndex, *mut u8),
+    of: &OfMap,
+) -> Option<NonNull<Conversion>> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if reflect.def(ty).kind != Kind::HashMap || hash_map::erased::seed(map) != of.seed {
+            return None;
+        }
+        let running = hash_map::erased::conversion(map).filter(|at| drains::is_running(*at));
+        match running {
+            Some(at) => Some(at).filter(|at| at.as_ref().has_room(of.entries)),
+            // A rest looks for its entry, which in such a map nobody is going to touch.
+            None if of.count < LATER_FROM || of.entries < of.count => None,
+            None => drains::await_returns(change, ty, map, of.entries as usize),
+        }
+    }
+}
+
 /// The conversion of the map that a part was lost below, if one is under way, and which step of its path
 /// is the key there.
 ///
@@ -57,7 +117,7 @@ unsafe fn draining(
         let (ty, map) = walk_to(reflect, ty, at, &lost.path[..depth], &lost.path[depth])?;
         let is_map = reflect.def(ty).kind == Kind::HashMap;
         let conversion = is_map.then(|| hash_map::erased::conversion(map)).flatten()?;
-        let takes = drains::is_running(conversion) && conversion.as_ref().has_room();
+        let takes = drains::is_running(conversion) && conversion.as_ref().has_room(1);
         takes.then_some((conversion, depth))
     }
 }
@@ -169,7 +229,7 @@ unsafe fn walk(
 ///
 /// # Safety
 /// As for [`restore`].
-unsafe fn walk_to(
+pub(super) unsafe fn walk_to(
     reflect: &Reflect<'_>,
     ty: TypeIndex,
     at: *mut u8,

@@ -4,36 +4,10 @@
 //! A rest rejoins the entry that was there all along, as this entry is converted: one that was put in
 //! since is another one. A whole entry comes back unless its key lives: the live one wins.
 
-use std::collections::BTreeMap;
-
 use super::Drain;
 use crate::collections::hash_map::conversion::{Conversion, Home};
-use crate::migrate::convert::{KeyBlock, Lost, Step, rejoin};
-
-/// Parts that wait, by the hash of their key.
-pub(super) type Returning = BTreeMap<u64, Vec<Part>>;
-
-/// A part that waits.
-#[derive(Debug)]
-pub(super) struct Part {
-    pub lost: Lost,
-    /// Which step of its path is the key in this map.
-    depth: usize,
-}
-
-impl Part {
-    /// Whether it is a whole entry, not a rest of one.
-    pub fn is_entry(&self) -> bool {
-        self.depth + 1 == self.lost.path.len()
-    }
-
-    fn key(&self) -> &[u8] {
-        match &self.lost.path[self.depth] {
-            Step::Key(image) => image,
-            _ => unreachable!("`expect` was told where the key is"),
-        }
-    }
-}
+use crate::migrate::convert::{KeyBlock, Lost, rejoin};
+use crate::migrate::returns::{OfMap, Part};
 
 impl Drain {
     /// # Safety
@@ -44,6 +18,18 @@ impl Drain {
         let hash = unsafe { self.hash_of(&self.key_of(&part)) };
         conversion.expect(part.is_entry());
         self.wait(hash, part);
+    }
+
+    /// All parts that return into this map, by hash. O(1), unless others wait already.
+    pub(super) fn expect_all(&mut self, conversion: &mut Conversion, of: OfMap) {
+        conversion.expect_all(of.count, of.entries);
+        if self.returning.is_empty() {
+            self.returning = of.parts;
+        } else {
+            for (hash, parts) in of.parts {
+                parts.into_iter().for_each(|part| self.wait(hash, part));
+            }
+        }
     }
 
     /// Lets a part wait for its hash.

@@ -22,6 +22,8 @@ pub(crate) struct Plan {
     pub returning: usize,
     /// An entry that survives keeps its bytes: it may stay where it is.
     pub in_place: bool,
+    /// All entries are in the new shape: something is only to return to them.
+    pub keeps: bool,
 }
 
 impl Conversion {
@@ -53,8 +55,8 @@ impl Conversion {
 
     /// A conversion of a map that has none.
     fn of(raw: &Raw, plan: Plan) -> Self {
-        let align = plan.old.align() as u32;
-        let whole = Source { table: raw.table, align, ..Source::NONE };
+        let (align, keeps) = (plan.old.align() as u32, u32::from(plan.keeps));
+        let whole = Source { table: raw.table, align, keeps, ..Source::NONE };
         let mut sources = [whole, Source::NONE];
         let mut count = 1;
         if let Some(rehash) = raw.rehash() {
@@ -65,7 +67,9 @@ impl Conversion {
         let room = raw.table.growth_left;
         let in_place = plan.in_place && raw.table.is_allocated() && room >= plan.returning as u64;
         let kept = in_place.then_some((raw.table, room));
-        Self::over(plan, raw.len, kept, &sources[..count])
+        let mut begun = Self::over(plan, raw.len, kept, &sources[..count]);
+        begun.pass_kept();
+        begun
     }
 
     /// The conversion back: what is in the new shape is a source now, and what was still a source keeps
@@ -129,11 +133,15 @@ impl Conversion {
     /// Turns it back where it stands: entries are of the new shape wherever they are, so what is left moves
     /// as it is, or not at all. What was to return does not. Its header stays.
     pub(crate) fn turn_in_place(&mut self) {
-        self.len -= self.returning_entries;
-        self.room += self.returning_entries;
-        (self.returning, self.returning_entries) = (0, 0);
+        self.forgo_all();
         self.sources.iter_mut().for_each(|source| source.keeps = 1);
-        while !self.is_drained() && self.stays(self.current as usize) {
+        self.pass_kept();
+    }
+
+    /// What stays and is in the new shape needs no look at all.
+    fn pass_kept(&mut self) {
+        let kept = |this: &Self, at: usize| this.stays(at) && this.sources[at].keeps == 1;
+        while !self.is_drained() && kept(self, self.current as usize) {
             self.next_source();
         }
     }

@@ -38,19 +38,22 @@ impl Conversion {
         self.reaches(hash)
     }
 
-    /// Whether one more entry may return.
-    pub(crate) fn has_room(&self) -> bool {
-        self.room > 0
+    /// Whether so many entries more may return.
+    pub(crate) fn has_room(&self, entries: u64) -> bool {
+        self.room >= entries
+    }
+
+    /// So many parts more are to return, of which some are whole entries: those count from now on.
+    pub(crate) fn expect_all(&mut self, parts: u64, entries: u64) {
+        self.returning += parts;
+        self.returning_entries += entries;
+        self.len += entries;
+        self.room -= entries;
     }
 
     /// One more part is to return; `entry`, a whole entry: it counts from now on.
     pub(crate) fn expect(&mut self, entry: bool) {
-        self.returning += 1;
-        if entry {
-            self.returning_entries += 1;
-            self.len += 1;
-            self.room -= 1;
-        }
+        self.expect_all(1, u64::from(entry));
     }
 
     /// A part that was to return does not: something newer is in its place.
@@ -61,6 +64,13 @@ impl Conversion {
             self.len -= 1;
             self.room += 1;
         }
+    }
+
+    /// Nothing returns any more.
+    pub(crate) fn forgo_all(&mut self) {
+        self.len -= self.returning_entries;
+        self.room += self.returning_entries;
+        (self.returning, self.returning_entries) = (0, 0);
     }
 
     /// A slot for an entry that returns, which the caller writes: its key is nowhere in the map. Never

@@ -1,0 +1,159 @@
+//! [`Returns`]: what waits for a version, read and sorted before the switch that brings it back.
+//!
+//! A switch has no time to decode what was set aside, nor to hash its keys. So the parts are read in
+//! slices beforehand, those of large maps by map and hash; the switch hands each map its own in one step,
+//! and the map's [drain](super::drains) puts them back.
+
+use std::collections::BTreeMap;
+
+use super::aside::Aside;
+use super::change::Change;
+use super::convert::{Converter, KeyBlock, Lost, Step};
+use crate::collections::hash_map::erased;
+use crate::schema::Kind;
+
+/// Parts that wait, by the hash of their key.
+pub(crate) type ByHash = BTreeMap<u64, Vec<Part>>;
+
+/// What is going to return with a switch, as far as it was read.
+#[derive(Debug, Default)]
+pub struct Returns {
+    /// Parts of hash maps that were found in the old value.
+    pub(crate) maps: Vec<OfMap>,
+    /// All others.
+    pub(crate) others: Vec<Lost>,
+    /// How many parts were read.
+    read: usize,
+    /// How often what is aside had been thinned out by then.
+    thinned: u64,
+}
+
+/// Parts of one map.
+#[derive(Debug)]
+pub(crate) struct OfMap {
+    /// The way to it in the new value.
+    pub way: Vec<Step>,
+    /// The key of its hash. A map that has another one by the time of the switch is another map.
+    pub seed: [u64; 2],
+    pub parts: ByHash,
+    pub count: u64,
+    /// How many of the parts are whole entries.
+    pub entries: u64,
+}
+
+/// A part that waits.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub lost: Lost,
+    /// Which step of its path is the key in this map.
+    pub depth: usize,
+}
+
+impl Part {
+    /// A part below a map: of which step of its path the first is a key.
+    fn of(lost: Lost) -> Result<Self, Lost> {
+        match lost.path.iter().position(|step| matches!(step, Step::Key(_))) {
+            Some(depth) => Ok(Self { lost, depth }),
+            None => Err(lost),
+        }
+    }
+
+    /// Whether it is a whole entry, not a rest of one.
+    pub fn is_entry(&self) -> bool {
+        self.depth + 1 == self.lost.path.len()
+    }
+
+    /// The image of its key.
+    pub fn key(&self) -> &[u8] {
+        match &self.lost.path[self.depth] {
+            Step::Key(image) => image,
+            _ => unreachable!("the step at this depth is a key"),
+        }
+    }
+}
+
+impl Returns {
+    /// All that waits for a value of which there is little: nothing is sorted. O(parts).
+    pub fn of(aside: &Aside, fingerprint: u64) -> Self {
+        Self { others: aside.of(fingerprint), ..Self::default() }
+    }
+
+    /// Reads up to `most` parts that wait for a root of the new shape; to be called until it answers
+    /// false, and again when anything was set aside since. O(most · log parts).
+    ///
+    /// # Safety
+    /// `root` is a value of the change's old root type, used by nobody else, and no map in it was given
+    /// up. It is a change of that root that `converter` is of.
+    pub unsafe fn read_on(
+        &mut self,
+        change: &Change,
+        converter: &Converter<'_>,
+        root: *mut u8,
+        aside: &Aside,
+        most: usize,
+    ) -> bool {
+        if self.thinned != aside.thinned() {
+            *self = Self { thinned: aside.thinned(), ..Self::default() };
+        }
+        let fingerprint = change.to.schema.fingerprint;
+        for _ in 0..most {
+            let Some(lost) = aside.part(fingerprint, self.read) else { return false };
+            self.read += 1;
+            // SAFETY: the caller's promise.
+            let sorted = Part::of(lost).and_then(|part| unsafe {
+                self.sort(part, |way| converter.origin(change.plan.root, root, way), converter)
+            });
+            if let Err(other) = sorted {
+                self.others.push(other);
+            }
+        }
+        aside.part(fingerprint, self.read).is_some()
+    }
+
+    /// Entries that return, at most.
+    pub(crate) fn entries(&self) -> usize {
+        let sorted = self.maps.iter().map(|of| of.entries as usize);
+        self.others.len() + sorted.sum::<usize>()
+    }
+
+    /// # Safety
+    /// What `find` finds is a value of the type it answers, in the old schema.
+    unsafe fn sort(
+        &mut self,
+        part: Part,
+        find: impl FnOnce(&[Step]) -> Option<(crate::schema::TypeIndex, *mut u8)>,
+        converter: &Converter<'_>,
+    ) -> Result<(), Lost> {
+        let way = &part.lost.path[..part.depth];
+        let reflect = converter.old();
+        let Some((ty, map)) = find(way) else { return Err(part.lost) };
+        let def = reflect.def(ty);
+        if def.kind != Kind::HashMap {
+            return Err(part.lost);
+        }
+        // SAFETY: the caller's promise; keys are the same in both shapes, and so are their images.
+        let (hash, seed) = unsafe {
+            let seed = erased::seed(map);
+            let key = KeyBlock::new(reflect, def.args[0], part.key());
+            (reflect.hash_of(def.args[0], key.at(), seed), seed)
+        };
+        let known = self.maps.iter().position(|of| of.seed == seed && of.way == way);
+        let at = known.unwrap_or_else(|| {
+            let (way, parts) = (way.to_vec(), ByHash::new());
+            self.maps.push(OfMap { way, seed, parts, count: 0, entries: 0 });
+            self.maps.len() - 1
+        });
+        let of = &mut self.maps[at];
+        of.count += 1;
+        of.entries += u64::from(part.is_entry());
+        of.parts.entry(hash).or_default().push(part);
+        Ok(())
+    }
+}
+
+impl OfMap {
+    /// The parts, one by one.
+    pub fn into_lost(self) -> Vec<Lost> {
+        self.parts.into_values().flatten().map(|part| part.lost).collect()
+    }
+}
