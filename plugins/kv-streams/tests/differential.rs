@@ -45,7 +45,7 @@ rename x y;multi;multi;exec;exec;discard;watch x;ping;expire x T;ttl x;persist x
 
 #[test]
 fn random_streams_get_the_replies_of_redis() {
-    compare::run::<common::V2>(REQUESTS);
+    compare::run::<common::V2>(REQUESTS, compare::Protocols::Both);
 }
 
 /// What is meant to differ, with reasons: the list that kv's README names.

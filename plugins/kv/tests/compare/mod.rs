@@ -34,8 +34,18 @@ struct Setting {
     notify: bool,
 }
 
+/// In which protocols clients speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "kv-streams has one version")]
+pub enum Protocols {
+    /// RESP2 or RESP3, each by lot.
+    Both,
+    /// All as Redis 4.
+    OnlyResp2,
+}
+
 /// Sends streams made of these requests for some seconds.
-pub fn run<P: Plugin>(requests: &str) {
+pub fn run<P: Plugin>(requests: &str, protocols: Protocols) {
     let Some(mut redis) = Redis::start() else {
         assert!(
             std::env::var("HOTSHELL_REQUIRE_PEERS").as_deref() != Ok("1"),
@@ -51,7 +61,7 @@ pub fn run<P: Plugin>(requests: &str) {
     let start = Instant::now();
     for seed in first.. {
         let mut random = Random::new(seed);
-        let resp3 = [0; CLIENTS].map(|_| random.below(2) == 1);
+        let resp3 = [0; CLIENTS].map(|_| random.below(2) == 1 && protocols == Protocols::Both);
         let setting = Setting { resp3, notify: random.below(2) == 1 };
         let steps = stream(&mut random, requests, STEPS, CLIENTS);
         if let Some(failure) = compare::<P>(&mut redis, setting, &steps) {
