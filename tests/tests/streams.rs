@@ -52,6 +52,8 @@ fn streams_wait_aside_while_version_1_serves_and_are_there_again_with_version_2(
     host.json(&["use", "2"]);
     assert_eq!(ask(&mut client, "type s").text(), "stream");
     assert_eq!(ask(&mut client, "get t").text(), "taken", "what a client wrote meanwhile counts");
+    host.logs("a part that was set aside cannot return");
+    assert!(host.log().contains(r#"value={"Stream":"#), "with all that was in it: {}", host.log());
     assert_eq!(ask(&mut client, "xlen s"), int(2));
     let pending = flat(&ask(&mut client, "xpending s group - + 10"));
     assert!(pending.starts_with("1-1 one "), "the group's state is there: {pending}");

@@ -25,6 +25,7 @@ use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use artifacts::Artifacts;
+pub use describe::Describer;
 pub use digest::Digest;
 pub use folder::{Folder, Store, cannot};
 pub use head::BadHead;

@@ -14,9 +14,11 @@ use hotshell_plugin_api::migrate::convert::{Converter, Lost, Unfit};
 use hotshell_plugin_api::migrate::returns::Returns;
 use hotshell_plugin_api::migrate::trail::Leg;
 use hotshell_plugin_api::migrate::{drains, trees};
+use hotshell_plugin_api::schema::Schema;
 
 use super::core::{Core, Server, monotonic_ns};
 use super::handle::Switch;
+use crate::data::Describer;
 use crate::error::{Code, Error, Result};
 use crate::generation::{Callable, Shape};
 use crate::limits::{DRAIN_SLICE_NS, DRY_SESSIONS, READ_PARTS, STOP_ELEMENTS_MAX};
@@ -120,7 +122,7 @@ impl<'a> Prepared<'a> {
         // the new one now.
         let switched = unsafe { root.switch(changes, &converter, &mut core.state.aside) };
         for lost in &switched.overtaken {
-            overtaken(lost);
+            overtaken(&change.to.schema, lost);
         }
         core.emptied.extend(switched.shelf);
         core.state.root = switched.at.as_ptr();
@@ -250,7 +252,7 @@ impl Core {
     /// Takes what drains have left so far.
     fn take_left(&mut self) {
         for (change, left) in drains::left() {
-            left.overtaken.iter().for_each(overtaken);
+            left.overtaken.iter().for_each(|lost| overtaken(&change.to.schema, lost));
             self.set_aside(&change, left.lost);
         }
     }
@@ -298,10 +300,12 @@ fn layout_of(core: &mut Core, encoded: &[u8]) -> u32 {
     }) as u32
 }
 
-/// Tells of a part that is not in the state any more.
+/// Tells of a part that is not in the state any more, with its content, for nobody else has it.
 #[cold]
-fn overtaken(lost: &Lost) {
-    tracing::warn!("use: a part that was set aside cannot return: {lost}");
+pub(super) fn overtaken(schema: &Schema, lost: &Lost) {
+    let value = Describer::new(schema).one(lost.ty, &mut &lost.image[..]);
+    let value = value.unwrap_or_else(|damaged| damaged.what.to_owned());
+    tracing::warn!(verb = "use", value, "a part that was set aside cannot return: {lost}");
 }
 
 #[cold]

@@ -11,6 +11,7 @@ use hotshell_plugin_api::migrate::trail::{Leg, Trail};
 use super::clients::Client;
 use super::core::{Core, Server};
 use super::handle::Counters;
+use super::migrate::overtaken;
 
 /// How far the sessions of a server are.
 #[derive(Debug, Default)]
@@ -81,9 +82,8 @@ impl Core {
         // SAFETY: the session is in this layout. Nobody refers to it: since the switch it was not asked
         // for, or it would be in today's. The images on the trail are mapped: a discard waits.
         let brought = unsafe { self.sessions.trail.bring(from, at, &mut client.aside) };
-        for lost in &brought.overtaken {
-            let id = client.id;
-            tracing::warn!(client = id, "use: a part that was set aside cannot return: {lost}");
+        for (schema, lost) in &brought.overtaken {
+            overtaken(schema, lost);
         }
         client.session = brought.at.as_ptr();
         self.sessions.set_aside = self.sessions.set_aside - before + client.aside.len() as u64;

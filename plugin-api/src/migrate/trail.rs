@@ -17,6 +17,7 @@ use super::change::{Change, Switched};
 use super::convert::{Converter, Instead, Lost, Unfit, restore};
 use super::returns::Returns;
 use crate::heap;
+use crate::schema::Schema;
 
 /// From each layout that was left, the leg by which it was left last.
 #[derive(Debug, Default)]
@@ -41,8 +42,8 @@ pub struct Brought {
     pub at: NonNull<u8>,
     /// Parts that came back.
     pub returned: usize,
-    /// Parts that could not come back, since something newer is in their place.
-    pub overtaken: Vec<Lost>,
+    /// Parts that could not come back, since something newer is in their place, each with its schema.
+    pub overtaken: Vec<(Arc<Schema>, Lost)>,
     /// Defaults and conversions that panicked on the way.
     pub panicked: u64,
 }
@@ -91,7 +92,9 @@ impl Trail {
             let switched = unsafe { leg.take(at, aside) };
             (layout, at) = (*to, switched.at);
             brought.returned += switched.returned;
-            brought.overtaken.extend(switched.overtaken);
+            let schema = || Arc::clone(&leg.change.to.schema);
+            let overtaken = switched.overtaken.into_iter();
+            brought.overtaken.extend(overtaken.map(|lost| (schema(), lost)));
             brought.panicked += leg.change.take_panicked();
         }
         brought.at = at;

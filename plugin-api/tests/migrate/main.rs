@@ -4,6 +4,7 @@
 mod drain;
 mod in_place;
 mod model;
+mod nested;
 mod returns;
 mod sessions;
 mod trees;

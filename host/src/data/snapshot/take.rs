@@ -1,4 +1,8 @@
 //! The thread that writes a snapshot beside, gives it its name when it is whole, and cuts the journal.
+//!
+//! It has a low priority, so it may lose its processor for long at any moment, and the engine must not
+//! wait for anything that it holds: their channels allocate nothing, and a block's memory goes to and fro
+//! until the thread gives it back, so that neither meets the other in the C library's allocator.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
@@ -6,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use tokio::sync::oneshot;
 
@@ -18,22 +22,35 @@ use crate::error::{Code, Error, Result};
 /// Bytes between two hints to the system to write back, so that the last sync has little left to do.
 const WRITE_BACK: u64 = 16 << 20;
 
+/// Orders that may wait: more than the blocks that a backlog has.
+const ORDERS: usize = 128;
+/// Of them those that are kept for what is no entries.
+const RESERVED: usize = 8;
+
+#[derive(Debug)]
 enum Order {
     /// What the file says of itself. First.
     Begin(Head),
     Block(Kind, Vec<u8>),
-    /// All blocks were given.
-    Finish,
+    /// All blocks were given. With it comes the memory that was not needed again.
+    Finish(Receiver<Vec<u8>>),
 }
 
 /// A snapshot that is being written. Dropped before [`Taker::finish`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct Taker {
-    orders: Sender<Order>,
+    orders: SyncSender<Order>,
     /// Blocks that were written: their memory serves again.
     spares: Receiver<Vec<u8>>,
-    backlog: Arc<AtomicUsize>,
+    backlog: Arc<Backlog>,
     outcome: oneshot::Receiver<Result<Taken>>,
+}
+
+/// What was handed over and is not written.
+#[derive(Debug, Default)]
+struct Backlog {
+    blocks: AtomicUsize,
+    bytes: AtomicUsize,
 }
 
 /// A snapshot that is on disk.
@@ -46,19 +63,21 @@ pub struct Taken {
 }
 
 impl Taker {
-    /// Starts the thread.
+    /// Starts the thread, at a low priority unless nobody is served any more.
     ///
     /// # Errors
     /// `START` when there is none.
-    pub fn start(store: &Store) -> Result<Self> {
-        let (orders, inbox) = channel();
-        let (give_back, spares) = channel();
+    pub fn start(store: &Store, serving: bool) -> Result<Self> {
+        let (orders, inbox) = sync_channel(ORDERS);
+        let (give_back, spares) = sync_channel(ORDERS);
         let (tell, outcome) = oneshot::channel();
-        let backlog = Arc::new(AtomicUsize::new(0));
+        let backlog = Arc::<Backlog>::default();
         let (folder, counter) = (store.folder.clone(), Arc::clone(&backlog));
         let thread = std::thread::Builder::new().name("snapshot".to_owned());
         let run = move || {
-            give_way();
+            if serving {
+                give_way();
+            }
             // Given up before it began.
             let Ok(Order::Begin(head)) = inbox.recv() else { return };
             let name = path(&folder, head.position);
@@ -88,11 +107,18 @@ impl Taker {
 
     /// Hands a block over.
     pub fn block(&self, kind: Kind, content: Vec<u8>) {
-        self.backlog.fetch_add(content.len(), Ordering::Relaxed);
+        self.backlog.bytes.fetch_add(content.len(), Ordering::Relaxed);
+        self.backlog.blocks.fetch_add(1, Ordering::Relaxed);
         if self.orders.send(Order::Block(kind, content)).is_err() {
             // The thread met an error, which it tells at the end; nothing waits for the disk.
-            self.backlog.store(0, Ordering::Relaxed);
+            self.backlog.bytes.store(0, Ordering::Relaxed);
+            self.backlog.blocks.store(0, Ordering::Relaxed);
         }
+    }
+
+    /// Whether a block of entries can be handed over without waiting.
+    pub fn has_room(&self) -> bool {
+        self.backlog.blocks.load(Ordering::Relaxed) < ORDERS - RESERVED
     }
 
     /// Memory of a block that was written, if there is one.
@@ -102,7 +128,7 @@ impl Taker {
 
     /// Bytes that were handed over and are not written.
     pub fn backlog(&self) -> usize {
-        self.backlog.load(Ordering::Relaxed)
+        self.backlog.bytes.load(Ordering::Relaxed)
     }
 
     /// Completes the snapshot; returns when it is on disk and the journal is cut.
@@ -110,8 +136,9 @@ impl Taker {
     /// # Errors
     /// `DATA`: there is no new snapshot, and everything else is as it was.
     pub async fn finish(self) -> Result<Taken> {
-        let _ = self.orders.send(Order::Finish);
-        self.outcome.await.unwrap_or_else(|_| {
+        let Self { orders, spares, outcome, .. } = self;
+        let _ = orders.send(Order::Finish(spares));
+        outcome.await.unwrap_or_else(|_| {
             let hint = "look at the host's log and report it";
             Err(Error::new(
                 Code::Internal,
@@ -126,15 +153,15 @@ impl Taker {
 /// Where the thread gets its blocks from.
 struct Inbox {
     orders: Receiver<Order>,
-    give_back: Sender<Vec<u8>>,
-    backlog: Arc<AtomicUsize>,
+    give_back: SyncSender<Vec<u8>>,
+    backlog: Arc<Backlog>,
 }
 
 /// Lets the engines go first: a snapshot may take its time.
 fn give_way() {
-    const LEAST: i32 = 19;
+    const NICE: i32 = 10;
     // Without it the thread competes with them, which is no reason to take no snapshot.
-    let _ = rustix::process::setpriority_process(None, LEAST);
+    let _ = rustix::process::setpriority_process(None, NICE);
 }
 
 /// `None`: it was given up.
@@ -144,17 +171,18 @@ fn write(folder: &Path, name: &Path, head: Head, inbox: &mut Inbox) -> io::Resul
     let new = options.open(file::beside(name))?;
     let (mut out, mut bytes, mut hinted) = (BufWriter::new(&new), HEAD as u64, 0);
     out.write_all(&head.encode())?;
-    loop {
+    let _spares = loop {
         match inbox.orders.recv() {
             Err(_) => return Ok(None),
-            Ok(Order::Finish) => break,
+            Ok(Order::Finish(spares)) => break spares,
             Ok(Order::Begin(_)) => unreachable!("a file begins once"),
             Ok(Order::Block(kind, content)) => {
                 write_block(&mut out, kind, &content)?;
                 bytes += (BLOCK_HEAD + content.len()) as u64;
-                inbox.backlog.fetch_sub(content.len(), Ordering::Relaxed);
+                inbox.backlog.bytes.fetch_sub(content.len(), Ordering::Relaxed);
+                inbox.backlog.blocks.fetch_sub(1, Ordering::Relaxed);
                 // Nobody wants it when the engine has given all its blocks.
-                let _ = inbox.give_back.send(content);
+                let _ = inbox.give_back.try_send(content);
             }
         }
         if bytes - hinted >= WRITE_BACK {
@@ -162,7 +190,7 @@ fn write(folder: &Path, name: &Path, head: Head, inbox: &mut Inbox) -> io::Resul
             write_back(&new, hinted, bytes - hinted);
             hinted = bytes;
         }
-    }
+    };
     out.flush()?;
     drop(out);
     new.sync_all()?;

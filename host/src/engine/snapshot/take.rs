@@ -24,8 +24,9 @@ const PAUSE: Duration = Duration::from_millis(1);
 const IDLE_NS: u64 = 20_000;
 /// Bytes of entries in a block, about.
 const BLOCK: usize = 256 << 10;
-/// Room for a block that grows while the slices wait: it need not move.
-const BLOCK_ROOM: usize = 2 * BLOCK;
+/// Room for a block that grows while the slices wait: it need not move. As large as what the C library
+/// maps by itself, so that the writer's thread frees it without a lock that the engine needs.
+const BLOCK_ROOM: usize = 1 << 20;
 /// Bytes that may wait for the disk before the slices wait, too.
 const BACKLOG_MAX: usize = 8 << 20;
 /// How often the policy is looked at.
@@ -129,7 +130,7 @@ impl Core {
         let more = unsafe { image::work(|| monotonic_ns() < until) };
         let taking = self.snapshots.as_mut().and_then(|snapshots| snapshots.taking.as_mut());
         if let (Some(taking), Some(started)) = (taking, started) {
-            if image::written() >= BLOCK || !more {
+            if !more || image::written() >= BLOCK && taking.taker.has_room() {
                 let room = || Vec::with_capacity(BLOCK_ROOM);
                 let spare =
                     if more { taking.taker.spare().unwrap_or_else(room) } else { Vec::new() };
@@ -164,11 +165,12 @@ impl Server {
         self.snapshot.notify_one();
     }
 
-    /// Takes one snapshot, from its beginning to its end. Clients are served meanwhile.
-    async fn take_snapshot(self: &Rc<Self>) {
+    /// Takes one snapshot, from its beginning to its end; `serving`: beside clients.
+    async fn take_snapshot(self: &Rc<Self>, serving: bool) {
         self.drained().await;
         // Its thread is there before the stop begins.
-        let started = self.core.borrow().snapshots.as_ref().map(|s| Taker::start(&s.store));
+        let started =
+            self.core.borrow().snapshots.as_ref().map(|s| Taker::start(&s.store, serving));
         match started {
             None => return,
             Some(Ok(taker)) => self.core.borrow_mut().begin_snapshot(taker),
@@ -278,7 +280,7 @@ impl Server {
             core.snapshots.as_ref().is_some_and(|s| s.at_stop.unwrap_or_else(|| changed(s)))
         };
         if due {
-            self.take_snapshot().await;
+            self.take_snapshot(false).await;
         }
     }
 
@@ -300,7 +302,7 @@ pub(in crate::engine) async fn take(server: Rc<Server>) {
         let asked = server.snapshot.notified();
         tokio::select! { () = asked => {}, () = tokio::time::sleep(LOOK) => {} }
         if server.core.borrow().snapshot_is_due() {
-            server.take_snapshot().await;
+            server.take_snapshot(true).await;
         }
     }
 }

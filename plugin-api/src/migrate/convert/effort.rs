@@ -4,6 +4,7 @@ use super::Converter;
 use crate::collections::{btree_map, hash_map, vec, vec_deque};
 use crate::migrate::drains::LAZY_FROM;
 use crate::migrate::plan::{Fields, How, PairIndex};
+use crate::schema::{Kind, TypeIndex};
 
 impl Converter<'_> {
     /// Elements and entries that are converted one by one when the value at `at` is. Maps that are
@@ -41,8 +42,30 @@ impl Converter<'_> {
                 How::HashMap(_) => hash_map::erased::len(at) as u64,
                 How::BTreeMap(value) if self.defers_tree(*value, at) => 0,
                 How::BTreeMap(_) => btree_map::erased::len(at) as u64,
-                How::Same | How::Number { .. } | How::Function { .. } => 0,
+                How::Function { .. } => self.content(plan.old, at),
+                How::Same | How::Number { .. } => 0,
                 How::Option(_) | How::OutOfOption(_) => 0,
+            }
+        }
+    }
+
+    /// Elements and entries of an old value, which a function reads as a whole.
+    ///
+    /// # Safety
+    /// `at` is a value of this type.
+    unsafe fn content(&self, ty: TypeIndex, at: *mut u8) -> u64 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.old.reflect.def(ty).kind {
+                Kind::Vec => vec::erased::content(at).1 as u64,
+                Kind::VecDeque => vec_deque::erased::len(at) as u64,
+                Kind::HashMap | Kind::HashSet => hash_map::erased::len(at) as u64,
+                Kind::BTreeMap => btree_map::erased::len(at) as u64,
+                _ => {
+                    let mut sum = 0;
+                    self.old.reflect.each_part(ty, at, |ty, at| sum += self.content(ty, at));
+                    sum
+                }
             }
         }
     }

@@ -193,6 +193,13 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Whether two types are structs that change field by field, if at all.
+    fn is_plain(&self, old: TypeIndex, new: TypeIndex) -> bool {
+        let (a, b) = (self.old_type(old), self.new_type(new));
+        let structs = a.kind == Kind::Struct && b.kind == Kind::Struct && a.format == b.format;
+        structs && self.same_name(old, new) && self.function(old, new).is_none()
+    }
+
     fn same_name(&self, old: TypeIndex, new: TypeIndex) -> bool {
         let (a, b) = (&self.old_type(old).name, &self.new_type(new).name);
         a == b
@@ -259,7 +266,8 @@ impl<'a> Draft<'a> {
         let news = slots(self.new_type(new), new, j);
         let lineage = self.to.lineage;
         let mut without: Vec<Slot> = Vec::new();
-        let fields = fields::matched(self.from, self.to, olds, news).plan(
+        let plain = |a: &Slot, b: &Slot| self.is_plain(a.ty, b.ty);
+        let fields = fields::matched(self.from, self.to, olds, news, plain).plan(
             |old, new| self.pair(&format!("{path}.{}", new.path), old.ty, new.ty),
             |new| {
                 let (ty, variant, field) = new.owner();

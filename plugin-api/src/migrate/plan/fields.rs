@@ -3,7 +3,8 @@
 //! The pairing is symmetric: the way back pairs the same fields. Names that the author declared
 //! (`was`) come first, then equal names. A struct that is only on one side is taken apart where a
 //! field of it is, by its name, one that the other side has lost: so fields move into a nested
-//! struct and out of one.
+//! struct and out of one. So are structs that are on both sides, where a field has moved from one into
+//! another.
 
 use super::{Fields, Fill, Move, Removed, Side};
 use crate::migrate::lineage::Place;
@@ -49,11 +50,20 @@ pub(super) fn slots(ty: TypeIndex, variant: u32, fields: &[Field]) -> Vec<Slot> 
     fields.iter().enumerate().map(slot).collect()
 }
 
-/// Pairs the fields of two groups.
-pub(super) fn matched(from: Side<'_>, to: Side<'_>, old: Vec<Slot>, new: Vec<Slot>) -> Matched {
+/// Pairs the fields of two groups. `plain` tells of two structs whether they change field by field.
+pub(super) fn matched(
+    from: Side<'_>,
+    to: Side<'_>,
+    old: Vec<Slot>,
+    new: Vec<Slot>,
+    plain: impl Fn(&Slot, &Slot) -> bool,
+) -> Matched {
     let (moved, removed, added) = pair_up(from, to, old, new);
     let mut matched = Matched { moved, added, removed };
-    while matched.take_apart_new(from, to) || matched.take_apart_old(from, to) {}
+    while matched.take_apart_new(from, to)
+        || matched.take_apart_old(from, to)
+        || matched.take_apart_kept(from, to, &plain)
+    {}
     matched.moved.sort_by_key(|(_, new)| new.offset);
     matched.added.sort_by_key(|new| new.offset);
     matched.removed.sort_by_key(|old| old.offset);
@@ -90,6 +100,47 @@ impl Matched {
         self.moved.extend(moved);
         self.removed.extend(removed);
         self.added = added;
+        true
+    }
+
+    /// Takes structs apart that are on both sides, where a field of one has moved into another, or from or
+    /// to here. Whether there were any.
+    fn take_apart_kept(
+        &mut self,
+        from: Side<'_>,
+        to: Side<'_>,
+        plain: &dyn Fn(&Slot, &Slot) -> bool,
+    ) -> bool {
+        // What only one side has, with the pair that it is in; none for what is here.
+        let here = |slots: &[Slot]| slots.iter().map(|s| (None, s.clone())).collect::<Vec<_>>();
+        let (mut lost, mut gained) = (here(&self.removed), here(&self.added));
+        for (i, (old, new)) in self.moved.iter().enumerate() {
+            if plain(old, new) {
+                let (_, olds, news) = pair_up(from, to, inside(from, old), inside(to, new));
+                lost.extend(olds.into_iter().map(|slot| (Some(i), slot)));
+                gained.extend(news.into_iter().map(|slot| (Some(i), slot)));
+            }
+        }
+        let twins = lost.iter().find_map(|(i, old)| {
+            let is = |(j, new): &&(Option<usize>, Slot)| i != j && same_field(from, to, old, new);
+            gained.iter().find(is).map(|(j, _)| (*i, *j))
+        });
+        let Some((i, j)) = twins else { return false };
+        let mut apart: Vec<usize> = [i, j].into_iter().flatten().collect();
+        apart.sort_unstable();
+        for at in apart.into_iter().rev() {
+            let (old, new) = self.moved.remove(at);
+            let (moved, removed, added) = pair_up(from, to, inside(from, &old), inside(to, &new));
+            self.moved.extend(moved);
+            self.removed.extend(removed);
+            self.added.extend(added);
+        }
+        for old in std::mem::take(&mut self.removed) {
+            match self.added.iter().position(|new| same_field(from, to, &old, new)) {
+                Some(at) => self.moved.push((old, self.added.remove(at))),
+                None => self.removed.push(old),
+            }
+        }
         true
     }
 
