@@ -266,6 +266,7 @@ fn argument(random: &mut Random, word: &str) -> Vec<u8> {
                 _ => format!("{ms}-{seq}").into_bytes(),
             };
         }
+        "EMPTY" => return Vec::new(),
         // Ids that mostly grow.
         "NEW" => {
             random.1 += random.below(3) as u64;
