@@ -234,3 +234,38 @@ fn redis_py_does_what_it_does_with_redis() {
     run("3");
     assert_eq!((host.status("panics"), host.status("failed")), (0, 0));
 }
+
+/// redis-py's own tests, as far as they are about a server: `$HOTSHELL_REDIS_PY_SUITE` is the folder of
+/// its source. `.ci/run` fetches it.
+#[test]
+fn the_suite_of_redis_py_passes_but_for_what_is_absent() {
+    let Some(suite) = std::env::var_os("HOTSHELL_REDIS_PY_SUITE") else {
+        return skipped("HOTSHELL_REDIS_PY_SUITE is not set: the folder of redis-py's source");
+    };
+    let Some(python) = python() else { return };
+    let left_out = include_str!("../clients/redis_py_suite.txt").lines();
+    let left_out = left_out.filter_map(|line| line.split(' ').next().filter(|part| *part != "#"));
+    let left_out = left_out.map(|part| format!("not {part}")).collect::<Vec<_>>().join(" and ");
+    // BGSAVE is one of the tests, so there must be somewhere to save to.
+    let data = hotshell_tests::Folder::new();
+    let host = Host::with(kv_v2());
+    let host = host.flags(&["--data", hotshell_tests::host::text(&data.at("data"))]).start();
+    let files = ["commands", "pipeline", "encoding", "monitor", "connection_pool"];
+    for protocol in ["2", "3"] {
+        let output = Command::new(&python)
+            .args(["-m", "pytest", "-q", "--timeout", "60", "-p", "no:cacheprovider"])
+            .args(["-m", "not redismod and not onlycluster and not ssl and not replica"])
+            .args(["-k", &left_out, "--protocol", protocol])
+            .args(["--redis-url", &format!("redis://{}/0", host.addr())])
+            .args(files.map(|file| format!("tests/test_{file}.py")))
+            .current_dir(&suite)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .output()
+            .expect("it runs");
+        let text = said(&output);
+        let passed =
+            text.lines().last().and_then(|line| line.split(' ').next()?.parse::<u32>().ok());
+        assert!(passed.is_some_and(|passed| passed > 400), "{text}");
+    }
+    assert_eq!((host.status("panics"), host.status("failed")), (0, 0));
+}

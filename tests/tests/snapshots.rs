@@ -10,6 +10,7 @@ use hotshell_tests::cli;
 use hotshell_tests::eventually;
 use hotshell_tests::files::Folder;
 use hotshell_tests::host::{Host, text};
+use hotshell_tests::hotshell;
 use hotshell_tests::resp::{Resp, Value, request};
 
 fn host(package: &str, data: &Folder, flags: &[&str]) -> Host {
@@ -118,6 +119,50 @@ fn a_graceful_stop_leaves_a_snapshot_that_other_versions_load() {
     kill(third);
     let fourth = host("ledger-v2", &data, &["--ignore-permanent"]);
     assert_eq!(fourth.lines().ask("=name 0"), "name 0 12 first", "what was set aside is in it");
+}
+
+/// What a snapshot says of a session is as the state was that knows of it: here, that a client subscribes
+/// to one channel, or to both, and the other way round.
+#[test]
+fn sessions_are_in_a_snapshot_as_they_were_at_its_beginning_whoever_uses_them_meanwhile() {
+    let (data, seed) = (Folder::new(), 0x5eed_5e55_u64);
+    println!("seed {seed:#x}");
+    let (host, mut random) = (host("kv-v1", &data, &[]), seed);
+    fill(&mut host.resp(), 20_000);
+    let mut clients: Vec<Resp> = (0..40).map(|_| host.resp()).collect();
+    clients.iter_mut().for_each(|client| drop(client.call(&["SUBSCRIBE", "one"])));
+    let mut asker = host.admin();
+    for _ in 0..5 {
+        asker.send(request(&["snapshot"]));
+        let mut changes = 0;
+        while asker.is_silent() || changes < 20 {
+            let client = &mut clients[next(&mut random) as usize % 40];
+            let verb = ["SUBSCRIBE", "UNSUBSCRIBE"][next(&mut random) as usize % 2];
+            client.call(&[verb, ["one", "two"][next(&mut random) as usize % 2]]);
+            changes += 1;
+        }
+        assert!(!matches!(asker.read(), Value::Error(_)));
+        let said = hotshell(["data", "export", text(&data.at("data"))]).expect(0).stdout;
+        let lines: Vec<serde_json::Value> =
+            said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        // Clients by channel, as the state has them and as the sessions have them.
+        let (mut state, mut sessions) = (Vec::new(), Vec::new());
+        for line in &lines {
+            if line["map"] == "channels" {
+                let of = line["value"].as_array().expect("clients").iter();
+                state.extend(of.map(|id| (line["key"].to_string(), id.to_string())));
+            }
+            if line["kind"] == "session" {
+                let channels = line["value"]["subscriptions"]["channels"].as_array();
+                let of = channels.into_iter().flatten();
+                sessions.extend(of.map(|name| (name.to_string(), line["client"].to_string())));
+            }
+        }
+        state.sort();
+        sessions.sort();
+        assert!(!state.is_empty(), "somebody subscribes");
+        assert_eq!(state, sessions);
+    }
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub enum Kind {
     Schema,
     /// The outline of the root. Second.
     Root,
-    /// Sessions of clients: each its client's id in eight bytes, and its image.
+    /// Sessions of clients: each its client's id in eight bytes, and its image. Any number of blocks.
     Sessions,
     /// What is set aside: each the fingerprint of its schema in eight bytes, its length in four, and the
     /// encoded part.

@@ -304,6 +304,7 @@ impl Server {
     #[inline]
     fn aim(&self, client: NonNull<Client>) {
         self.bring(client);
+        self.before_session(client);
         // SAFETY: `call` is ours between calls; the client lives. Only addresses are taken.
         unsafe {
             let client = client.as_ptr();

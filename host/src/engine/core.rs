@@ -40,6 +40,8 @@ pub(super) struct Server {
     pub layout: Cell<u32>,
     /// The running call has told the journal something.
     pub journaled: Cell<bool>,
+    /// A snapshot has sessions left to write.
+    pub imaging: Cell<bool>,
     /// Wakes the task that sends output.
     pub flush: Notify,
     /// Wakes the task that ticks.
@@ -122,6 +124,7 @@ impl Server {
             queued: Cell::new(0),
             layout: Cell::new(0),
             journaled: Cell::new(false),
+            imaging: Cell::new(false),
             flush: Notify::new(),
             tick: Notify::new(),
             drain: Notify::new(),

@@ -55,7 +55,7 @@ impl Reading {
         wrong(&self.path, why)
     }
 
-    /// Root, sessions, what is set aside, entries; answers how many of these.
+    /// Root; then sessions, what is set aside, entries, in any order. Answers how many entries.
     fn state(&mut self, server: &Server, schema: &Schema) -> Result<u64> {
         let ends = |path: &Path| {
             let path = path.to_owned();
@@ -70,7 +70,7 @@ impl Reading {
             Rebuilding::begin(reflect, schema.root, root.as_ptr(), &mut outline.as_slice())
         };
         let mut begun = begun.map_err(ends(&self.path))?;
-        let (sessions, aside) = (self.next(Kind::Sessions)?, self.next(Kind::Aside)?);
+        let (mut sessions, mut aside) = (Vec::new(), Vec::new());
         let mut entries = 0_u64;
         let told = loop {
             match self.any()? {
@@ -84,8 +84,10 @@ impl Reading {
                         entries += 1;
                     }
                 }
+                (Kind::Sessions, block) => sessions.extend_from_slice(&block),
+                (Kind::Aside, block) => aside.extend_from_slice(&block),
                 (Kind::Done, told) => break told,
-                (kind, _) => return Err(self.wrong(&format!("{kind:?} is among the entries"))),
+                (kind, _) => return Err(self.wrong(&format!("{kind:?} is where it cannot be"))),
             }
         };
         if told != entries.to_le_bytes() {

@@ -177,6 +177,7 @@ unsafe extern "C" fn session_of(at: *mut c_void, client: u64) -> *mut u8 {
             return core::ptr::null_mut();
         }
         server.bring(client);
+        server.before_session(client);
         (*client.as_ptr()).session
     }
 }

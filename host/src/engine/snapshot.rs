@@ -3,6 +3,7 @@
 //! Invariant: a snapshot shows the state as it was at its position of the journal, which a new file
 //! begins. Whatever becomes of it, the server goes on as if none were taken.
 
+mod sessions;
 mod take;
 
 use std::time::{Duration, Instant};
@@ -14,6 +15,9 @@ use self::take::Taking;
 pub(super) use self::take::take;
 use crate::data::{Store, unix_ms};
 use crate::error::Result;
+
+/// After one that failed.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// When snapshots are taken by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +92,8 @@ pub(super) struct Snapshots {
     pub(super) since_ms: u64,
     /// A switch is about to come: none begins.
     held: bool,
+    /// The last one failed: when another one is tried.
+    again: Option<Instant>,
     /// When the last one began, or the server started.
     last: Instant,
     /// The changes at that time.
@@ -109,6 +115,7 @@ impl Snapshots {
             busy: false,
             since_ms: 0,
             held: false,
+            again: None,
             last: Instant::now(),
             changes: 0,
             at_stop: None,
@@ -129,6 +136,12 @@ impl Snapshots {
     fn not_begun(&mut self) -> Vec<Waiter> {
         (self.wanted, self.last) = (false, Instant::now());
         std::mem::take(&mut self.asked)
+    }
+
+    /// One has ended, or could not begin.
+    fn note_end(&mut self, outcome: &Result<Snapshot>) {
+        self.ended.note(outcome);
+        self.again = outcome.is_err().then(|| Instant::now() + AGAIN);
     }
 
     /// One is taken as soon as can be.

@@ -81,3 +81,18 @@ fn all_who_wait_for_a_stream_are_served_by_one_entry() {
     server.advance(100);
     assert_eq!(server.read(clients[0]), b"*-1\r\n");
 }
+
+#[test]
+fn who_waits_for_a_stream_that_is_evicted_hears_of_it() {
+    let mut one = One::<V2>::new();
+    one.check(&[("xgroup create s g $ mkstream", "+OK")]);
+    let waiter = one.server.connect();
+    one.server.feed(waiter, &words("xreadgroup group g c block 0 streams s >"));
+    assert!(one.server.is_blocked(waiter));
+    one.check(&[("config set maxmemory-policy allkeys-random maxmemory 1", "+OK")]);
+    one.server.advance(1000);
+    one.check(&[("exists s", ":0")]);
+    let told = one.server.read(waiter);
+    assert_eq!(common::text(told), "-UNBLOCKED the stream key no longer exists\r\n");
+    assert!(!one.server.is_blocked(waiter));
+}

@@ -6,6 +6,21 @@ use common::{One, V1, V2, text, words};
 use hotshell_plugin_api::testing::TestServer;
 
 #[test]
+fn a_client_is_shown_as_its_level_shows_it() {
+    let mut new = One::<V2>::new();
+    new.ask("ssubscribe s");
+    let list = new.server.connect();
+    let list = text(new.server.ask(list, &words("client list")));
+    let port = list.split("laddr=127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next());
+    assert!(list.contains(" ssub=1 ") && list.contains(" flags=P "), "{list}");
+    let killed = new.server.connect();
+    let request = format!("client kill laddr 127.0.0.1:{}", port.expect("an address"));
+    assert_eq!(new.server.ask(killed, &words(&request)), b":2\r\n");
+    let old = One::<V1>::new().ask("client list");
+    assert!(old.contains(" psub=0 multi=-1 ") && !old.contains("laddr"), "{old}");
+}
+
+#[test]
 fn clients_are_closed_by_what_they_are() {
     let mut server = TestServer::<V2>::new();
     let [own, listener, other] = [(); 3].map(|()| server.connect());

@@ -1,4 +1,4 @@
-//! Goal: version 2 answers as Redis 7 does, byte for byte. Method: random command streams of three
+//! Goal: version 2 answers as Redis 7 does, byte for byte, and version 1 where Redis 4 did the same. Method: random command streams of three
 //! clients go to a `TestServer` and to a real redis-server; a failing stream is shrunk and printed with
 //! its seed. `HOTSHELL_DIFF_SEED` repeats one, `HOTSHELL_DIFF_SECONDS` runs longer,
 //! `HOTSHELL_REQUIRE_PEERS=1` makes a missing redis-server a failure.
@@ -8,7 +8,78 @@ mod compare;
 mod peer;
 mod stream;
 
+use hotshell_kv::Edition;
+
 #[test]
 fn random_streams_get_the_replies_of_redis() {
-    compare::run::<common::V2>(stream::REQUESTS);
+    compare::run::<common::V2>(stream::REQUESTS, compare::Like::Redis7);
+}
+
+/// Words of requests whose meaning came, or changed, after Redis 4: options, texts of errors, and what
+/// takes other arguments since.
+const NEWER: &[&str] = &[
+    "O",
+    "any",
+    "byscore",
+    "bylex",
+    "rev",
+    "keepttl",
+    "exat",
+    "pxat",
+    "nosuchcommand",
+    "Y",
+    "R",
+    "bit",
+    "idletime",
+];
+
+/// Commands whose replies Redis changed between 4.0 and 7.0.
+const CHANGED: &[&str] = &[
+    "blpop",
+    "brpop",
+    "brpoplpush",
+    "geodist",
+    "georadius",
+    "georadius_ro",
+    "georadiusbymember",
+    "georadiusbymember_ro",
+    "asking",
+    "auth",
+    "client",
+    "command",
+    "config",
+    "fcall",
+    "function",
+    "latency",
+    "memory",
+    "module",
+    "multi",
+    "exec",
+    "object",
+    "pubsub",
+    "quit",
+    "restore",
+    "script",
+    "sinter",
+    "sinterstore",
+    "slowlog",
+];
+
+#[test]
+fn version_1_answers_as_redis_where_both_know_the_request() {
+    let table = kv_v1::V1::table();
+    let known = |request: &&str| {
+        let words: Vec<&str> = request.split(' ').collect();
+        let row = table.find(words[0].as_bytes());
+        let grown = hotshell_kv::commands::FAMILIES.iter().copied().flatten();
+        let grown = grown.filter(|row| row.name == words[0]).count() > 1;
+        row.is_some_and(|row| row.takes(words.len()))
+            && !grown
+            && !CHANGED.contains(&words[0])
+            && !request.starts_with("set K V get")
+            && !words.iter().any(|word| NEWER.contains(word))
+    };
+    let requests: Vec<&str> = stream::REQUESTS.split(';').filter(known).collect();
+    assert!(requests.len() > 150, "{} requests are left", requests.len());
+    compare::run::<common::V1>(&requests.join(";"), compare::Like::Redis4);
 }

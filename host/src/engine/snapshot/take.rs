@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use hotshell_plugin_api::reflect::Reflect;
 use hotshell_plugin_api::snapshot as image;
 use tokio::sync::oneshot;
 
+use super::sessions::SessionsLeft;
 use super::{Policy, Snapshot, Snapshots, Waiter};
 use crate::data::snapshot::{Head, Kind, Taken, Taker};
 use crate::data::unix_ms;
@@ -35,10 +35,11 @@ const LOOK: Duration = Duration::from_secs(1);
 /// One that is being taken.
 #[derive(Debug)]
 pub(super) struct Taking {
-    taker: Taker,
+    pub(super) taker: Taker,
     position: u64,
     /// Tells that the journal has come to that position on disk.
     file: oneshot::Receiver<()>,
+    pub(super) sessions: Option<SessionsLeft>,
     begun: Instant,
     watch: Stopwatch,
     begin: Lap,
@@ -65,7 +66,8 @@ impl Core {
             (self.changes().saturating_sub(snapshots.changes), snapshots.policy);
         let by_time = changes > 0 && !every.is_zero() && snapshots.last.elapsed() >= every;
         let by_changes = after > 0 && changes >= after;
-        !snapshots.asked.is_empty() || snapshots.wanted || by_time || by_changes
+        let again = snapshots.again.is_some_and(|at| at <= Instant::now());
+        !snapshots.asked.is_empty() || snapshots.wanted || by_time || by_changes || again
     }
 
     /// Writes what is small, and leaves large maps to follow. Between two calls; no change of shape is
@@ -79,7 +81,8 @@ impl Core {
         let (position, file) = journal.begin_file(origin);
         let snapshots = self.snapshots.as_mut().expect("the caller has looked");
         let (taken_ms, next_client) = (unix_ms(), self.state.next_client);
-        (snapshots.wanted, snapshots.last, snapshots.changes) = (false, Instant::now(), changes);
+        (snapshots.wanted, snapshots.again, snapshots.changes) = (false, None, changes);
+        snapshots.last = Instant::now();
         let waiters = std::mem::take(&mut snapshots.asked);
         let head = Head { position, taken_ms, origin, next_client };
         taker.begin(head);
@@ -89,27 +92,11 @@ impl Core {
         // SAFETY: no plugin code runs, and no change of shape is under way; the root is of this schema.
         // A change of shape, and the end of the server, come after the last slice.
         taker.block(Kind::Root, unsafe { image::begin(&schema, self.state.root) });
-        taker.block(Kind::Sessions, self.image_of_sessions(&Reflect::new(&schema)));
         taker.block(Kind::Aside, self.image_of_aside());
         let (begin, begun) = (watch.lap(started), Instant::now());
-        let taking = Taking { taker, position, file, begun, watch, begin, stop: begin, waiters };
+        let (sessions, stop) = (Some(SessionsLeft::below(next_client)), begin);
+        let taking = Taking { taker, position, file, sessions, begun, watch, begin, stop, waiters };
         self.snapshots.as_mut().expect("as above").taking = Some(taking);
-    }
-
-    /// Clients do not outlive the process, but the state knows of them: at a restart each is told gone.
-    fn image_of_sessions(&self, reflect: &Reflect<'_>) -> Vec<u8> {
-        let (mut out, mut after, session) = (Vec::new(), 0, reflect.schema().session);
-        while let Some(client) = self.state.clients.after(after) {
-            // SAFETY: found among the living; no plugin code runs.
-            let client = unsafe { client.as_ref() };
-            after = client.id;
-            if client.connected {
-                out.extend_from_slice(&client.id.to_le_bytes());
-                // SAFETY: connected, so it has a session, which is in the layout of today.
-                unsafe { reflect.write(session, client.session, &mut out) };
-            }
-        }
-        out
     }
 
     fn image_of_aside(&self) -> Vec<u8> {
@@ -126,8 +113,9 @@ impl Core {
     fn snapshot_slice(&mut self) -> bool {
         let taking = self.snapshots.as_ref().and_then(|snapshots| snapshots.taking.as_ref());
         let (started, until) = (taking.map(|t| t.watch.start()), monotonic_ns() + SLICE_NS);
+        let sessions = self.write_sessions(until);
         // SAFETY: as in `begin_snapshot`.
-        let more = unsafe { image::work(|| monotonic_ns() < until) };
+        let more = sessions || unsafe { image::work(|| monotonic_ns() < until) };
         let taking = self.snapshots.as_mut().and_then(|snapshots| snapshots.taking.as_mut());
         if let (Some(taking), Some(started)) = (taking, started) {
             if !more || image::written() >= BLOCK && taking.taker.has_room() {
@@ -181,8 +169,10 @@ impl Server {
         }
         self.set_busy(true);
         self.flush.notify_one();
+        self.imaging.set(true);
         loop {
             let more = self.core.borrow_mut().snapshot_slice();
+            self.imaging.set(self.core.borrow().has_sessions_left());
             if !self.core.borrow().is_taking() {
                 // Given up: those who wait are told, or wait for the next one.
                 return self.set_busy(false);
@@ -225,7 +215,7 @@ impl Server {
     fn tell_end(&self, waiters: Vec<Waiter>, outcome: &Result<Snapshot>) {
         let mut clients = Vec::new();
         if let Some(snapshots) = &mut self.core.borrow_mut().snapshots {
-            snapshots.ended.note(outcome);
+            snapshots.note_end(outcome);
         }
         match outcome {
             Ok(done) => {
@@ -258,6 +248,7 @@ impl Server {
                 }
             }
         }
+        self.imaging.set(false);
         image::give_up();
         while image::is_running() {
             if self.core.borrow_mut().snapshot_slice() {

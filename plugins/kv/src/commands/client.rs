@@ -124,12 +124,24 @@ pub(super) fn unknown_kind(cx: &mut Cx<'_>, name: &[u8]) -> Outcome {
 
 fn line_of(cx: &mut Cx<'_>, id: u64) -> Option<String> {
     let info = cx.shell.client_info(id)?;
+    let (own_address, new) = (own_address(cx), cx.has(v(7, 0)));
     let session = match id == cx.client {
         true => &*cx.session,
         false => cx.shell.session_of(id)?,
     };
     let command = last_command(&cx.state.commands, session);
-    Some(line(&info, session, cx.state.tracking.clients.get(&id), cx.now, &command))
+    let tracker = cx.state.tracking.clients.get(&id);
+    Some(if new {
+        line(&info, session, tracker, cx.now, &own_address, &command)
+    } else {
+        old_line(&info, session, cx.now, &command)
+    })
+}
+
+/// The address that clients connect to, as far as the shell tells: the port of the listener. Clients of
+/// this machine are on this address.
+pub(super) fn own_address(cx: &Cx<'_>) -> String {
+    format!("127.0.0.1:{}", cx.shell.server_info().port)
 }
 
 fn own_line(cx: &mut Cx<'_>) -> String {
@@ -142,22 +154,18 @@ fn last_command(commands: &CommandStats, session: &Session) -> String {
     if name.is_empty() { "NULL".to_owned() } else { name.into_owned() }
 }
 
-/// A client as CLIENT LIST shows it.
-fn line(
-    info: &ClientInfo,
-    session: &Session,
-    tracker: Option<&Tracker>,
-    now: u64,
-    command: &str,
-) -> String {
-    let age = now.saturating_sub(info.connected_ms) / 1000;
-    let (channels, patterns) = session
-        .subscriptions
-        .as_std()
-        .map_or((0, 0), |own| (own.channels.len(), own.patterns.len()));
+/// Channels, patterns and shard channels that a client is subscribed to.
+fn subscriptions(session: &Session) -> [usize; 3] {
+    let own = session.subscriptions.as_std();
+    own.map_or([0; 3], |own| [own.channels.len(), own.patterns.len(), own.shards.len()])
+}
+
+/// What a client is doing, by letters.
+fn flags(session: &Session, tracker: Option<&Tracker>) -> String {
+    let [channels, patterns, shards] = subscriptions(session);
     let flags = [
         ('O', session.has(SESSION_MONITOR)),
-        ('P', channels + patterns > 0),
+        ('P', channels + patterns + shards > 0),
         ('x', session.in_multi()),
         ('b', session.waiting.is_some()),
         ('t', tracker.is_some()),
@@ -167,12 +175,46 @@ fn line(
         ('e', session.has(SESSION_NO_EVICT)),
     ];
     let flags: String = flags.iter().filter(|(_, set)| *set).map(|(letter, _)| letter).collect();
-    let flags = if flags.is_empty() { "N" } else { &flags };
+    if flags.is_empty() { "N".to_owned() } else { flags }
+}
+
+/// A client as Redis 4 shows it.
+fn old_line(info: &ClientInfo, session: &Session, now: u64, command: &str) -> String {
+    let age = now.saturating_sub(info.connected_ms) / 1000;
+    let [channels, patterns, _] = subscriptions(session);
+    let multi = if session.in_multi() { session.queue.len() as i64 } else { -1 };
+    format!(
+        "id={} addr={} fd={} name={} age={age} idle={} flags={} db={} sub={channels} psub={patterns} \
+         multi={multi} qbuf={} qbuf-free=0 obl={} oll=0 omem=0 events=r cmd={command}\n",
+        info.id,
+        info.peer(),
+        info.id,
+        String::from_utf8_lossy(&session.name),
+        info.idle_ms / 1000,
+        flags(session, None),
+        session.db,
+        info.unread,
+        info.unsent,
+    )
+}
+
+/// A client as CLIENT LIST shows it.
+fn line(
+    info: &ClientInfo,
+    session: &Session,
+    tracker: Option<&Tracker>,
+    now: u64,
+    own_address: &str,
+    command: &str,
+) -> String {
+    let age = now.saturating_sub(info.connected_ms) / 1000;
+    let [channels, patterns, shards] = subscriptions(session);
+    let flags = flags(session, tracker);
     let redirect = tracker.map_or(-1, |tracker| tracker.redirect as i64);
     let multi = if session.in_multi() { session.queue.len() as i64 } else { -1 };
     format!(
-        "id={} addr={} laddr=127.0.0.1:0 fd={} name={} age={age} idle={} flags={flags} db={} \
-         sub={channels} psub={patterns} ssub=0 multi={multi} qbuf={} qbuf-free=0 argv-mem=0 \
+        "id={} addr={} laddr={own_address} fd={} name={} age={age} idle={} flags={flags} db={} \
+         sub={channels} psub={patterns} ssub={shards} multi={multi} qbuf={} qbuf-free=0 argv-mem=0 \
          multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem=0 events=r cmd={command} user=default \
          redir={redirect} resp={}\n",
         info.id,

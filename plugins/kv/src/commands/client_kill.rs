@@ -1,6 +1,6 @@
 //! CLIENT KILL and CLIENT UNBLOCK.
 
-use super::client::unknown_kind;
+use super::client::{own_address, unknown_kind};
 use crate::blocking;
 use crate::cx::{After, Cx, Outcome, int, is};
 use crate::dispatch;
@@ -93,13 +93,11 @@ pub(super) fn kill(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 /// Closes clients; the one that asks gets its reply first. Answers how many there were.
 fn close_all(cx: &mut Cx<'_>, filter: &Filter<'_>) -> i64 {
-    let own_port = cx.shell.server_info().port;
+    let own = own_address(cx);
     let mut closed = 0;
     for id in cx.shell.client_ids() {
         let Some(info) = cx.shell.client_info(id) else { continue };
         let peer = info.peer();
-        // The shell tells the port of the listener only; clients of this machine are on its address.
-        let own = format!("127.0.0.1:{own_port}");
         let fits = filter.id.is_none_or(|wanted| wanted == id)
             && filter.address.is_none_or(|wanted| wanted == peer.to_string().as_bytes())
             && filter.own_address.is_none_or(|wanted| wanted == own.as_bytes())

@@ -19,6 +19,10 @@ fn debug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         }
         // Redis ends the process here; a plugin's panic costs one request.
         [_, word] if is(word, "panic") => panic!("called by DEBUG PANIC"),
+        [_, word, text] if is(word, "error") => {
+            let text = String::from_utf8_lossy(text).into_owned();
+            cx.error(&text)
+        }
         [_, word, key] if is(word, "object") => object(cx, key),
         [_, word, number] if is(word, "set-active-expire") => {
             // As C's `atoi`: what is no number is 0.

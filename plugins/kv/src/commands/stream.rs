@@ -347,9 +347,6 @@ fn xsetid(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             "ERR The entries_added specified in XSETID is smaller than the target stream length",
         );
     }
-    if !stream.is_empty() && last < stream.max_deleted {
-        return Err("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id");
-    }
     stream.last = last;
     stream.added = added.unwrap_or(stream.added);
     if deleted != Id::MIN {

@@ -23,6 +23,8 @@ struct Open {
     order: bool,
     /// How much time has passed.
     time: bool,
+    /// The texts of errors.
+    errors: bool,
 }
 
 /// How a stream is run.
@@ -32,10 +34,22 @@ struct Setting {
     resp3: [bool; CLIENTS],
     /// Whether keyspace notifications are sent.
     notify: bool,
+    /// Whether the texts of errors are open.
+    errors: bool,
+}
+
+/// What the server is to be like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "kv-streams has one version")]
+pub enum Like {
+    /// As the peer, in both protocols.
+    Redis7,
+    /// RESP2 only; errors have the texts of their time, so it is compared that there is one.
+    Redis4,
 }
 
 /// Sends streams made of these requests for some seconds.
-pub fn run<P: Plugin>(requests: &str) {
+pub fn run<P: Plugin>(requests: &str, like: Like) {
     let Some(mut redis) = Redis::start() else {
         assert!(
             std::env::var("HOTSHELL_REQUIRE_PEERS").as_deref() != Ok("1"),
@@ -51,8 +65,9 @@ pub fn run<P: Plugin>(requests: &str) {
     let start = Instant::now();
     for seed in first.. {
         let mut random = Random::new(seed);
-        let resp3 = [0; CLIENTS].map(|_| random.below(2) == 1);
-        let setting = Setting { resp3, notify: random.below(2) == 1 };
+        let resp3 = [0; CLIENTS].map(|_| random.below(2) == 1 && like == Like::Redis7);
+        let (notify, errors) = (random.below(2) == 1, like == Like::Redis4);
+        let setting = Setting { resp3, notify, errors };
         let steps = stream(&mut random, requests, STEPS, CLIENTS);
         if let Some(failure) = compare::<P>(&mut redis, setting, &steps) {
             // On a loaded machine a clock may jump a second between the two: what is wrong, is wrong
@@ -93,7 +108,8 @@ fn compare<P: Plugin>(redis: &mut Redis, setting: Setting, steps: &[Step]) -> Op
         redis.read_until(i, |reply| reply.ends_with(b"modules\r\n*0\r\n"));
     }
     // Of replies that are still to come, too: a client may wait meanwhile.
-    let mut open = [Open::default(); CLIENTS + 1];
+    let closed = Open { errors: setting.errors, ..Open::default() };
+    let mut open = [closed; CLIENTS + 1];
     for (n, step) in steps.iter().enumerate() {
         open[step.client].order |= stream::in_no_order(&step.args);
         open[step.client].time |= stream::tells_time(&step.args);
@@ -104,6 +120,8 @@ fn compare<P: Plugin>(redis: &mut Redis, setting: Setting, steps: &[Step]) -> Op
             server.feed(clients[step.client], &request);
         }
         redis.sync();
+        // The peer's clock went on meanwhile: a pause of milliseconds is over.
+        server.advance(peer::unix_ms().saturating_sub(server.unix_ms()));
         for (i, &client) in clients.iter().enumerate() {
             let ours = server.read(client);
             let theirs = redis.read_until(i, |theirs| same(&ours, theirs, open[i]));
@@ -116,7 +134,7 @@ fn compare<P: Plugin>(redis: &mut Redis, setting: Setting, steps: &[Step]) -> Op
                 ));
             }
             if !ours.is_empty() {
-                open[i] = Open::default();
+                open[i] = closed;
             }
         }
     }
@@ -132,9 +150,12 @@ fn same(ours: &[u8], theirs: &[u8], open: Open) -> bool {
     if ours == theirs {
         return true;
     }
-    let lines = |bytes: &[u8]| -> Vec<Vec<u8>> {
-        bytes.split(|&b| b == b'\n').map(|line| line.to_vec()).collect()
+    // Of an error whose text is open it is left that it is one: which of several is told differs, too.
+    let cut = |line: &[u8]| match line.first() {
+        Some(b'-') if open.errors => b"-".to_vec(),
+        _ => line.to_vec(),
     };
+    let lines = |bytes: &[u8]| -> Vec<Vec<u8>> { bytes.split(|&b| b == b'\n').map(cut).collect() };
     let (mut ours, mut theirs) = (lines(ours), lines(theirs));
     if open.order {
         ours.sort();

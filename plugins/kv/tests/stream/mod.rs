@@ -223,6 +223,9 @@ fn argument(random: &mut Random, word: &str) -> Vec<u8> {
                     "-1",
                     "1.5",
                     "0.1",
+                    "0x10",
+                    "-0x1.8p1",
+                    "0x",
                     "inf",
                     "-inf",
                     "(1",
@@ -266,6 +269,7 @@ fn argument(random: &mut Random, word: &str) -> Vec<u8> {
                 _ => format!("{ms}-{seq}").into_bytes(),
             };
         }
+        "EMPTY" => return Vec::new(),
         // Ids that mostly grow.
         "NEW" => {
             random.1 += random.below(3) as u64;
