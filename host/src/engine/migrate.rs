@@ -67,7 +67,7 @@ impl<'a> Prepared<'a> {
     pub(super) fn new(
         core: &Core,
         change: &'a Arc<Change>,
-        returns: Returns,
+        mut returns: Returns,
         allow_stop: bool,
     ) -> Result<Self> {
         let converter = change.converter().lazily(Arc::clone(change));
@@ -77,8 +77,10 @@ impl<'a> Prepared<'a> {
         if elements > STOP_ELEMENTS_MAX && !allow_stop {
             return Err(too_long(elements));
         }
-        // SAFETY: as above, until the switch. The images are mapped: a discard waits for all drains.
+        // SAFETY: as above, until the switch. The images are mapped: a discard waits for all drains. What is
+        // not read yet would be gone with the switch; as a rule all is.
         let prepared = unsafe {
+            while returns.read_on(change, &converter, at, &core.state.aside, READ_PARTS) {}
             Leg::prepare(change)
                 .and_then(|leg| Ok((leg, change.prepare(&converter, pair, at, returns)?)))
         };
@@ -88,11 +90,11 @@ impl<'a> Prepared<'a> {
 
     /// How many parts a switch would set aside: of the root, and of the first [`DRY_SESSIONS`] sessions.
     /// 0 when that cannot be told without a long stop.
-    pub(super) fn look(core: &Core, change: &'a Arc<Change>) -> u64 {
+    pub(super) fn look(core: &Core, change: &'a Arc<Change>, returns: Returns) -> u64 {
         if change.is_adopt() {
             return 0;
         }
-        let Ok(this) = Self::new(core, change, Returns::default(), false) else { return 0 };
+        let Ok(this) = Self::new(core, change, returns, false) else { return 0 };
         let mut lost = this.root.lost().len();
         let mut after = 0;
         for _ in 0..DRY_SESSIONS {
@@ -210,11 +212,9 @@ impl Server {
         let mut ready = Ready::new(&self.core.borrow(), switch);
         loop {
             let waits = self.core.borrow().waits(&ready.switch);
-            let more = match waits {
-                true => self.drain_slice(),
-                false => ready.read_on(&mut self.core.borrow_mut()),
-            };
-            if !more {
+            if waits {
+                self.drain_slice();
+            } else if !ready.read_on(&mut self.core.borrow_mut()) {
                 return ready;
             }
             tokio::task::yield_now().await;

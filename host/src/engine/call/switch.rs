@@ -40,7 +40,7 @@ impl Server {
         let from = core.state.generation;
         let Ready { switch: Switch { to, allow_stop, dry_run, .. }, change, returns } = ready;
         if dry_run {
-            let set_aside = Prepared::look(core, &change);
+            let set_aside = Prepared::look(core, &change, returns);
             return Ok((Switched { from, set_aside, ..Switched::default() }, 0));
         }
         let prepared = match change.is_adopt() {
