@@ -167,13 +167,18 @@ unsafe extern "C" fn discard(ptr: *mut u8, size: usize, offset: usize, len: usiz
 }
 
 unsafe extern "C" fn advise(ptr: *mut u8, size: usize, usage: u32) {
+    if usage == Usage::Soon as u32 {
+        return keeper::populate(ptr, size);
+    }
     if size < HUGE {
         return;
     }
     if usage == Usage::Gradual as u32 {
         // SAFETY: a mapping of ours, whose content stays. On failure its pages are merely large.
         unsafe { libc::madvise(ptr.cast(), pages(size), libc::MADV_NOHUGEPAGE) };
-    } else {
+    } else if usage == Usage::Leaving as u32 {
+        keeper::leave(ptr, size);
+    } else if usage == Usage::Whole as u32 {
         keeper::condense(ptr, size);
     }
 }
@@ -338,6 +343,31 @@ mod tests {
             assert_eq!(*block.add(HUGE), 0, "a whole page is gone");
             assert_eq!(*block.add(3 * HUGE - 1), 0, "the last whole page is gone");
             assert_eq!(*block.add(3 * HUGE), 1, "the page behind stays");
+            free(block, size, 8);
+        }
+    }
+
+    /// Pages that are asked for ahead are there when they are touched, and hold zeroes.
+    #[test]
+    fn pages_that_are_needed_soon_are_made_ready_off_this_thread() {
+        let size = 4 * HUGE;
+        // SAFETY: all accesses lie inside the block; one byte is written per page asked about.
+        unsafe {
+            let block = alloc_zeroed(size, 8);
+            advise(block, size, Usage::Gradual as u32);
+            advise(block.add(HUGE + 100), HUGE, Usage::Soon as u32);
+            let resident = |at: usize| {
+                let mut page = 0;
+                libc::mincore(block.add(at).cast(), PAGE, &raw mut page);
+                page & 1 == 1
+            };
+            let start = std::time::Instant::now();
+            while !(resident(HUGE) && resident(2 * HUGE)) {
+                assert!(start.elapsed() < std::time::Duration::from_secs(20), "not within 20 s");
+                std::thread::yield_now();
+            }
+            assert!(!resident(0) && !resident(2 * HUGE + PAGE), "nothing around them");
+            assert!(std::slice::from_raw_parts(block, size).iter().all(|&byte| byte == 0));
             free(block, size, 8);
         }
     }

@@ -46,8 +46,8 @@ pub struct HeapTable {
     pub random: unsafe extern "C" fn() -> u64,
     /// `[engine]` What a map asks the shell for while its entries change their shape.
     pub conversions: unsafe extern "C" fn() -> *const c_void,
-    /// `[engine]` Says how a block of `size` bytes is used from now on: a [`Usage`]. A hint; the content
-    /// stays, and the call takes the same time whatever the size.
+    /// `[engine]` Says how a block of `size` bytes is used from now on: a [`Usage`], of which some may be of a
+    /// part. A hint; the content stays, and the call takes the same time whatever the size.
     pub advise: unsafe extern "C" fn(ptr: *mut u8, size: usize, usage: u32),
 }
 
@@ -59,6 +59,10 @@ pub enum Usage {
     Gradual = 0,
     /// It is looked at all over: the shell may move it to large pages, off this thread.
     Whole = 1,
+    /// It is being emptied: nothing that was begun for it is worth going on with.
+    Leaving = 2,
+    /// This part of a block is going to be written: the shell may get its pages ready, off this thread.
+    Soon = 3,
 }
 
 static TABLE: AtomicPtr<HeapTable> = AtomicPtr::new(core::ptr::from_ref(&STD_HEAP).cast_mut());
@@ -151,7 +155,7 @@ pub unsafe fn discard(ptr: NonNull<u8>, layout: Layout, offset: usize, len: usiz
 /// Says how a block is used from now on. A shell from before there was this function does nothing.
 ///
 /// # Safety
-/// `ptr` came from this heap with this layout.
+/// `ptr` came from this heap with this layout, or is a part of such a block.
 #[inline]
 pub unsafe fn advise(ptr: NonNull<u8>, layout: Layout, usage: Usage) {
     let table = table();

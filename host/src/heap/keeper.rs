@@ -56,6 +56,10 @@ enum Errand {
     Discard(Block),
     /// A mapping that is filled, to be moved to huge pages.
     Condense(Block),
+    /// A mapping that is being emptied: it need not be moved any more.
+    Leave(Block),
+    /// A part of a mapping that is going to be written.
+    Populate(Block),
     /// Everything that is kept goes back to the system.
     Release(Sender<()>),
 }
@@ -88,6 +92,17 @@ pub(super) fn release() {
         // An error: the keeper is gone, and with it what it kept.
         let _ = wait.recv();
     }
+}
+
+/// Takes [`condense`] back: whoever empties the mapping would wait for each page that is moved.
+pub(super) fn leave(ptr: *mut u8, size: usize) {
+    drop(send(Errand::Leave(Block::new(ptr, size))));
+}
+
+/// Gets the pages of a part of a mapping ready. Without a keeper, or when it comes too late, they are as
+/// soon as they are touched.
+pub(super) fn populate(ptr: *mut u8, size: usize) {
+    drop(send(Errand::Populate(Block::new(ptr, size))));
 }
 
 /// Never waits. The errand comes back when there is no thread to do it.
@@ -131,12 +146,24 @@ fn keep(errands: &Receiver<Errand>) {
                 let _ = done.send(());
             }
             Ok(Errand::Condense(block)) => condensing.add(block.address, pages(block.size)),
+            Ok(Errand::Leave(block)) => condensing.forget(block.address),
+            Ok(Errand::Populate(part)) => populate_pages(&part),
             Err(RecvTimeoutError::Timeout) => {
                 drop_expired();
                 condensing.step();
             }
             Err(RecvTimeoutError::Disconnected) => return,
         }
+    }
+}
+
+fn populate_pages(part: &Block) {
+    let start = part.address / PAGE * PAGE;
+    let len = pages(part.address + part.size - start);
+    // SAFETY: pages of a mapping of ours, whose content stays: its owner gives it back after this errand,
+    // so it is mapped. A kernel that cannot do it refuses.
+    unsafe {
+        libc::madvise(ptr::with_exposed_provenance_mut(start), len, libc::MADV_POPULATE_WRITE);
     }
 }
 

@@ -203,8 +203,61 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
     if text.is_empty() || !text.iter().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b)) {
         return None;
     }
-    let n: f64 = core::str::from_utf8(text).ok()?.parse().ok()?;
+    let n: f64 = match core::str::from_utf8(text).ok()?.parse() {
+        Ok(n) => n,
+        Err(_) => parse_hexadecimal(text)?,
+    };
     (!n.is_nan()).then_some(n)
+}
+
+/// Reads a float of C's form `0x1.8p-3`: hexadecimal digits, and a power of two.
+#[cold]
+fn parse_hexadecimal(text: &[u8]) -> Option<f64> {
+    /// So many digits are all of a float, and one more bit says whether others follow.
+    const DIGITS: u32 = 15;
+    let (negative, text) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let [b'0', b'x' | b'X', digits @ ..] = text else { return None };
+    let (digits, power) = match digits.iter().position(|b| b.eq_ignore_ascii_case(&b'p')) {
+        Some(at) => (&digits[..at], Some(&digits[at + 1..])),
+        None => (digits, None),
+    };
+    let power = match power {
+        Some(power) => core::str::from_utf8(power).ok()?.parse::<i32>().ok()?,
+        None => 0,
+    };
+    let (mut mantissa, mut used, mut exponent, mut behind_point) = (0u64, 0, 0i32, false);
+    let mut any = false;
+    for &b in digits {
+        if b == b'.' && !behind_point {
+            behind_point = true;
+            continue;
+        }
+        let digit = u64::from(char::from(b).to_digit(16)?);
+        any = true;
+        if used < DIGITS {
+            mantissa = mantissa << 4 | digit;
+            used += u32::from(mantissa > 0);
+            exponent -= if behind_point { 4 } else { 0 };
+        } else {
+            mantissa |= u64::from(digit > 0);
+            exponent += if behind_point { 0 } else { 4 };
+        }
+    }
+    let n = scaled(mantissa as f64, exponent.saturating_add(power));
+    any.then_some(if negative { -n } else { n })
+}
+
+/// A float times a power of two. In two steps, since the power alone may be none.
+fn scaled(n: f64, power: i32) -> f64 {
+    if n == 0.0 {
+        return n;
+    }
+    let power = power.clamp(-2200, 2200);
+    n * 2f64.powi(power / 2) * 2f64.powi(power - power / 2)
 }
 
 /// [`parse_f64`] for scores: what is too large or too small for a float is refused, as C's `ERANGE`.
@@ -219,6 +272,26 @@ pub fn parse_score(text: &[u8]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn floats_are_read_in_hexadecimal_too() {
+        for (text, n) in [
+            ("0x10", 16.0),
+            ("-0X1.8p1", -3.0),
+            ("+0x.8", 0.5),
+            ("0x1p-1074", 5e-324),
+            ("0x1.fffffffffffffp1023", f64::MAX),
+            ("0x1p1024", f64::INFINITY),
+            ("0x20000000000001000", 36_893_488_147_419_107_328.0),
+            ("0x0p99999", 0.0),
+            ("0x1p-99999", 0.0),
+        ] {
+            assert_eq!(parse_f64(text.as_bytes()), Some(n), "{text}");
+        }
+        for text in ["0x", "0x.", "0xp1", "0x1p", "0x1.2.3", "1x0", "0xg", "x10", "--0x1"] {
+            assert_eq!(parse_f64(text.as_bytes()), None, "{text}");
+        }
+    }
 
     #[test]
     fn integers_go_there_and_back() {

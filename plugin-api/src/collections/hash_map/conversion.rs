@@ -46,6 +46,8 @@ const STEP_GROUPS: usize = 2;
 pub(crate) const STEP_SLOTS: u64 = (STEP_GROUPS * WIDTH) as u64;
 /// Emptied slots are given back to the heap in runs of this many bytes.
 const DISCARD_BYTES: usize = 2 << 20;
+/// Memory of the target is asked for so many bytes ahead, and again when half of it is filled.
+const AHEAD_BYTES: usize = 4 << 20;
 /// Set in the header's pointer when it leads to a conversion.
 const TAG: usize = 1;
 /// Sources at most: a map that was growing has two, and turning back takes one more.
@@ -69,6 +71,8 @@ pub struct Conversion {
     pub(super) boundary: u64,
     /// Groups of the current source whose pages were given back.
     discarded: u64,
+    /// Groups of the target for which memory was asked ahead.
+    expected: u64,
     /// Groups of the first extra that were merged.
     merged: u64,
     /// Slots paid for and not yet moved.

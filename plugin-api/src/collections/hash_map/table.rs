@@ -252,6 +252,30 @@ impl Table {
         }
     }
 
+    /// Says that groups `from..to` are going to be filled.
+    ///
+    /// # Safety
+    /// As for [`Table::advise`].
+    pub(super) unsafe fn expect(&self, align: usize, from: usize, to: usize) {
+        let (layout, ctrl_at) = self.layout(align);
+        let to = to.min(self.geometry().groups());
+        if layout.size() < LARGE || from >= to {
+            return;
+        }
+        let group_size = WIDTH * self.slot_size as usize;
+        for (start, end) in [
+            (ctrl_at - to * group_size, ctrl_at - from * group_size),
+            (ctrl_at + from * WIDTH, ctrl_at + to * WIDTH),
+        ] {
+            let part = Layout::from_size_align(end - start, 1).expect("less than the block");
+            // SAFETY: slots grow down from `ctrl`, control bytes up, so both ranges lie in the block.
+            unsafe {
+                let part_at = NonNull::new_unchecked(self.ctrl.sub(ctrl_at).add(start));
+                heap::advise(part_at, part, heap::Usage::Soon);
+            }
+        }
+    }
+
     pub(super) fn geometry(&self) -> Geometry {
         Geometry { shift: self.shift, spare: self.spare }
     }

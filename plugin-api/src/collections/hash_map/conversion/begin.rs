@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use super::super::raw::Raw;
 use super::super::table::{Geometry, Table};
 use super::{Conversion, SOURCES, STRAYS, Source, TAG, gradual};
-use crate::heap;
+use crate::heap::{self, Usage};
 use crate::reflect::Pair;
 
 /// What a conversion is to be.
@@ -109,6 +109,12 @@ impl Conversion {
         });
         let mut all = [Source::NONE; SOURCES + 1];
         all[..sources.len()].copy_from_slice(sources);
+        for source in sources.iter().filter(|s| s.table.ctrl != target.ctrl) {
+            if source.table.is_allocated() {
+                // SAFETY: a table with slots of this alignment.
+                unsafe { source.table.advise(source.align as usize, Usage::Leaving) };
+            }
+        }
         Self {
             id: plan.id,
             len,
@@ -116,6 +122,7 @@ impl Conversion {
             room,
             boundary: 0,
             discarded: sources.first().map_or(0, |source| source.at),
+            expected: 0,
             merged: 0,
             credit: 0,
             returning: 0,

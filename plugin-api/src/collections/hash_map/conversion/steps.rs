@@ -6,7 +6,7 @@ use core::ptr;
 
 use super::super::group::{DELETED, Group, WIDTH, tag};
 use super::super::table::Table;
-use super::{Conversion, DISCARD_BYTES, Mover, STEP_GROUPS, STRAYS, Source};
+use super::{AHEAD_BYTES, Conversion, DISCARD_BYTES, Mover, STEP_GROUPS, STRAYS, Source};
 
 impl Conversion {
     /// Empties a few groups of a source. False when all sources are empty.
@@ -37,6 +37,7 @@ impl Conversion {
         self.boundary = table.first_hash(at).expect("it is not past");
         mover.bring_back(self, 0, Some(self.boundary));
         let emptied = at.saturating_sub(self.discarded as usize) * WIDTH * table.slot_size as usize;
+        self.ask_ahead();
         if !stays && emptied >= DISCARD_BYTES {
             let align = self.sources[source].align as usize;
             // SAFETY: nothing reads groups below `at`.
@@ -44,6 +45,22 @@ impl Conversion {
             self.discarded = at as u64;
         }
         true
+    }
+
+    /// Has the heap get memory ready for what the target is going to be filled with: a page fault can
+    /// take longer than a slice.
+    fn ask_ahead(&mut self) {
+        if self.in_place == 1 {
+            return;
+        }
+        let front = (self.target.home(self.boundary) / WIDTH) as u64;
+        let ahead = (AHEAD_BYTES / (WIDTH * self.target.slot_size.max(1) as usize)) as u64;
+        if front + ahead / 2 >= self.expected {
+            let (from, to) = (self.expected.max(front), front + ahead);
+            // SAFETY: the target has slots of this alignment.
+            unsafe { self.target.expect(self.new_align as usize, from as usize, to as usize) };
+            self.expected = to;
+        }
     }
 
     /// Converts the entries of a source from group `at` on, up to a clean cut; answers the group behind
