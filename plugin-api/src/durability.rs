@@ -139,6 +139,7 @@ impl<P: Plugin> Shell<'_, P> {
 
     /// Asks for a snapshot: one begins as soon as can be, after this call. If one runs, another one
     /// follows it. `false` when the server keeps no data. [`Shell::durability`] tells what became of it.
+    /// Not taken back when the call panics.
     pub fn snapshot(&mut self) -> bool {
         self.snapshot_for(0)
     }
@@ -154,7 +155,7 @@ impl<P: Plugin> Shell<'_, P> {
 
     /// Sets a key of the configuration while the server runs: `fsync` (`always`, `everysec`, `no`),
     /// `snapshot-every` (`900s`, `0`), `snapshot-after` (a number). It is remembered in the data folder,
-    /// and holds after a restart, too.
+    /// and holds after a restart, too. Not taken back when the call panics.
     ///
     /// # Errors
     /// [`NotSet`]; nothing is changed then.

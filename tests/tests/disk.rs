@@ -76,6 +76,40 @@ fn a_full_disk_holds_answers_back_under_everysec_once_it_is_late() {
 }
 
 #[test]
+fn a_snapshot_that_finds_the_disk_full_leaves_everything_as_it_was_and_the_next_one_comes() {
+    let Some(disk) = SmallDisk::new(MIB) else { return };
+    let data = disk.path().join("data");
+    let host = Host::with(kv_v1()).flags(&["--data", text(&data), "--fsync", "always"]);
+    let host = host.inside(&disk).start();
+    let mut client = host.resp();
+    let large = "x".repeat(64 << 10);
+    (0..20).for_each(|n| drop(client.call(&["SET", &format!("key-{n}"), &large])));
+    disk.fill();
+    let mut asker = host.admin();
+    asker.send(request(&["snapshot"]));
+    eventually("the snapshot finds the disk full", || {
+        host.json(&["status"])["journal"]["state"] == "full"
+    });
+    assert_eq!(client.call(&["STRLEN", "key-7"]).int(), large.len() as i64, "reads are answered");
+    disk.free();
+    let refused = asker.read().error();
+    assert!(refused.starts_with("DATA cannot keep data in '"), "{refused}");
+    assert!(refused.contains("No space left on device"), "{refused}");
+    let left = fs::read_dir(disk.outside(&data).join("main")).expect("readable");
+    let left = left.map(|entry| entry.expect("readable").file_name());
+    assert!(left.into_iter().all(|name| !name.to_string_lossy().contains("snapshot-")));
+    assert_eq!(client.call(&["SET", "after", "1"]).text(), "OK");
+    host.json(&["snapshot"]);
+    host.signal(libc::SIGKILL);
+    let outside = Folder::new();
+    copy(&disk.outside(&data), &outside.at("data"));
+    let again = Host::with(kv_v1()).flags(&["--data", text(&outside.at("data"))]).start();
+    let mut client = again.resp();
+    assert_eq!(client.call(&["STRLEN", "key-19"]).int(), large.len() as i64);
+    assert_eq!(client.call(&["GET", "after"]).text(), "1");
+}
+
+#[test]
 fn a_read_only_folder_is_refused_with_the_way_on() {
     let Some(mut disk) = SmallDisk::new(16) else { return };
     disk.make_read_only();

@@ -4,12 +4,18 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use super::{Artifacts, Fsync};
 use crate::error::{Code, Error, Result};
+
+/// How long a child of a host that was killed may hold the lock.
+const CHILD: Duration = Duration::from_secs(2);
+/// Between two looks at it.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The folder, locked for as long as this lives. The lock goes with the process, however it ends.
 #[derive(Debug)]
@@ -38,10 +44,18 @@ impl Folder {
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(&lock).map_err(|error| cannot(&lock, &error))?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(taken(path, &mut file)),
-            Err(errno) => return Err(cannot(&lock, &errno.into())),
+        let began = Instant::now();
+        loop {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                // A host that was killed may have left a child between fork and exec, which has the lock
+                // until it comes to that.
+                Err(Errno::WOULDBLOCK) if is_gone(&lock) && began.elapsed() < CHILD => {
+                    std::thread::sleep(LOOK_AGAIN);
+                }
+                Err(Errno::WOULDBLOCK) => return Err(taken(path, &mut file)),
+                Err(errno) => return Err(cannot(&lock, &errno.into())),
+            }
         }
         let told = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         told.map_err(|error| cannot(&lock, &error))?;
@@ -93,6 +107,17 @@ pub(super) fn numbered(
     }
     found.sort();
     Ok(found)
+}
+
+/// Whether the process that a lock file names has ended: it holds nothing any more.
+fn is_gone(lock: &Path) -> bool {
+    let told = fs::read_to_string(lock).unwrap_or_default();
+    let Ok(pid) = told.trim().parse::<u32>() else { return false };
+    // The name may have brackets and spaces in it; the state comes behind.
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    // Number 1 of a container is number 1 of the next one.
+    pid == std::process::id() || matches!(state, None | Some('Z' | 'X'))
 }
 
 fn taken(path: &Path, lock: &mut File) -> Error {

@@ -203,6 +203,30 @@ fn a_folder_has_one_host() {
 }
 
 #[test]
+fn a_lock_that_only_a_child_of_a_dead_host_holds_is_waited_for() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut gone = std::process::Command::new("true").spawn().expect("true(1) runs");
+    let dead = gone.id();
+    gone.wait().expect("it ends");
+    let lock = dir.path().join("lock");
+    let held = fs::File::options().create_new(true).write(true).open(&lock).expect("made");
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("it is free");
+    fs::write(&lock, format!("{dead}\n")).expect("writable");
+    let mut sleep = std::process::Command::new("sleep");
+    let mut child = sleep.arg("0.3").stdin(held).spawn().expect("sleep(1) runs");
+    drop(sleep);
+    let began = std::time::Instant::now();
+    let folder = Folder::open(dir.path()).expect("it is free once the child has ended");
+    assert!(began.elapsed().as_millis() >= 100, "the child had it");
+    child.wait().expect("it ends");
+    // One that a living process holds is not waited for.
+    fs::write(&lock, "1\n").expect("writable");
+    let error = Folder::open(dir.path()).expect_err("it is taken");
+    assert_eq!((error.code, &*error.detail), (Code::Data, "process 1 has locked it"));
+    drop(folder);
+}
+
+#[test]
 fn a_place_that_is_no_folder_is_refused_with_the_way_on() {
     let place = Place::new();
     let file = place.dir.path().join("file");

@@ -1,7 +1,6 @@
 //! Which arguments of a request are keys, also where that depends on the arguments.
 
 use crate::cx::is;
-use crate::flags::Flags;
 use crate::number::parse_i64;
 use crate::table::Row;
 
@@ -104,38 +103,4 @@ fn fixed<'a>(row: &Row, args: &[&'a [u8]]) -> Vec<&'a [u8]> {
     let last = if last < 0 { args.len() as i64 + i64::from(last) } else { i64::from(last) };
     let places = (i64::from(first)..=last).step_by(step as usize);
     places.filter_map(|n| args.get(n as usize).copied()).collect()
-}
-
-/// What a command does with its key of this number, in Redis' words.
-pub fn uses(row: &Row, n: usize) -> &'static [&'static str] {
-    match (row.name, n) {
-        ("lmove" | "blmove" | "rpoplpush" | "brpoplpush" | "smove", 0) => {
-            &["RW", "access", "delete"]
-        }
-        ("lmove" | "blmove" | "rpoplpush" | "brpoplpush" | "smove", _) => &["RW", "insert"],
-        ("rename" | "renamenx", 0) => &["RW", "access", "delete"],
-        ("rename", _) | ("zunionstore" | "zinterstore" | "zdiffstore" | "geosearchstore", 0) => {
-            &["OW", "update"]
-        }
-        ("sinterstore" | "sunionstore" | "sdiffstore" | "zrangestore" | "mset", 0) => {
-            &["OW", "update"]
-        }
-        ("mset" | "restore" | "setex" | "psetex", _) => &["OW", "update"],
-        ("renamenx" | "msetnx" | "setnx", _) => &["OW", "insert"],
-        ("copy" | "pfmerge", 0) => &["RO", "access"],
-        ("copy", _) => &["OW", "update"],
-        ("del" | "unlink", _) => &["RM", "delete"],
-        ("lpush" | "rpush" | "lpushx" | "rpushx" | "sadd" | "append", _) => &["RW", "insert"],
-        ("lpop" | "rpop" | "blpop" | "brpop" | "spop" | "zpopmin" | "zpopmax", _) => {
-            &["RW", "access", "delete"]
-        }
-        ("bzpopmin" | "bzpopmax" | "lmpop" | "blmpop" | "zmpop" | "bzmpop" | "getdel", _) => {
-            &["RW", "access", "delete"]
-        }
-        ("hdel" | "srem" | "zrem" | "lrem" | "ltrim" | "xdel" | "xtrim", _) => &["RW", "delete"],
-        ("exists" | "type" | "ttl" | "pttl" | "strlen" | "llen" | "scard" | "hlen", _) => &["RO"],
-        ("zcard" | "xlen" | "touch" | "expiretime" | "pexpiretime" | "object", _) => &["RO"],
-        _ if row.flags.has(Flags::WRITE) && n == 0 => &["RW", "update"],
-        _ => &["RO", "access"],
-    }
 }

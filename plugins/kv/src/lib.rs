@@ -32,6 +32,7 @@ pub mod inline;
 pub mod intset;
 pub mod journal;
 pub mod key_places;
+pub mod key_specs;
 pub mod keyspace;
 pub mod latency;
 pub mod list;

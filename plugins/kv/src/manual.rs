@@ -118,7 +118,22 @@ fn take_until<'a>(rest: &mut &'a str, end: char) -> Option<Vec<Tree<'a>>> {
     }
 }
 
-impl Tree<'_> {
+impl<'a> Tree<'a> {
+    /// What a map holds under a key.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        let Self::Map(parts) = self else { return None };
+        let mut pairs = parts.chunks_exact(2);
+        pairs.find(|pair| pair[0].word() == Some(key)).map(|pair| &pair[1])
+    }
+
+    /// A text, or a simple string.
+    pub fn word(&self) -> Option<&'a str> {
+        match *self {
+            Self::Text(text) | Self::Simple(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Writes it as a reply.
     pub fn reply(&self, out: &mut Out<'_>) {
         let parts = match self {

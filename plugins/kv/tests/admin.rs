@@ -239,7 +239,12 @@ fn how_long_commands_take_is_told_by_powers_of_two() {
         all.starts_with("*2\r\n$3\r\nget\r\n*4\r\n$5\r\ncalls\r\n:2\r\n$14\r\nhistogram_usec"),
         "{all}"
     );
-    one.check(&[("config set latency-tracking-info-percentiles 90", "+OK")]);
+    one.check(&[
+        ("config set latency-tracking-info-percentiles 90", "+OK"),
+        ("setex t 100 v", "+OK"),
+    ]);
+    let keys = one.ask("info keyspace");
+    assert!(keys.contains("db0:keys=2,expires=1,avg_ttl=100000\r\n"), "{keys}");
     let info = one.ask("info latencystats");
     assert!(info.contains("latency_percentiles_usec_get:p90=") && !info.contains("p99"), "{info}");
     one.check(&[("config resetstat", "+OK"), ("latency histogram get", "*0")]);

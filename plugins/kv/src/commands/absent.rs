@@ -37,11 +37,23 @@ mod scripts {
     }
 
     subs! {
+        "debug", 3, v(3, 2), debug;
         "exists", -3, v(2, 6), exists;
         "flush", -2, v(2, 6), flush;
         "help", 2, v(5, 0), dispatch::help;
         "kill", 2, v(2, 6), kill;
         "load", 3, v(2, 6), no_scripts;
+    }
+
+    fn debug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+        if is(args[2], "no") {
+            cx.out.ok();
+            return Ok(());
+        }
+        if is(args[2], "yes") || is(args[2], "sync") {
+            return no_scripts(cx, args);
+        }
+        Err("ERR Use SCRIPT DEBUG YES/SYNC/NO")
     }
 
     /// Length of a SHA1 digest in hexadecimal.
@@ -293,6 +305,7 @@ mod others {
         "help", 2, v(5, 0), dispatch::help;
         "list", 2, v(4, 0), modules;
         "load", -3, v(4, 0), no_modules;
+        "loadex", -3, v(7, 0), no_modules;
         "unload", 3, v(4, 0), no_modules;
     }
 

@@ -15,6 +15,7 @@ use crate::number::{self, Digits};
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
 use crate::value::{Kind, Value};
+use crate::zset;
 
 rows! { Generic:
     "sort", -2, WRITE, ONE_KEY, v(1, 0), sort,
@@ -130,7 +131,9 @@ fn run(cx: &mut Cx<'_>, args: &[&[u8]], stores: bool) -> Outcome {
 
 /// The elements of a list, set or sorted set; of a sorted set that keeps its order in that order.
 fn elements(cx: &mut Cx<'_>, key: &[u8], options: &Options<'_>) -> Result<Vec<Item>, &'static str> {
-    let Some(value) = cx.get(key) else { return Ok(Vec::new()) };
+    let Some(value) = cx.get_mut(key) else { return Ok(Vec::new()) };
+    // As in Redis, whose SORT knows the large form only.
+    zset::unpack(value);
     if !matches!(value.kind(), Kind::List | Kind::Set | Kind::Zset) {
         return Err(errors::WRONG_TYPE);
     }

@@ -95,7 +95,7 @@ bitop and K K K;bitop or K K K;bitop xor K K K;bitop not K K;bitop not K K K;bit
 bitfield K get T1 D;bitfield K set T1 D I;bitfield K set u8 #N I get u4 0;bitfield K incrby T1 D I get T1 D;\
 bitfield K overflow T2 incrby T1 D I set T1 D I;bitfield K overflow T2 set T1 D I get T1 D;bitfield_ro K get T1 D;bitfield_ro K set u8 0 1;bitfield K O D;\
 pfadd P2 V V;pfadd P2 G;pfadd P2 U U U U;pfcount P2;pfcount P2 P2;pfmerge P2 P2 P2;pfcount K;pfmerge P2 K;\
-get P2;strlen P2;getrange P2 0 15;pfadd P2 U U U U U U U U U U U U U U U U U U U U;append P2 V;setrange P2 D V;\
+get P2;strlen P2;getrange P2 0 15;pfadd P2 U U U U U U U U U U U U U U U U U U U U;append P2 V;\
 geoadd Z G1 G2 G;geoadd Z G1 G2 G G1 G2 G;geoadd Z Y G1 G2 G;geoadd K G1 G2 V;geoadd z2 G1 G2 G G1 G2 G G1 G2 G;geopos Z G G;geopos K V;\
 geodist Z G G;geodist Z G G G3;geodist K V V G3;geohash Z G G;geohash K V;\
 georadius Z G1 G2 G4 G3;georadius Z G1 G2 G4 G3 G5;georadius Z G1 G2 G4 G3 G5 G5 count N;georadius z2 G1 G2 5000 km asc G5;\
@@ -117,15 +117,16 @@ multi;multi;exec;exec;discard;watch K;watch K K;unwatch;\
 subscribe C;unsubscribe C;psubscribe c*;punsubscribe c*;publish C V;publish C V;pubsub numsub C C;\
 pubsub numpat;pubsub O;pubsub channels x;\
 ping;ping V;echo V;hello 4;hello x;client setname V;client getname;client O;client O V;\
-client tracking on;client tracking on noloop;client tracking on optin;client caching yes;client tracking on optout;client caching no;client tracking off;client tracking on O;\
+client tracking on;client tracking on noloop;client tracking on optin;client caching yes;client tracking on optout;client caching no;client tracking on O;\
 restore K 0 V;restore K J V;restore K T V O;restore K 0 V replace O N;dump none;memory purge;memory usage none;memory usage none O N;\
 client trackinginfo;client getredir;client no-evict V;client unblock -5 O;client unblock x;acl whoami;acl users;acl cat V;acl V;\
 reset;command count V;config O;config set V;config get nothing;nosuchcommand V V;\
 keys *;keys K;keys [a-c];keys V;randomkey V;object freq K;object idletime L;object refcount K;quit V;\
-script flush;script flush V;script kill;function flush;function list;function stats;function dump;failover;failover abort;failover to V I;failover to V 6379 force timeout N;failover O;failover timeout I;function kill;function delete V;\
+script flush;script flush V;script kill;script debug no;script debug V;function flush;function list;function stats;function dump;failover;failover abort;failover to V I;failover to V 6379 force timeout N;failover O;failover timeout I;function kill;function delete V;\
 slowlog get N;slowlog len;slowlog reset;slowlog get V;latency history V;latency latest;latency reset;\
 client no-evict on;client no-evict V;client pause N;client pause 0;client unpause;client reply on;client reply V;\
-config resetstat;config rewrite;command getkeys get K;command getkeys V;\
+config resetstat;config rewrite;command getkeys get K;command getkeys V;command getkeysandflags set K V O;command getkeysandflags sort K by K* store K;\
+command getkeysandflags lmpop N K K left;command getkeysandflags V V V;\
 readonly;readwrite;asking;module list;\
 scan x;scan 0 O;scan 0 match nothing count 1000;scan 0 count x";
 

@@ -9,6 +9,7 @@ use crate::errors;
 use crate::flags::Flags;
 use crate::glob;
 use crate::key_places;
+use crate::key_specs::{self, Key};
 use crate::manual::{self, Pages, Tree};
 use crate::reply::Reply;
 use crate::table::{NO_KEYS, Row, Sub, rows, subs, v};
@@ -117,39 +118,60 @@ pub(super) fn in_category(pages: &Pages, name: &str, category: &str) -> bool {
 }
 
 /// The keys of a request that follows.
-fn keys_of<'a>(
-    cx: &Cx<'_>,
-    request: &[&'a [u8]],
-) -> Result<(&'static Row, Vec<&'a [u8]>), &'static str> {
-    let row = cx.table.find(request[0]).ok_or("ERR Invalid command specified")?;
+fn keys_of<'a>(cx: &Cx<'_>, request: &[&'a [u8]]) -> Result<Vec<Key<'a>>, &'static str> {
+    const INVALID: &str = "ERR Invalid command specified";
+    let row = cx.table.find(request[0]).ok_or(INVALID)?;
+    if !cx.has(v(7, 0)) {
+        return old_keys_of(row, request);
+    }
+    let word = request.get(1).filter(|_| !row.subs.is_empty());
+    let sub = word.map(|word| row.sub(word, cx.table.redis).ok_or(INVALID)).transpose()?;
+    let (name, fits) = match sub {
+        Some(sub) => (format!("{}|{}", row.name, sub.name), sub.takes(request.len())),
+        None => (row.name.to_owned(), row.takes(request.len())),
+    };
+    let page = manual::pages().get(name.as_str()).copied().unwrap_or_default();
+    if !key_specs::has_keys(page) {
+        return Err("ERR The command has no key arguments");
+    }
+    if !fits {
+        return Err("ERR Invalid number of arguments specified for command");
+    }
+    match key_specs::keys(row, page, request) {
+        Some(keys) => Ok(keys),
+        None if row.flags.has(Flags::NO_MANDATORY_KEYS) => Ok(Vec::new()),
+        None => Err("ERR Invalid arguments specified for command"),
+    }
+}
+
+/// The same before there were specifications.
+fn old_keys_of<'a>(row: &Row, request: &[&'a [u8]]) -> Result<Vec<Key<'a>>, &'static str> {
     if !key_places::has_keys(row) {
         return Err("ERR The command has no key arguments");
     }
     if !row.takes(request.len()) {
         return Err("ERR Invalid number of arguments specified for command");
     }
-    match key_places::keys(row, request) {
-        Some(keys) => Ok((row, keys)),
-        None => Err("ERR Invalid arguments specified for command"),
-    }
+    let keys = key_places::keys(row, request);
+    let keys = keys.ok_or("ERR Invalid arguments specified for command")?;
+    Ok(keys.into_iter().map(|key| (key, Vec::new())).collect())
 }
 
 fn getkeys(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let (_, keys) = keys_of(cx, &args[2..])?;
+    let keys = keys_of(cx, &args[2..])?;
     cx.out.array(keys.len());
-    keys.iter().for_each(|key| cx.out.bulk(key));
+    keys.iter().for_each(|(key, _)| cx.out.bulk(key));
     Ok(())
 }
 
 fn getkeysandflags(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let (row, keys) = keys_of(cx, &args[2..])?;
+    let keys = keys_of(cx, &args[2..])?;
     cx.out.array(keys.len());
-    for (n, key) in keys.iter().enumerate() {
-        let flags = key_places::uses(row, n);
+    for (key, uses) in keys {
         cx.out.array(2);
         cx.out.bulk(key);
-        cx.out.set(flags.len());
-        flags.iter().for_each(|flag| cx.out.simple(flag));
+        cx.out.set(uses.len());
+        uses.iter().for_each(|flag| cx.out.simple(flag));
     }
     Ok(())
 }

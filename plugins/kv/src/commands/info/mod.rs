@@ -12,6 +12,7 @@ use crate::command_stats::Counters;
 use crate::cx::{Cx, Outcome, is};
 use crate::flags::Flags;
 use crate::reply::Reply;
+use crate::state::Db;
 use crate::table::{Level, NO_KEYS, rows, v};
 use page::Page;
 
@@ -120,10 +121,18 @@ fn errorstats(cx: &mut Cx<'_>, page: &mut Page) {
     }
 }
 
+/// Mean time to live in milliseconds of some keys that have one, as Redis' cycle samples it.
+fn mean_ttl(db: &Db, now: u64) -> u64 {
+    const SAMPLE: usize = 20;
+    let some = db.expires.values().take(SAMPLE);
+    let sum: u64 = some.map(|at| at.saturating_sub(now)).sum();
+    sum.checked_div(db.expires.len().min(SAMPLE) as u64).unwrap_or(0)
+}
+
 fn keyspace(cx: &mut Cx<'_>, page: &mut Page) {
     for (n, db) in cx.state.dbs.iter().enumerate().filter(|(_, db)| !db.keys.is_empty()) {
-        let (keys, expires) = (db.keys.len(), db.expires.len());
-        let value = format_args!("keys={keys},expires={expires},avg_ttl=0");
+        let (keys, expires, ttl) = (db.keys.len(), db.expires.len(), mean_ttl(db, cx.now));
+        let value = format_args!("keys={keys},expires={expires},avg_ttl={ttl}");
         page.line(&format!("db{n}"), value);
     }
 }
