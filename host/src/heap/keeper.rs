@@ -26,6 +26,8 @@ const KEEP_FOR: Duration = Duration::from_secs(1);
 /// How much of a large block is unmapped or zeroed at once: bounds the time the kernel holds the
 /// process's memory map.
 const SLICE: usize = 1 << 20;
+/// The same for pages that are made ready, each of which is cleared: some tens of microseconds.
+const POPULATE: usize = 64 << 10;
 
 /// A mapping without an owner. The address is exposed, so that it can cross threads as a number.
 struct Block {
@@ -158,12 +160,12 @@ fn keep(errands: &Receiver<Errand>) {
 }
 
 fn populate_pages(part: &Block) {
-    let start = part.address / PAGE * PAGE;
-    let len = pages(part.address + part.size - start);
-    // SAFETY: pages of a mapping of ours, whose content stays: its owner gives it back after this errand,
-    // so it is mapped. A kernel that cannot do it refuses.
-    unsafe {
-        libc::madvise(ptr::with_exposed_provenance_mut(start), len, libc::MADV_POPULATE_WRITE);
+    let (start, end) = (part.address / PAGE * PAGE, pages(part.address + part.size));
+    for at in (start..end).step_by(POPULATE) {
+        let page = ptr::with_exposed_provenance_mut(at);
+        // SAFETY: pages of a mapping of ours, whose content stays: its owner gives it back after this
+        // errand, so it is mapped. A kernel that cannot do it refuses.
+        unsafe { libc::madvise(page, POPULATE.min(end - at), libc::MADV_POPULATE_WRITE) };
     }
 }
 
