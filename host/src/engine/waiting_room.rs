@@ -58,7 +58,7 @@ async fn accept(
     loading: LoadingFn,
     mut over: watch::Receiver<bool>,
 ) -> Vec<Waiting> {
-    let mut waiting = JoinSet::new();
+    let (mut waiting, mut waited) = (JoinSet::new(), Vec::new());
     let Ok(listener) = TcpListener::from_std(listener) else { return Vec::new() };
     loop {
         let room = waiting.len() < MAX_WAITING;
@@ -68,11 +68,13 @@ async fn accept(
                 let _ = stream.set_nodelay(true);
                 waiting.spawn_local(wait(stream, peer, loading, over.clone()));
             }
-            Some(_) = waiting.join_next() => {}
+            // Some leave, and some hear before this task does that the room closes.
+            Some(left) = waiting.join_next() => waited.extend(left.ok().flatten()),
             _ = over.changed() => break,
         }
     }
-    waiting.join_all().await.into_iter().flatten().collect()
+    waited.extend(waiting.join_all().await.into_iter().flatten());
+    waited
 }
 
 /// Answers a client until the room closes; `None` when it left, or had to.
