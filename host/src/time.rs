@@ -1,9 +1,14 @@
 //! Times and durations as people and programs read them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::{SignedDuration, Timestamp, Unit};
 use serde::Serializer;
+
+/// Wall clock, milliseconds since the Unix epoch.
+pub fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+}
 
 /// RFC 3339 in UTC, to the millisecond: `2026-01-31T08:00:00.123Z`.
 pub fn text(at: Timestamp) -> String {

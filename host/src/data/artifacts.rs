@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use super::folder::cannot;
 use super::{Digest, file};
 use crate::error::{Code, Error, Result};
-use crate::loader::digest_of;
 
 /// The folder of copies of one server.
 #[derive(Debug, Clone)]
@@ -41,8 +40,8 @@ impl Artifacts {
             return Ok(());
         }
         let bytes = fs::read(from).map_err(|error| cannot(from, &error))?;
-        let found = digest_of(&bytes);
-        if found != digest.to_string() {
+        let found = Digest::of(&bytes);
+        if found != *digest {
             return Err(Error::new(
                 Code::Data,
                 format!("no copy of '{}' can be kept", from.display()),

@@ -22,7 +22,6 @@ mod writer;
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use artifacts::Artifacts;
 pub use describe::Describer;
@@ -72,11 +71,6 @@ impl FromStr for Fsync {
         let found = all.into_iter().find(|fsync| fsync.text() == text);
         found.ok_or_else(|| "it must be always, everysec or no".to_owned())
     }
-}
-
-/// Wall clock, milliseconds since the Unix epoch.
-pub fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
 
 #[cfg(test)]

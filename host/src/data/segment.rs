@@ -18,9 +18,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::file;
 use super::head::{self, BadHead, Fields, Kind};
 use super::origin::Origin;
-use super::{file, unix_ms};
+use crate::time::unix_ms;
 
 /// The format this version writes, and the newest it reads.
 pub const FORMAT: u32 = 1;

@@ -14,7 +14,6 @@ use super::recovery::Step;
 use super::snapshot::{Kind as Block, Snapshot};
 use super::{Digest, Fsync};
 use crate::error::{Code, Error, Result};
-use crate::loader::digest_of;
 use crate::time;
 
 /// Looks at a folder on which a host runs before what they find wrong is believed.
@@ -283,9 +282,9 @@ impl ServerSurvey {
             let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
             let named = format!("sha256:{stem}").parse::<Digest>();
             let Ok(named) = named else { continue };
-            match fs::read(&path).map(|bytes| digest_of(&bytes)) {
+            match fs::read(&path).map(|bytes| Digest::of(&bytes)) {
                 Err(error) => self.problems.push(cannot(&path, &error)),
-                Ok(found) if found == named.to_string() => file.digest = Some(found),
+                Ok(found) if found == named => file.digest = Some(found.to_string()),
                 Ok(found) => self.problems.push(Error::new(
                     Code::Data,
                     format!("the artifact '{}' is damaged", path.display()),

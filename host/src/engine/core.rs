@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hotshell_plugin_api::abi::{Buffer, Call, NO_WAKE, NOT_BEGUN};
 use hotshell_plugin_api::migrate::aside::Shelf;
@@ -22,6 +21,7 @@ use super::snapshot::Snapshots;
 use super::state::ServerState;
 use crate::generation::Callable;
 use crate::limits::Limits;
+use crate::time::unix_ms;
 
 /// A server and its engine's bookkeeping. Lives on the engine's thread, behind an `Rc`.
 ///
@@ -174,11 +174,6 @@ impl Core {
             self.dirty.push(client.slot);
         }
     }
-}
-
-/// Wall clock, milliseconds since the Unix epoch.
-pub(super) fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as u64
 }
 
 /// Monotonic clock, nanoseconds since some point before the process started.

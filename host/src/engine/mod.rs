@@ -106,7 +106,7 @@ pub fn begin(config: EngineConfig, first: Callable) -> Result<(EngineHandle, Sta
     let handle = EngineHandle {
         name: config.name.clone(),
         listen,
-        started_ms: core::unix_ms(),
+        started_ms: crate::time::unix_ms(),
         counters: std::sync::Arc::clone(&counters),
         commands,
     };

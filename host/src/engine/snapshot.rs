@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 
 use self::take::Taking;
 pub(super) use self::take::take;
-use crate::data::{Store, unix_ms};
+use crate::data::Store;
 use crate::error::Result;
+use crate::time::unix_ms;
 
 /// After one that failed.
 const AGAIN: Duration = Duration::from_secs(60);

@@ -18,7 +18,7 @@ use tokio::task::{LocalSet, spawn_local};
 use super::EngineConfig;
 use super::clients::Client;
 use super::connection::{Connection, Socket};
-use super::core::{Core, Server, unix_ms};
+use super::core::{Core, Server};
 use super::handle::{Command, Counters};
 use super::journal::Journal;
 use super::sessions::Sessions;
@@ -29,6 +29,7 @@ use crate::data::Progress;
 use crate::error::Result;
 use crate::generation::Callable;
 use crate::limits::STOP_PATIENCE;
+use crate::time::unix_ms;
 
 /// How long a connection is silent before the kernel asks the peer.
 const KEEPALIVE: Duration = Duration::from_secs(300);

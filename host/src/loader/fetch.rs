@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::refuse;
 use super::stage::{Stage, Staged};
+use crate::data::Digest;
 use crate::error::{Code, Error, Result};
 use crate::limits::MAX_ARTIFACT_BYTES;
 
@@ -88,7 +89,7 @@ fn transfer(
         let hint = "a build may be writing it right now: load it again when the build is done";
         return Err(refuse(path, Code::File, "it is empty (0 bytes)", hint));
     }
-    Ok((len, named(digest)))
+    Ok((len, Digest(digest.finalize().into()).to_string()))
 }
 
 impl Copied {
@@ -121,13 +122,4 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
         _ => "check the path and the disk",
     };
     refuse(path, Code::File, format!("it cannot be read: {error}"), hint)
-}
-
-/// `sha256:` and the digest in hex.
-pub fn digest_of(bytes: &[u8]) -> String {
-    named(Sha256::new_with_prefix(bytes))
-}
-
-fn named(digest: Sha256) -> String {
-    format!("sha256:{}", hex::encode(digest.finalize()))
 }

@@ -31,7 +31,6 @@ use serde::Serialize;
 use crate::error::{Code, Error, Result};
 use crate::generation::{Artifact, Callable, Shape};
 use crate::limits::{VET_MEMORY, VET_TIMEOUT};
-pub use fetch::digest_of;
 use handshake::{Shaken, Tables};
 pub use image::{Image, Retained, Unmapping, retained_images};
 use inspect::{Inspected, Reason};

@@ -2,10 +2,11 @@
 
 use hotshell_plugin_api::abi::{Buffer, NO_WAKE, OUTCOME_DONE, OUTCOME_PANICKED, OUTCOME_REFUSED};
 
-use crate::engine::core::{Server, unix_ms};
+use crate::engine::core::Server;
 use crate::engine::handle::CallKind;
 use crate::error::{Code, Error, Result};
 use crate::generation::ReplayFn;
+use crate::time::unix_ms;
 
 /// When a tick panicked, the next one comes after this time, milliseconds.
 const TICK_RETRY_MS: u64 = 1000;

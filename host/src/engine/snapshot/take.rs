@@ -11,10 +11,10 @@ use tokio::sync::oneshot;
 use super::sessions::SessionsLeft;
 use super::{Policy, Snapshot, Snapshots, Waiter};
 use crate::data::snapshot::{Head, Kind, Taken, Taker};
-use crate::data::unix_ms;
 use crate::engine::core::{Core, Server, monotonic_ns};
 use crate::engine::stopwatch::{Lap, Stopwatch};
 use crate::error::{Code, Error, Result};
+use crate::time::unix_ms;
 
 /// How long a slice takes, nanoseconds.
 const SLICE_NS: u64 = 100_000;

@@ -16,7 +16,7 @@ use hotshell_plugin_api::abi::{
 };
 use rustix::process::{Resource, Rlimit, Signal};
 
-use super::host::{host_table, now_monotonic_ns, now_unix_ms, set_config};
+use super::host::{host_table, now_monotonic_ns, set_config};
 use super::protocol::{At, Done, Line, Order, Refusal};
 use crate::error::Code;
 use crate::loader::handshake::{self, Shaken, Tables};
@@ -176,7 +176,7 @@ impl<'a> Trial<'a> {
             input_len: 0,
             begun: NOT_BEGUN,
             need: 0,
-            unix_ms: now_unix_ms(),
+            unix_ms: crate::time::unix_ms(),
             monotonic_ns: now_monotonic_ns(),
             wake_at_ms: NO_WAKE,
             message,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::io::Write as _;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use hotshell_plugin_api::abi::{ABI_VERSION, Buffer, ClientInfo, HostTable, MAGIC, ServerInfo};
 use hotshell_plugin_api::durability::{Durability, SET_IN_MEMORY};
@@ -86,12 +86,6 @@ unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
 
-/// Milliseconds since the Unix epoch.
-pub(super) fn now_unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.unwrap_or(Duration::ZERO).as_millis() as u64
-}
-
 /// Nanoseconds since the first call.
 pub(super) fn now_monotonic_ns() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
@@ -113,7 +107,7 @@ unsafe extern "C" fn log_enabled(level: u32) -> bool {
 }
 
 unsafe extern "C" fn unix_ms() -> u64 {
-    now_unix_ms()
+    crate::time::unix_ms()
 }
 
 unsafe extern "C" fn monotonic_ns() -> u64 {
