@@ -1,6 +1,8 @@
 //! Goal: a start goes on with the permanent artifact, and reads back what every version wrote with the
 //! version that wrote it. Method: hosts on one data folder, killed or stopped between swaps.
 
+use std::path::PathBuf;
+
 use hotshell_tests::artifacts::plugin;
 use hotshell_tests::cli;
 use hotshell_tests::files::Folder;
@@ -103,6 +105,19 @@ fn ignore_permanent_starts_from_the_flag_and_makes_that_permanent() {
     assert_eq!(settled(&data).lines().ask("=ann"), "ann 12");
 }
 
+/// A data folder whose permanent artifact is version 2, after version 1, and the copy of version 2 in it.
+fn settled_on_the_second() -> (Folder, PathBuf) {
+    let data = Folder::new();
+    let host = settled(&data);
+    host.lines().ask("ann");
+    host.swap(plugin("ledger-v2"));
+    let list = host.json(&["list"]);
+    let digest = list[1]["digest"].as_str().expect("a digest").replace("sha256:", "");
+    kill(host);
+    let copy = data.at("data").join("main/artifacts").join(format!("{digest}.so"));
+    (data, copy)
+}
+
 /// A start that is refused, of a host on this data folder.
 fn refused_start(data: &Folder) -> String {
     let (path, mut serve) = (data.at("data"), cli::command());
@@ -113,14 +128,7 @@ fn refused_start(data: &Folder) -> String {
 
 #[test]
 fn starts_that_fail_count_only_in_a_row_and_only_for_the_artifact() {
-    let data = Folder::new();
-    let host = settled(&data);
-    host.lines().ask("ann");
-    host.swap(plugin("ledger-v2"));
-    let list = host.json(&["list"]);
-    let digest = list[1]["digest"].as_str().expect("a digest").replace("sha256:", "");
-    kill(host);
-    let copy = data.at("data").join("main/artifacts").join(format!("{digest}.so"));
+    let (data, copy) = settled_on_the_second();
     let aside = data.at("aside.so");
     let fail = |times: usize| {
         std::fs::rename(&copy, &aside).expect("the copy is there");
@@ -150,14 +158,7 @@ fn starts_that_fail_count_only_in_a_row_and_only_for_the_artifact() {
 
 #[test]
 fn three_starts_that_fail_fall_back_to_the_permanent_artifact_before() {
-    let data = Folder::new();
-    let host = settled(&data);
-    host.lines().ask("ann");
-    host.swap(plugin("ledger-v2"));
-    let list = host.json(&["list"]);
-    let digest = list[1]["digest"].as_str().expect("a digest").replace("sha256:", "");
-    kill(host);
-    let copy = data.at("data").join("main/artifacts").join(format!("{digest}.so"));
+    let (data, copy) = settled_on_the_second();
     std::fs::remove_file(&copy).expect("the copy is there");
     for _ in 0..3 {
         let refused = refused_start(&data);

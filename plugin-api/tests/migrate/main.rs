@@ -1,6 +1,23 @@
 //! Goal: state changes its shape and back, and nothing is lost that either shape can hold. Method: two
 //! versions of a plugin in one test server, swapped forth and back, read through their own types.
 
+/// A plugin that has a state, and answers nothing.
+macro_rules! silent {
+    ($name:ident, $state:ty) => {
+        struct $name;
+        impl Plugin for $name {
+            type State = $state;
+            type Session = ();
+            fn init(_: &mut InitCtx<'_>) -> Result<Self::State, Refusal> {
+                Ok(Self::State::default())
+            }
+            fn data(_: &mut Ctx<'_, Self>, unread: &[u8]) -> Flow {
+                Flow::Done(unread.len())
+            }
+        }
+    };
+}
+
 mod drain;
 mod in_place;
 mod model;

@@ -24,17 +24,7 @@ macro_rules! version {
                 $(pub $field: $ty),*
             }
         }
-        struct $app;
-        impl Plugin for $app {
-            type State = $module::State;
-            type Session = ();
-            fn init(_: &mut InitCtx<'_>) -> Result<Self::State, Refusal> {
-                Ok(Self::State::default())
-            }
-            fn data(_: &mut Ctx<'_, Self>, unread: &[u8]) -> Flow {
-                Flow::Done(unread.len())
-            }
-        }
+        silent!($app, $module::State);
     };
 }
 

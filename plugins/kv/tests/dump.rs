@@ -107,6 +107,13 @@ fn payloads_that_are_cut_or_changed_are_refused_without_a_panic() {
     assert!(one.server.self_test().is_ok());
 }
 
+/// What Redis answers to a request of its first client.
+fn ask(redis: &mut Redis, args: &[Vec<u8>]) -> Vec<u8> {
+    redis.send(0, &encode(args));
+    redis.sync();
+    redis.read_until(0, |reply| reply.ends_with(b"\r\n"))
+}
+
 #[test]
 fn redis_takes_our_payloads_and_we_take_those_of_redis() {
     let Some(mut redis) = Redis::start() else {
@@ -114,11 +121,6 @@ fn redis_takes_our_payloads_and_we_take_those_of_redis() {
         return;
     };
     redis.renew(1);
-    let ask = |redis: &mut Redis, args: &[Vec<u8>]| {
-        redis.send(0, &encode(args));
-        redis.sync();
-        redis.read_until(0, |reply| !reply.is_empty())
-    };
     let mut one = One::<V2>::new();
     let client = one.client;
     let bytes = |args: &[&[u8]]| args.iter().map(|arg| arg.to_vec()).collect::<Vec<_>>();
@@ -241,11 +243,6 @@ fn streams_go_to_redis_and_come_from_it() {
         return;
     };
     redis.renew(1);
-    let ask = |redis: &mut Redis, args: &[Vec<u8>]| {
-        redis.send(0, &encode(args));
-        redis.sync();
-        redis.read_until(0, |reply| reply.ends_with(b"\r\n"))
-    };
     let mut one = One::<V2>::new();
     let client = one.client;
     let bytes = |args: &[&[u8]]| args.iter().map(|arg| arg.to_vec()).collect::<Vec<_>>();
