@@ -73,4 +73,16 @@ fn a_cardinality_is_sparse_until_it_would_take_too_much() {
         ("append r x", ":21"),
         ("pfcount r", "-INVALIDOBJ Corrupted HLL object detected"),
     ]);
+    one.check(&[
+        ("pfadd s a", ":1"),
+        ("pfdebug encoding s", "+sparse"),
+        ("pfdebug decode s", "$22|Z:8436 v:1,1 Z:7947"),
+        ("pfdebug todense s", ":1"),
+        ("pfdebug todense s", ":0"),
+        ("pfdebug decode s", "-ERR HLL encoding is not sparse"),
+        ("pfdebug encoding none", "-ERR The specified key does not exist"),
+        ("pfdebug what s", "-ERR Unknown PFDEBUG subcommand 'what'"),
+        ("pfselftest", "+OK"),
+    ]);
+    assert!(one.ask("pfdebug getreg s").starts_with("*16384\r\n:0\r\n"));
 }

@@ -1,6 +1,8 @@
 //! Subsystems that this server lacks: the commands of scripts, functions, replication, cluster and
 //! modules. Empty ones answer as an empty Redis does; the README says what to use instead.
 
+use super::blocking::timeout_ms_of;
+use crate::blocking::{self, Wish};
 use crate::cx::{Cx, Outcome, int, is};
 use crate::dispatch;
 use crate::errors;
@@ -265,14 +267,17 @@ mod remote {
         )
     }
 
-    /// There are no replicas, so there is nobody to wait for.
+    /// There are no replicas, so whoever waits for some waits until the timeout.
     fn wait(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-        int(args[1])?;
+        let replicas = int(args[1])?;
         let timeout = int(args[2]).map_err(|_| "ERR timeout is not an integer or out of range")?;
-        if timeout < 0 {
-            return Err("ERR timeout is negative");
+        let timeout_ms = timeout_ms_of(cx, timeout)?;
+        if replicas <= 0 || cx.in_exec {
+            cx.out.int(0);
+            return Ok(());
         }
-        cx.out.int(0);
+        let until_ms = if timeout_ms == 0 { 0 } else { cx.now + timeout_ms };
+        blocking::wait(cx, &[], Wish::Replicas, until_ms);
         Ok(())
     }
 }
