@@ -193,7 +193,11 @@ impl Cx<'_> {
     /// # Errors
     /// When it is of another type.
     #[inline]
-    pub fn find_mut_and_out(&mut self, key: &[u8], kind: Kind) -> Result<FoundMut<'_>, &'static str> {
+    pub fn find_mut_and_out(
+        &mut self,
+        key: &[u8],
+        kind: Kind,
+    ) -> Result<FoundMut<'_>, &'static str> {
         self.before_use(key);
         match self.state.use_key(self.shell, self.session.db, key, self.mark) {
             Some(value) if value.kind() != kind => Err(errors::WRONG_TYPE),

@@ -90,7 +90,9 @@ fn full_name(row: &Row, args: &[&[u8]]) -> String {
 pub fn needs_saving(cx: &Cx<'_>, row: &Row) -> bool {
     let queued = || {
         let queue = cx.session.queue.iter();
-        queue.filter_map(|request| command_of(cx.table, request)).any(|row| row.flags.has(Flags::WRITE))
+        queue
+            .filter_map(|request| command_of(cx.table, request))
+            .any(|row| row.flags.has(Flags::WRITE))
     };
     row.flags.has(Flags::WRITE) || row.name == "ping" || (row.name == "exec" && queued())
 }

@@ -54,7 +54,7 @@ mod tests {
     fn the_highest_number_fills_all_rows_and_the_lowest_stands_on_the_last() {
         let samples = [(1, "9s"), (7, "12s"), (13, "3m")];
         let samples = samples.map(|(number, label)| (number, label.to_owned()));
-        let picture = "  #\n  |\n _|\n_||\n   \n913\ns2m\n s \n";
+        let picture = "  #\n _|\n ||\n_||\n   \n913\ns2m\n s \n";
         assert_eq!(draw(&samples), picture);
         assert_eq!(draw(&samples[..1]), " \n \n \n_\n \n9\ns\n");
         assert_eq!(draw(&[]), "");

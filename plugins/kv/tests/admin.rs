@@ -304,14 +304,17 @@ fn a_graph_of_latencies_is_drawn_as_by_redis() {
     loop {
         let now_s = peer::unix_ms() / 1000;
         let [before, theirs, after] =
-            ["latency history command", "latency graph command", "latency history command"].map(&mut ask);
+            ["latency history command", "latency graph command", "latency history command"]
+                .map(&mut ask);
         // A loaded machine makes slow what is not, and how long ago that was is told in seconds.
         if before != after || peer::unix_ms() / 1000 != now_s {
             continue;
         }
         let mut spikes = Spikes::default();
         for sample in before.elements() {
-            let [Value::Int(time_s), Value::Int(ms)] = *sample.elements() else { panic!("{sample:?}") };
+            let [Value::Int(time_s), Value::Int(ms)] = *sample.elements() else {
+                panic!("{sample:?}")
+            };
             spikes.samples.push_back(Sample { time_s: time_s as u64, ms: ms as u64 });
             spikes.max_ms = spikes.max_ms.max(ms as u64);
         }

@@ -76,7 +76,7 @@ fn a_cardinality_is_sparse_until_it_would_take_too_much() {
     one.check(&[
         ("pfadd s a", ":1"),
         ("pfdebug encoding s", "+sparse"),
-        ("pfdebug decode s", "$22|Z:8436 v:1,1 Z:7947"),
+        ("pfdebug decode s", "$20|Z:12711 v:2,1 Z:3672"),
         ("pfdebug todense s", ":1"),
         ("pfdebug todense s", ":0"),
         ("pfdebug decode s", "-ERR HLL encoding is not sparse"),

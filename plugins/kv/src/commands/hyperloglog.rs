@@ -22,7 +22,7 @@ rows! { HyperLogLog:
     "pfmerge", -2, WRITE, ALL_KEYS, v(2, 8), pfmerge,
         "O(N) to merge N HyperLogLogs, but with high constant times.",
         "Merges one or more HyperLogLog values into a single key.";
-    "pfdebug", -3, WRITE.or(Flags::ADMIN), (2, 2, 1), Level::of(2, 8, 9), pfdebug,
+    "pfdebug", 3, WRITE.or(Flags::ADMIN), (2, 2, 1), Level::of(2, 8, 9), pfdebug,
         "N/A", "Shows, or changes, how a HyperLogLog is kept: for tests.";
     "pfselftest", 1, Flags::ADMIN, NO_KEYS, Level::of(2, 8, 9), pfselftest,
         "N/A", "Tests HyperLogLogs.";
@@ -120,36 +120,30 @@ fn pfdebug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     if check(cx, key)? {
         return Err("ERR The specified key does not exist");
     }
-    let known = ["decode", "encoding", "getreg", "todense"].into_iter().find(|name| is(word, name));
-    let wrong = match known {
-        None => Some("Unknown PFDEBUG subcommand"),
-        Some(_) if args.len() != 3 => Some("Wrong number of arguments for the"),
-        Some(_) => None,
-    };
-    if let Some(wrong) = wrong {
-        let (word, end) = (String::from_utf8_lossy(word), if known.is_some() { " subcommand" } else { "" });
-        return cx.error(&format!("ERR {wrong} '{word}'{end}"));
-    }
     let bytes = bytes_mut(cx, key)?.ok_or(errors::NO_SUCH_KEY)?;
     let sparse = !hll::is_dense(bytes);
-    match known {
-        Some("decode") if !sparse => return Err("ERR HLL encoding is not sparse"),
-        Some("decode") => {
+    match word {
+        _ if is(word, "decode") && !sparse => return Err("ERR HLL encoding is not sparse"),
+        _ if is(word, "decode") => {
             let text = hll::runs(bytes);
             cx.out.bulk(text.as_bytes());
         }
-        Some("encoding") => cx.out.simple(if sparse { "sparse" } else { "dense" }),
-        Some("getreg") => {
+        _ if is(word, "encoding") => cx.out.simple(if sparse { "sparse" } else { "dense" }),
+        _ if is(word, "getreg") => {
             hll::make_dense(bytes)?;
             let registers = hll::registers(bytes)?;
             cx.dirty |= sparse;
             cx.out.array(registers.len());
             registers.iter().for_each(|&value| cx.out.int(i64::from(value)));
         }
-        _ => {
+        _ if is(word, "todense") => {
             hll::make_dense(bytes)?;
             cx.dirty |= sparse;
             cx.out.int(i64::from(sparse));
+        }
+        _ => {
+            let word = String::from_utf8_lossy(word);
+            return cx.error(&format!("ERR Unknown PFDEBUG subcommand '{word}'"));
         }
     }
     Ok(())

@@ -91,7 +91,9 @@ pub(super) fn append(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             cx.notify(notify::STRING, "append", key);
             tail.len()
         }
-        Some(old) if (old + tail.len()) as i64 > cx.state.settings.max_bulk => return Err(errors::TOO_LONG),
+        Some(old) if (old + tail.len()) as i64 > cx.state.settings.max_bulk => {
+            return Err(errors::TOO_LONG);
+        }
         Some(old) => {
             if let Some(bytes) = bytes_mut(cx, key)? {
                 bytes.extend_from_slice(tail);

@@ -96,7 +96,7 @@ bitfield K get T1 D;bitfield K set T1 D I;bitfield K set u8 #N I get u4 0;bitfie
 bitfield K overflow T2 incrby T1 D I set T1 D I;bitfield K overflow T2 set T1 D I get T1 D;bitfield_ro K get T1 D;bitfield_ro K set u8 0 1;bitfield K O D;\
 pfadd P2 V V;pfadd P2 G;pfadd P2 U U U U;pfcount P2;pfcount P2 P2;pfmerge P2 P2 P2;pfcount K;pfmerge P2 K;\
 get P2;strlen P2;getrange P2 0 15;pfadd P2 U U U U U U U U U U U U U U U U U U U U;append P2 V;setrange P2 N V;setrange P2 18 V;\
-pfdebug getreg P2;pfdebug encoding P2;pfdebug encoding P2;pfdebug decode P2;pfdebug todense P2;pfdebug decode K;pfdebug O P2;pfdebug encoding P2 x;\
+pfdebug getreg P2;pfdebug encoding P2;pfdebug encoding P2;pfdebug decode P2;pfdebug todense P2;pfdebug decode K;pfdebug O P2;\
 geoadd Z G1 G2 G;geoadd Z G1 G2 G G1 G2 G;geoadd Z Y G1 G2 G;geoadd K G1 G2 V;geoadd z2 G1 G2 G G1 G2 G G1 G2 G;geopos Z G G;geopos K V;\
 geodist Z G G;geodist Z G G G3;geodist K V V G3;geohash Z G G;geohash K V;\
 georadius Z G1 G2 G4 G3;georadius Z G1 G2 G4 G3 G5;georadius Z G1 G2 G4 G3 G5 G5 count N;georadius z2 G1 G2 5000 km asc G5;\
