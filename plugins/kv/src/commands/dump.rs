@@ -3,7 +3,7 @@
 use crate::access::Access;
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
-use crate::flags::{Flags, READ, WRITE};
+use crate::flags::{READ, WRITE};
 use crate::notify;
 use crate::rdb;
 use crate::reply::Reply;
@@ -16,9 +16,6 @@ rows! { Generic:
     "restore", -4, WRITE, ONE_KEY, v(2, 6), restore,
         "O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the number of objects composing the value and M their average size.",
         "Creates a key from the serialized representation of a value.";
-    "restore-asking", -4, WRITE.or(Flags::ASKING), ONE_KEY, v(3, 0), restore,
-        "O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the number of objects composing the value and M their average size.",
-        "Is RESTORE, as nodes of a cluster send it to each other.";
 }
 
 fn dump(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
@@ -74,7 +71,7 @@ impl Options {
     }
 }
 
-fn restore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+pub(super) fn restore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (key, payload) = (args[1], args[3]);
     let options = Options::read(cx, &args[4..])?;
     if !options.replace && cx.get(key).is_some() {
