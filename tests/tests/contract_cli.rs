@@ -81,7 +81,7 @@ fn an_unreachable_host_exits_3() {
 
 #[test]
 fn a_busy_host_exits_4_and_names_the_holder() {
-    let host = Host::start(kv_v1());
+    let host = Host::patient(kv_v1());
     let hangs = host.folder.write("hangs.so", &misbehave("ctor-hang"));
     let mut holder = host.admin();
     holder.send(format!("swap {}\r\n", hangs.display()));
@@ -104,7 +104,7 @@ fn a_time_limit_exits_5_and_the_work_goes_on() {
 
 #[test]
 fn a_connection_lost_after_sending_exits_5() {
-    let mut host = Host::start(kv_v1());
+    let mut host = Host::patient(kv_v1());
     let hangs = host.folder.write("hangs.so", &misbehave("ctor-hang"));
     let (admin, file) = (host.admin.clone(), hangs);
     let asker = std::thread::spawn(move || {

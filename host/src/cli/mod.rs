@@ -22,14 +22,15 @@ pub use output::print;
 pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
     let words: Vec<OsString> = words.collect();
     let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-    let output = Output { json };
-    match run(words, output) {
+    let mut output = Output { json };
+    match run(words, &mut output) {
         Ok(code) => code,
         Err(error) => output.failure(&error),
     }
 }
 
-fn run(words: Vec<OsString>, output: Output) -> Result<ExitCode> {
+/// What the arguments say of `output`, once they are understood, holds also for a failure.
+fn run(words: Vec<OsString>, output: &mut Output) -> Result<ExitCode> {
     let matches = match args::command().try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error) => return not_understood(&error),
@@ -39,10 +40,12 @@ fn run(words: Vec<OsString>, output: Output) -> Result<ExitCode> {
         return serve(matches);
     }
     if name == "data" {
-        return data::run(matches, output);
+        return data::run(matches, *output);
     }
     let verb = commands::find(name)?;
-    verb_of_host(verb, matches, output)
+    // What stands behind the first word of `command` is the plugin's, also a --json.
+    output.json = matches.get_flag("json");
+    verb_of_host(verb, matches, *output)
 }
 
 fn serve(matches: &ArgMatches) -> Result<ExitCode> {
@@ -58,7 +61,8 @@ fn serve(matches: &ArgMatches) -> Result<ExitCode> {
 }
 
 fn verb_of_host(verb: &Verb, matches: &ArgMatches, output: Output) -> Result<ExitCode> {
-    let admin = matches.get_one::<OsString>("admin");
+    // A variable that is set to nothing names no socket.
+    let admin = matches.get_one::<OsString>("admin").filter(|path| !path.is_empty());
     if verb.name == "check" && admin.is_none() && matches.get_one::<OsString>("server").is_none() {
         let file = matches.get_one::<OsString>("FILE").expect("clap has checked it");
         let new = matches.get_one::<OsString>("NEW").map(OsString::as_os_str);

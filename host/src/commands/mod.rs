@@ -401,9 +401,9 @@ pub const TABLE: &[Verb] = &[
     Verb {
         name: "ping",
         args: &[],
-        options: &[JSON],
+        options: &[SERVER, JSON],
         summary: "Ask whether the host serves",
-        help: "Answers PONG; BUSY while the host starts.",
+        help: "Answers PONG; BUSY while the host starts. With --server also whether it runs that one.",
         examples: &["ping"],
         changes: false,
         run: verbs::ping,

@@ -104,7 +104,8 @@ impl Reader<'_> {
         let Some(key) = KEYS.iter().find(|key| key.name == wanted) else {
             let known = |key: &&Key| server.is_empty() || key.is_of_server();
             let names = KEYS.iter().filter(known).map(|key| key.name);
-            let meant = nearest(&wanted, names.chain([CONFIG]));
+            let tables = if server.is_empty() { &[CONFIG, SERVER][..] } else { &[CONFIG] };
+            let meant = nearest(&wanted, names.chain(tables.iter().copied()));
             let hint = meant.map_or("`hotshell serve --help` lists all keys".to_owned(), |meant| {
                 format!("did you mean '{meant}'?")
             });

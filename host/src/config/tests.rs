@@ -71,6 +71,10 @@ fn refusals_name_file_line_and_key() {
             "/etc/h.toml:3: unknown key 'plugni' in [server.a]; did you mean 'plugin'?",
         ),
         (
+            "[servers.a]\nplugin = '/a'",
+            "/etc/h.toml:1: unknown key 'servers'; did you mean 'server'?",
+        ),
+        (
             "plugin = [1]",
             "/etc/h.toml:1: plugin is refused: it is array, not a single value; give one value",
         ),
