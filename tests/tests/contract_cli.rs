@@ -65,7 +65,13 @@ fn bad_usage_exits_2() {
         let ran = host.cli(args).expect(2);
         assert!(!ran.stderr.is_empty() && ran.stdout.is_empty(), "{args:?}: {ran:?}");
     }
-    assert_eq!(host.refused(2, &["swap"])["code"], "USAGE");
+    for args in [&["swap"][..], &["frobnicate"], &["list", "surplus"], &["rollback", "--now"]] {
+        let error = host.refused(2, args);
+        assert_eq!(error["code"], "USAGE");
+        for part in ["message", "detail", "hint"] {
+            assert_ne!(error[part], "", "{args:?}: {error}");
+        }
+    }
 }
 
 #[test]
@@ -300,6 +306,11 @@ fn help_teaches() {
     let serve = hotshell(["serve", "--help"]).expect(0).stdout;
     has(&serve, &["--plugin <FILE>", "--listen", "--admin", "--data", "--config", "--watch"]);
     has(&serve, &["--check-config", "SIGHUP", "[server.cache]"]);
+    let swap = hotshell(["help", "swap", "--json"]).expect(0).json();
+    assert!(swap["help"].as_array().is_some_and(|lines| lines.contains(&"Examples:".into())));
+    assert_eq!(hotshell(["help"]).expect(0).stdout, help);
+    let error = hotshell(["help", "frobnicate", "--json"]).expect(2).error();
+    assert_eq!(error["message"], "there is no verb 'frobnicate'");
     let version = hotshell(["--version"]).expect(0).stdout;
     assert_eq!(version, format!("hotshell {}\n", env!("CARGO_PKG_VERSION")));
 }

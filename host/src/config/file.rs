@@ -54,6 +54,16 @@ pub fn parse(path: &Path, text: &str) -> Result<FromFile> {
     reader.file(table.get_ref())
 }
 
+/// Adds a key that is not there yet: `max-clients` and `max_clients` are one.
+fn once(settings: &mut Vec<Setting>, setting: Setting) -> Result<()> {
+    if let Some(first) = settings.iter().find(|first| first.key.name == setting.key.name) {
+        let why = format!("it is given already, at {}", first.origin);
+        return Err(setting.wrong(&why, "remove one of the two"));
+    }
+    settings.push(setting);
+    Ok(())
+}
+
 impl Reader<'_> {
     /// `/etc/hotshell.toml:12`.
     fn place(&self, at: usize) -> String {
@@ -75,7 +85,7 @@ impl Reader<'_> {
                         read.servers.insert(name, table);
                     }
                 }
-                _ => read.top.push(self.setting(entry, "")?),
+                _ => once(&mut read.top, self.setting(entry, "")?)?,
             }
         }
         Ok(read)
@@ -92,7 +102,7 @@ impl Reader<'_> {
                     let hint = "move it above the first table";
                     return Err(setting.wrong("it belongs to the host, not to a server", hint));
                 }
-                read.settings.push(setting);
+                once(&mut read.settings, setting)?;
             }
         }
         Ok(read)
@@ -111,7 +121,7 @@ impl Reader<'_> {
             });
             let table = if server.is_empty() { "" } else { &format!(" in [server.{server}]") };
             let message = format!("{place}: unknown key '{given}'{table}");
-            return Err(Error::new(Code::Config, message, "", hint));
+            return Err(Error::new(Code::Config, message, "no key has this name", hint));
         };
         let origin = format!("{place}: {given}");
         let text = self.text_of(value).ok_or_else(|| {

@@ -293,7 +293,8 @@ fn migration(server: &Server, to: &Callable) -> Result<Migration> {
 /// The number behind `GEN` or `NAME@VERSION`.
 pub(super) fn resolve(server: &Server, target: &str) -> Result<u64> {
     let registry = server.registry.borrow();
-    if let Ok(number) = target.parse() {
+    if !target.is_empty() && target.bytes().all(|byte| byte.is_ascii_digit()) {
+        let number = target.parse().map_err(|_| registry.unknown(target, false))?;
         return registry.get(number).map(|g| g.number);
     }
     let Some((name, version)) = target.split_once('@') else {

@@ -212,6 +212,7 @@ fn a_refused_load_or_swap_changes_nothing_and_takes_no_number() {
             ("swap /counter/9.0.0 --replace-plugin", Code::Schema),
             ("swap /kv/2.0.0 --if-active 7", Code::Moved),
             ("use 2", Code::NoGeneration),
+            ("use 99999999999999999999", Code::NoGeneration),
             ("use kv@3.0.0", Code::NoGeneration),
             ("use nonsense", Code::Usage),
             ("discard 1", Code::Active),
