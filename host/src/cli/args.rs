@@ -91,14 +91,9 @@ fn help() -> Command {
 pub fn help_text(verb: Option<&str>) -> Result<String> {
     let mut whole = command();
     whole.build();
-    let asked = match verb {
-        None => &mut whole,
-        Some(name) => match whole.find_subcommand_mut(name) {
-            Some(found) => found,
-            None => return Err(commands::no_such(name)),
-        },
-    };
-    Ok(asked.render_long_help().to_string())
+    let Some(name) = verb else { return Ok(whole.render_help().to_string()) };
+    let found = whole.find_subcommand_mut(name).ok_or_else(|| commands::no_such(name))?;
+    Ok(found.render_long_help().to_string())
 }
 
 fn serve() -> Command {
