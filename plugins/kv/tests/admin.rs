@@ -4,7 +4,6 @@
 mod common;
 #[allow(dead_code, reason = "the differential test uses the rest")]
 mod peer;
-#[allow(dead_code, reason = "the manual's test uses the rest")]
 mod resp;
 
 use common::{One, V1, V2, text, words};
