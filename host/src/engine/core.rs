@@ -136,6 +136,7 @@ impl Server {
     /// Copies the counters to where other threads read them.
     pub(super) fn publish(&self) {
         let core = &mut *self.core.borrow_mut();
+        core.state.aside.sweep();
         let (tally, out) = (&mut core.state.counters, &*core.counters);
         let bytes = crate::heap::bytes();
         tally.state_bytes_peak = tally.state_bytes_peak.max(bytes);

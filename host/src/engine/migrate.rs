@@ -255,6 +255,7 @@ impl Core {
             left.overtaken.iter().for_each(|lost| overtaken(&change.to.schema, lost));
             self.set_aside(&change, left.lost);
         }
+        self.state.aside.sweep();
     }
 
     /// Whether something must be over before this switch.
