@@ -124,3 +124,31 @@ fn what_version_1_clears_does_not_come_back_with_version_2() {
         assert_eq!(ask(&mut client, "get after").text(), "v");
     }
 }
+
+#[test]
+fn a_database_that_version_1_empties_takes_only_its_own_streams_along() {
+    // A small database is dropped at once, a large one is taken out and freed in slices.
+    for keys in [10, 20_000] {
+        let host = Host::with(kv_v1()).flags(&["--probation", "0"]).start();
+        let mut client = host.resp();
+        host.swap(kv_v2());
+        for (db, key) in [(0, "zero"), (1, "one")] {
+            assert_eq!(ask(&mut client, &format!("select {db}")).text(), "OK");
+            assert_eq!(ask(&mut client, &format!("xadd {key} 1-1 f v")).text(), "1-1");
+            let fill: Vec<u8> =
+                (0..keys).flat_map(|n| request(&["set", &format!("key:{n}"), "v"])).collect();
+            client.send(&fill);
+            (0..keys).for_each(|_| assert_eq!(client.read().text(), "OK"));
+        }
+        host.json(&["rollback"]);
+        eventually("all has followed", || host.status("draining") == 0);
+        assert_eq!(host.status("set_aside"), 2, "of {keys} keys");
+        assert_eq!(ask(&mut client, "select 0").text(), "OK");
+        assert_eq!(ask(&mut client, "flushdb").text(), "OK");
+        host.json(&["use", "2"]);
+        assert_eq!(ask(&mut client, "exists zero"), int(0), "it was cleared with its database");
+        assert_eq!(ask(&mut client, "select 1").text(), "OK");
+        assert_eq!(ask(&mut client, "xlen one"), int(1), "another database is not concerned");
+        assert_eq!(host.status("set_aside"), 0);
+    }
+}

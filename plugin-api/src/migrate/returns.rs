@@ -55,14 +55,6 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// A part below a map: of which step of its path the first is a key.
-    fn of(place: usize, lost: Lost) -> Result<Self, Lost> {
-        match lost.path.iter().position(|step| matches!(step, Step::Key(_))) {
-            Some(depth) => Ok(Self { lost, depth, place }),
-            None => Err(lost),
-        }
-    }
-
     /// Whether it is a whole entry, not a rest of one.
     pub fn is_entry(&self) -> bool {
         self.depth + 1 == self.lost.path.len()
@@ -111,12 +103,11 @@ impl Returns {
             self.read += 1;
             let Some(lost) = aside.part(fingerprint, place) else { continue };
             // SAFETY: the caller's promise.
-            let sorted = Part::of(place, lost).and_then(|part| unsafe {
-                self.sort(part, |way| converter.origin(change.plan.root, root, way), converter)
-            });
-            if let Err(other) = sorted {
-                self.others.push((place, other));
-            }
+            // SAFETY: the caller's promise.
+            let find = |way: &[Step]| unsafe { converter.origin(change.plan.root, root, way) };
+            // SAFETY: as above.
+            let other = unsafe { self.sort((place, lost), find, converter) };
+            self.others.extend(other.map(|other| (place, other)));
         }
         self.read < places
     }
@@ -142,20 +133,24 @@ impl Returns {
         self.others.len() + sorted.sum::<usize>()
     }
 
+    /// Keeps a part that returns into a hash map by that and its hash; answers any other.
+    ///
     /// # Safety
     /// What `find` finds is a value of the type it answers, in the old schema.
     unsafe fn sort(
         &mut self,
-        part: Part,
+        (place, lost): (usize, Lost),
         find: impl FnOnce(&[Step]) -> Option<(crate::schema::TypeIndex, *mut u8)>,
         converter: &Converter<'_>,
-    ) -> Result<(), Lost> {
-        let way = &part.lost.path[..part.depth];
-        let reflect = converter.old();
-        let Some((ty, map)) = find(way) else { return Err(part.lost) };
+    ) -> Option<Lost> {
+        let depth = lost.path.iter().position(|step| matches!(step, Step::Key(_)));
+        let found = depth.and_then(|depth| Some((depth, find(&lost.path[..depth])?)));
+        let Some((depth, (ty, map))) = found else { return Some(lost) };
+        let part = Part { lost, depth, place };
+        let (way, reflect) = (&part.lost.path[..depth], converter.old());
         let def = reflect.def(ty);
         if def.kind != Kind::HashMap {
-            return Err(part.lost);
+            return Some(part.lost);
         }
         // SAFETY: the caller's promise; keys are the same in both shapes, and so are their images.
         let (hash, seed) = unsafe {
@@ -173,7 +168,7 @@ impl Returns {
         of.count += 1;
         of.entries += u64::from(part.is_entry());
         of.parts.entry(hash).or_default().push(part);
-        Ok(())
+        None
     }
 }
 

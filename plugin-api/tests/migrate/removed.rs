@@ -43,6 +43,9 @@ macro_rules! version {
 version!(full, Full, { score: u64, note: String });
 version!(bare, Bare, { score: u32 });
 
+/// What version `Bare` does.
+type Act = fn(&mut bare::State);
+
 /// So that one converts at once, the other one by a drain.
 const SIZES: [u32; 2] = [20, 5000];
 /// Entries below have a score that fits no `u32`.
@@ -136,7 +139,7 @@ fn an_entry_whose_value_is_replaced_is_the_same_entry() {
 #[test]
 fn clearing_a_map_clears_what_is_set_aside_of_it() {
     type Map = HashMap<u32, bare::Entry>;
-    let ways: [(&str, fn(&mut bare::State)); 3] = [
+    let ways: [(&str, Act); 3] = [
         ("clear", |state| state.by_name.clear()),
         ("take", |state| drop(mem::take(&mut state.by_name))),
         ("bury", |state| {
@@ -161,7 +164,7 @@ fn clearing_a_map_clears_what_is_set_aside_of_it() {
 
 #[test]
 fn taking_all_entries_out_leaves_those_that_are_not_there() {
-    let ways: [(&str, fn(&mut bare::State)); 2] = [
+    let ways: [(&str, Act); 2] = [
         ("drain", |state| assert!(state.by_name.drain().count() > 0)),
         ("into_iter", |state| assert!(mem::take(&mut state.by_name).into_iter().count() > 0)),
     ];
