@@ -52,8 +52,16 @@ fn streams_wait_aside_while_version_1_serves_and_are_there_again_with_version_2(
     host.json(&["use", "2"]);
     assert_eq!(ask(&mut client, "type s").text(), "stream");
     assert_eq!(ask(&mut client, "get t").text(), "taken", "what a client wrote meanwhile counts");
-    host.logs("a part that was set aside cannot return");
-    assert!(host.log().contains(r#"value={"Stream":"#), "with all that was in it: {}", host.log());
+    host.logs(
+        "what was set aside cannot return, since something newer is in its place: exported to",
+    );
+    assert_eq!(host.status("overtaken"), 1);
+    let file = host.json(&["status"])["overtaken_file"].as_str().expect("a path").to_owned();
+    let lines = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let line: serde_json::Value = serde_json::from_str(&lines).expect("one line of JSON");
+    assert_eq!(line["path"], r#"state.dbs[0].keys["t"]"#);
+    assert_eq!((&line["server"], &line["type"]), (&"main".into(), &"Value".into()));
+    assert!(line["value"]["Stream"].is_object(), "with all that was in it: {line}");
     assert_eq!(ask(&mut client, "xlen s"), int(2));
     let pending = flat(&ask(&mut client, "xpending s group - + 10"));
     assert!(pending.starts_with("1-1 one "), "the group's state is there: {pending}");

@@ -56,6 +56,7 @@ pub(crate) fn host(names: &[&str]) -> (Rc<Control>, Vec<UnboundedReceiver<Comman
             limits: Limits { max_resident: 3, ..Limits::default() },
             config: Texts::default(),
             started_from: first.artifact.path.clone(),
+            overtaken: "/overtaken.jsonl".into(),
             keeping: None,
             registry: RefCell::new(Registry::start(name, first)),
             rules: Rules { time: Duration::ZERO, ..Rules::default() },

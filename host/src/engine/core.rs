@@ -15,6 +15,7 @@ use super::clients::Client;
 use super::connection::Socket;
 use super::handle::Counters;
 use super::journal::Journal;
+use super::overtaken::Overtaken;
 use super::recover::Set;
 use super::sessions::Sessions;
 use super::snapshot::Snapshots;
@@ -66,6 +67,8 @@ pub(super) struct Core {
     pub forgotten: Option<Arc<Change>>,
     /// Where parts waited that have returned, to be given back.
     pub emptied: Vec<Shelf>,
+    /// Where goes what cannot return.
+    pub overtaken: Overtaken,
     /// How far the sessions are behind it.
     pub sessions: Sessions,
     pub limits: Limits,
