@@ -61,7 +61,7 @@ fn streams_wait_aside_while_version_1_serves_and_are_there_again_with_version_2(
     let line: serde_json::Value = serde_json::from_str(&lines).expect("one line of JSON");
     assert_eq!(line["path"], r#"state.dbs[0].keys["t"]"#);
     assert_eq!((&line["server"], &line["type"]), (&"main".into(), &"Value".into()));
-    assert!(line["value"]["Stream"].is_object(), "with all that was in it: {line}");
+    assert!(line["value"]["Stream"].is_array(), "with all that was in it: {line}");
     assert_eq!(ask(&mut client, "xlen s"), int(2));
     let pending = flat(&ask(&mut client, "xpending s group - + 10"));
     assert!(pending.starts_with("1-1 one "), "the group's state is there: {pending}");
