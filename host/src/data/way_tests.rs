@@ -43,8 +43,9 @@ struct Item {
 }
 
 fn told(schema: &Schema, ty: &str, path: std::vec::Vec<Step>) -> std::string::String {
-    let index = |name: &str| schema.types.iter().position(|def| def.name == name);
-    let ty = index(ty).unwrap_or_else(|| panic!("no {ty}")) as u32;
+    let mut types = 0..schema.types.len() as u32;
+    let ty =
+        types.find(|&index| schema.type_name(index) == ty).unwrap_or_else(|| panic!("no {ty}"));
     let lost = Lost { path, ty, image: vec![1], instead: None, marks: vec![] };
     way(schema, schema.root, &lost)
 }
