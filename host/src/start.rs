@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use crate::config::{Live, ServerConfig};
 use crate::control::{Job, Keeping, Loads, Server, Texts, unmap};
@@ -172,6 +172,8 @@ impl Start<'_> {
         let keeping = Keeping {
             store: store.clone(),
             permanent: RefCell::new(permanent.clone()),
+            // It is written below, once the server is up.
+            on_disk: Mutex::new(permanent.clone()),
             configured: self.config.live(),
             set: RefCell::new(Some(set)),
         };

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use serde::Serialize;
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::{Control, Server};
@@ -19,8 +20,10 @@ use crate::registry::Fresh;
 pub struct Keeping {
     /// Its folder.
     pub store: Store,
-    /// What is on disk of [`Permanent`].
+    /// What is remembered: on disk, or on its way there.
     pub permanent: RefCell<Permanent>,
+    /// What is on disk of it. Held while it is written, since several may change it at once.
+    pub on_disk: Mutex<Permanent>,
     /// What the configuration says of what can be set at run time.
     pub configured: Live,
     /// What the plugin sets; taken by who listens.
@@ -62,19 +65,21 @@ impl From<&Artifact> for Kept {
 }
 
 impl Keeping {
-    /// Changes what is remembered, and returns when that is on disk. A disk that fails is told in the
-    /// log: what was done stands, and cannot be refused any more.
+    /// Changes what is remembered, and returns when that is on disk; changes that come at once are
+    /// written one after the other. A disk that fails is told in the log: what was done stands, and
+    /// cannot be refused any more.
     async fn change(&self, change: impl FnOnce(&mut Permanent)) {
-        let mut permanent = self.permanent.borrow().clone();
-        change(&mut permanent);
-        if permanent == *self.permanent.borrow() {
+        change(&mut self.permanent.borrow_mut());
+        let mut on_disk = self.on_disk.lock().await;
+        // Whoever wrote before may have written this change, too.
+        let permanent = self.permanent.borrow().clone();
+        if permanent == *on_disk {
             return;
         }
-        *self.permanent.borrow_mut() = permanent.clone();
-        let store = self.store.clone();
-        let written = tokio::task::spawn_blocking(move || store.remember(&permanent)).await;
+        let (store, wanted) = (self.store.clone(), permanent.clone());
+        let written = tokio::task::spawn_blocking(move || store.remember(&wanted)).await;
         match written {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => *on_disk = permanent,
             Ok(Err(error)) => tracing::error!(verb = "remember", "{error}"),
             Err(panic) => tracing::error!(verb = "remember", "{panic}"),
         }
