@@ -4,6 +4,7 @@
 //! loader, and per server its plugin and its engine. Down: loads are cancelled, engines stop
 //! gracefully, the socket goes.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,7 +18,9 @@ use crate::control::{Control, Loads, Server};
 use crate::data::Folder;
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
+use crate::limits::WATCHDOG_PERIOD;
 use crate::observe::{self, Phase, Window, systemd};
+use crate::start::Places;
 use crate::{logging, signals, stage, start, watch};
 
 /// Runs the configured servers until they are asked to stop.
@@ -72,7 +75,10 @@ async fn host(config: Config) -> Result<ExitCode> {
     };
     let mut claim = early;
     claim.as_mut().map(let_admins_in).transpose()?;
-    let starting = start_all(&config.servers, folder.as_ref(), &loads, &ring, &window);
+    let admin = config.host.admin.as_deref().and_then(Path::parent);
+    let beside = admin.map_or_else(admin::path::default_folder, Path::to_owned);
+    let places = Places { data: folder.as_ref(), beside: &beside };
+    let starting = start_all(&config.servers, places, &loads, &ring, &window);
     let on_terminal = config.host.log_format == LogFormat::Human;
     let servers = tokio::select! {
         servers = starting => servers?,
@@ -139,14 +145,14 @@ fn early_claim(config: &Config, gid: Option<u32>) -> Result<Option<Claim>> {
 
 async fn start_all(
     configs: &[ServerConfig],
-    folder: Option<&Folder>,
+    places: Places<'_>,
     loads: &Loads,
     ring: &mpsc::UnboundedSender<()>,
     window: &Window,
 ) -> Result<Vec<Server>> {
     let mut servers = Vec::new();
     for config in configs {
-        servers.push(start::server(config, folder, loads, ring.clone(), window).await?);
+        servers.push(start::server(config, places, loads, ring.clone(), window).await?);
     }
     Ok(servers)
 }
@@ -167,7 +173,8 @@ fn announce(control: &Control, config: &ServerConfig, claim: &Claim, format: Log
     }
 }
 
-/// Stops all engines at once, and waits for them; a second signal ends the process on the spot.
+/// Stops all engines at once, and waits for them; a second signal ends the process on the spot, and so
+/// does a call that no longer can be expected to return.
 async fn stop(control: &Rc<Control>, signals: &mut signals::Signals) {
     tracing::info!(verb = "stop", "stopping");
     control.cancel_loads("the host's stop");
@@ -190,6 +197,29 @@ async fn stop(control: &Rc<Control>, signals: &mut signals::Signals) {
         () = signals.stop() => {
             tracing::warn!(verb = "stop", "asked twice: ending at once");
             std::process::exit(1);
+        }
+        name = hopeless(control) => {
+            tracing::error!(
+                verb = "stop",
+                server = name,
+                "a call of the plugin does not return: ending without it"
+            );
+            std::process::exit(1);
+        }
+    }
+}
+
+/// Waits until a server's call has been running for so long that only the end of the process helps;
+/// answers its name.
+async fn hopeless(control: &Control) -> String {
+    let mut look = tokio::time::interval(WATCHDOG_PERIOD);
+    loop {
+        look.tick().await;
+        let hangs = |server: &&Server| {
+            server.stuck().is_some_and(|stuck| stuck.time >= observe::UNHEALTHY_AFTER)
+        };
+        if let Some(server) = control.servers().iter().find(hangs) {
+            return server.name.clone();
         }
     }
 }

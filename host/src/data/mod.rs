@@ -18,6 +18,7 @@ mod recovery;
 pub mod segment;
 pub mod snapshot;
 pub mod survey;
+mod way;
 mod writer;
 
 use std::fmt;
@@ -31,6 +32,7 @@ pub use head::BadHead;
 pub use origin::Origin;
 pub use permanent::{Kept, Permanent, STARTS};
 pub use recovery::{Frame, Recovered, Replay, Step, Torn};
+pub use way::way;
 pub use writer::{Progress, Writer};
 
 /// When the journal reaches the disk.

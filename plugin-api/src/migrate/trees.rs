@@ -128,7 +128,7 @@ pub(crate) unsafe fn begin(
         trees.next = number.checked_add(1).unwrap_or(1);
         // SAFETY: the caller's promise.
         let at = unsafe { TreeConversion::begin(number, from, to) };
-        let entries = EntryMover::new(held.converter.maps(pair), path);
+        let entries = EntryMover::new(held.converter.maps(pair), path, None);
         trees.running.push(Tree { at, held, entries, rank: 0 });
         at
     })
