@@ -2,25 +2,30 @@
 //!
 //! [`begin`] writes the outline ([`crate::reflect`]) and leaves the large hash maps to follow, slice by
 //! slice, each where it is ([`Watch`]): who is going to change an entry has it written first, so it is
-//! written as it was, and what is put in later is not written. So there is no second copy of anything, no
-//! fork, and no check in the steady path of a map. A map that is about to grow, or growing, moves to a
-//! larger table instead, as under a change of shape, and its entries are written as they move.
+//! written as it was, and what is put in later is not written. Large maps within an entry follow in their
+//! turn, from the moment at which the entry is written. So there is no second copy of anything, no fork, and
+//! no check in the steady path of a map. A map that is about to grow, or growing, moves to a larger table
+//! instead, as under a change of shape, and its entries are written as they move.
 //!
 //! Invariant: each entry that a map had at `begin` is written once, and no other is.
 
 use core::ptr::{self, NonNull};
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::collections::hash_map::conversion::{Conversion, Mover, Place, STEP_SLOTS};
 use crate::collections::hash_map::watch::Watch;
 use crate::collections::hash_map::{copying, erased};
-use crate::reflect::{Pair, Reflect};
+use crate::reflect::{Left, Reflect};
 use crate::schema::{Schema, TypeIndex};
 
 /// Maps with fewer entries are written at once.
 const LATER_FROM: usize = 1024;
+/// So many bytes in one step are enough, however few entries they are: some ten microseconds' work.
+const STEP_BYTES: usize = 32 << 10;
+/// What an insert has written at most.
+const PAID_BYTES: usize = 256 << 10;
 
 thread_local! {
     static TAKING: RefCell<Option<Taking>> = const { RefCell::new(None) };
@@ -28,12 +33,15 @@ thread_local! {
 
 /// An image that is being taken.
 struct Taking {
-    maps: VecDeque<Map>,
+    /// Maps that are not written to their end.
+    maps: HashMap<Way, Map>,
+    /// The same, the one that is gone on with last; some are written meanwhile.
+    order: Vec<Way>,
     pen: Pen,
 }
 
 /// How the entries of a map are come by.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Way {
     /// It stays where it is.
     Watched(NonNull<Watch>),
@@ -59,19 +67,70 @@ struct Pen {
     _schema: Arc<Schema>,
     out: Vec<u8>,
     entries: u64,
+    /// The number that the next map gets.
+    next: usize,
+    /// Maps that were come upon within entries.
+    begun: Vec<Map>,
     /// Nobody wants the image any more: maps move on, unwritten.
     dry: bool,
 }
 
-impl Pen {
+impl Map {
+    /// Begins to watch a map, or to move it.
+    ///
     /// # Safety
-    /// `slot` is a full slot of the map.
-    unsafe fn write(&mut self, map: Map, slot: *mut u8) {
-        if !self.dry {
-            // SAFETY: the caller's promise.
-            unsafe { self.reflect.write_entry(map.number, map.ty, slot, &mut self.out) };
-            self.entries += 1;
+    /// Nobody refers to the map; whoever calls answers for what is begun.
+    unsafe fn begin(reflect: &Reflect<'_>, left: Left, number: usize) -> Self {
+        let def = reflect.def(left.ty);
+        let pair = reflect.pair(def);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let seed = erased::seed(left.at);
+            let way = match Watch::begin(left.at, pair) {
+                Some(watch) => Way::Watched(watch),
+                None => Way::Moving(copying::begin(left.at, pair, number as u64)),
+            };
+            Self { way, number, ty: left.ty, key: def.args[0], slot: pair.size(), seed }
         }
+    }
+
+    /// # Safety
+    /// The map lives, and nobody refers to it.
+    unsafe fn is_complete(&self) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.way {
+                Way::Watched(watch) => watch.as_ref().is_complete(),
+                Way::Moving(conversion) => conversion.as_ref().is_complete(),
+            }
+        }
+    }
+}
+
+impl Pen {
+    /// Writes an entry. Large maps in it begin to be watched, before anybody can change them.
+    ///
+    /// # Safety
+    /// `slot` is a full slot of the map with this number and type, to which nobody refers.
+    unsafe fn write(&mut self, number: usize, ty: TypeIndex, slot: *mut u8) {
+        if self.dry {
+            return;
+        }
+        let Self { reflect, out, next, begun, .. } = self;
+        let mut leave = |left: Left| {
+            // SAFETY: the caller's promise.
+            unsafe {
+                if erased::len(left.at) < LATER_FROM {
+                    return false;
+                }
+                begun.push(Map::begin(reflect, left, *next));
+            }
+            *next += 1;
+            true
+        };
+        // SAFETY: the caller's promise.
+        unsafe { reflect.write_entry(number, ty, slot, out, &mut leave) };
+        self.entries += 1;
     }
 }
 
@@ -93,7 +152,7 @@ impl Mover for Entries<'_> {
         let Self(pen, map) = self;
         // SAFETY: as above; the new slot is vacant, the old one is given up.
         unsafe {
-            pen.write(*map, from);
+            pen.write(map.number, map.ty, from);
             ptr::copy_nonoverlapping(from, to, map.slot);
         }
         true
@@ -117,34 +176,31 @@ pub unsafe fn begin(schema: &Arc<Schema>, root: *mut u8) -> Vec<u8> {
         // SAFETY: the reflection borrows from the schema, which the `Arc` beside it keeps in its place.
         let reflect: Reflect<'static> =
             unsafe { core::mem::transmute::<Reflect<'_>, Reflect<'static>>(Reflect::new(schema)) };
-        let mut outline = Vec::new();
+        let (mut outline, mut left) = (Vec::new(), Vec::new());
+        let mut leave = |map| {
+            left.push(map);
+            true
+        };
         // SAFETY: the caller's promise.
-        let left = unsafe { reflect.write_outline(schema.root, root, &mut outline) };
-        let (out, entries) = (Vec::new(), 0);
-        let mut pen = Pen { reflect, _schema: Arc::clone(schema), out, entries, dry: false };
-        let mut maps = VecDeque::new();
-        for (number, left) in left.into_iter().enumerate() {
-            let def = &schema.types[left.ty as usize];
-            let pair: Pair = pen.reflect.pair(def);
+        unsafe { reflect.write_outline(schema.root, root, &mut outline, &mut leave) };
+        let (out, begun, next, entries) = (Vec::new(), Vec::new(), left.len(), 0);
+        let _schema = Arc::clone(schema);
+        let mut pen = Pen { reflect, _schema, out, entries, next, begun, dry: false };
+        for (number, Left { ty, at }) in left.into_iter().enumerate() {
             // SAFETY: the caller's promise; nobody refers to the map.
             unsafe {
-                if erased::len(left.at) < LATER_FROM {
-                    erased::each(left.at, pair, &mut |key, _| {
-                        pen.reflect.write_entry(number, left.ty, key, &mut pen.out);
-                        pen.entries += 1;
-                    });
-                    continue;
+                if erased::len(at) < LATER_FROM {
+                    let pair = pen.reflect.pair(pen.reflect.def(ty));
+                    erased::each(at, pair, &mut |slot, _| pen.write(number, ty, slot));
+                } else {
+                    let map = Map::begin(&pen.reflect, Left { ty, at }, number);
+                    pen.begun.push(map);
                 }
-                let seed = erased::seed(left.at);
-                let way = match Watch::begin(left.at, pair) {
-                    Some(watch) => Way::Watched(watch),
-                    None => Way::Moving(copying::begin(left.at, pair, number as u64)),
-                };
-                let (ty, key, slot) = (left.ty, def.args[0], pair.size());
-                maps.push_back(Map { way, number, ty, key, slot, seed });
             }
         }
-        *taking = Some(Taking { maps, pen });
+        let mut begun = Taking { maps: HashMap::new(), order: Vec::new(), pen };
+        begun.take_up();
+        *taking = Some(begun);
         outline
     })
 }
@@ -157,9 +213,9 @@ pub unsafe fn begin(schema: &Arc<Schema>, root: *mut u8) -> Vec<u8> {
 pub unsafe fn work(mut more: impl FnMut() -> bool) -> bool {
     TAKING.with_borrow_mut(|taking| {
         let Some(taking) = taking else { return false };
-        while let Some(&map) = taking.maps.front() {
+        while let Some(map) = taking.current() {
             // SAFETY: the caller's promise; a map that goes ends its conversion first.
-            unsafe { taking.advance(map, STEP_SLOTS, true) };
+            unsafe { taking.advance(map, STEP_SLOTS, usize::MAX, true) };
             if !more() {
                 break;
             }
@@ -211,39 +267,60 @@ pub fn end() -> u64 {
 }
 
 impl Taking {
-    /// Goes over about so many slots. `exclusive`: also those to which references may lead.
-    ///
-    /// # Safety
-    /// The map lives; `exclusive`: nobody holds a reference to an entry of it.
-    unsafe fn advance(&mut self, map: Map, slots: u64, exclusive: bool) {
-        let mut left = slots;
-        // SAFETY: the caller's promise.
-        while left > 0 && unsafe { self.step(map, exclusive) } {
-            left = left.saturating_sub(if slots == u64::MAX { 0 } else { STEP_SLOTS });
-        }
-        // SAFETY: as above.
-        let complete = unsafe {
-            match map.way {
-                Way::Watched(watch) => watch.as_ref().is_complete(),
-                Way::Moving(conversion) => conversion.as_ref().is_complete(),
-            }
-        };
-        if complete {
-            self.maps.retain(|other| other.way != map.way);
+    /// Takes up what was come upon within entries: it is gone on with first.
+    fn take_up(&mut self) {
+        // The first one of them last, which is where the next one is taken from.
+        for map in self.pen.begun.drain(..).rev() {
+            self.order.push(map.way);
+            self.maps.insert(map.way, map);
         }
     }
 
-    /// [`STEP_SLOTS`] of them. False when that was all.
+    /// The map that is gone on with.
+    fn current(&mut self) -> Option<Map> {
+        loop {
+            match self.maps.get(self.order.last()?) {
+                Some(map) => return Some(*map),
+                None => drop(self.order.pop()),
+            }
+        }
+    }
+
+    /// Goes over about so many slots, unless so many bytes are written before; answers how many slots are
+    /// left of them. `exclusive`: also those to which references may lead.
+    ///
+    /// # Safety
+    /// The map lives; `exclusive`: nobody holds a reference to an entry of it.
+    unsafe fn advance(&mut self, map: Map, slots: u64, bytes: usize, exclusive: bool) -> u64 {
+        let (mut left, most) = (slots, self.pen.out.len().saturating_add(bytes));
+        // SAFETY: the caller's promise.
+        while left > 0 && self.pen.out.len() < most && unsafe { self.step(map, exclusive) } {
+            left = left.saturating_sub(if slots == u64::MAX { 0 } else { STEP_SLOTS });
+        }
+        self.take_up();
+        // SAFETY: as above.
+        if unsafe { map.is_complete() } {
+            self.maps.remove(&map.way);
+            return 0;
+        }
+        left
+    }
+
+    /// [`STEP_SLOTS`] of them, fewer where entries are large. False when that was all.
     ///
     /// # Safety
     /// As for [`Taking::advance`].
     unsafe fn step(&mut self, map: Map, exclusive: bool) -> bool {
         let pen = &mut self.pen;
+        let most = pen.out.len().saturating_add(STEP_BYTES);
         // SAFETY: the caller's promise; nobody else refers to the descriptors during the step. Slots that
         // a watch shows are full.
         unsafe {
             match map.way {
-                Way::Watched(watch) => (*watch.as_ptr()).step(&mut |slot| pen.write(map, slot)),
+                Way::Watched(watch) => (*watch.as_ptr()).step(&mut |slot| {
+                    pen.write(map.number, map.ty, slot);
+                    pen.out.len() < most
+                }),
                 Way::Moving(at) => {
                     (*at.as_ptr()).step(&mut Entries(pen, map))
                         || exclusive && (*at.as_ptr()).merge(&mut Entries(pen, map))
@@ -253,7 +330,7 @@ impl Taking {
     }
 
     fn map_of(&self, way: Way) -> Option<Map> {
-        self.maps.iter().find(|map| map.way == way).copied()
+        self.maps.get(&way).copied()
     }
 }
 
@@ -272,9 +349,11 @@ pub(crate) unsafe fn touch(
         let taking = taking.as_mut()?;
         let map = taking.map_of(Way::Moving(NonNull::new(at)?))?;
         // SAFETY: the caller's promise.
-        Some(unsafe {
+        let place = unsafe {
             (*at).touch(source as usize, index, hash, &mut Entries(&mut taking.pen, map))
-        })
+        };
+        taking.take_up();
+        Some(place)
     })
 }
 
@@ -288,7 +367,7 @@ pub(crate) unsafe fn advance(at: *mut Conversion, slots: u64, exclusive: bool) -
         let way = NonNull::new(at).map(Way::Moving);
         let Some(map) = way.and_then(|way| taking.map_of(way)) else { return false };
         // SAFETY: the caller's promise.
-        unsafe { taking.advance(map, slots, exclusive) };
+        unsafe { taking.advance(map, slots, usize::MAX, exclusive) };
         true
     })
 }
@@ -304,8 +383,9 @@ pub(crate) unsafe extern "C" fn write(at: *mut Watch, index: usize) {
         unsafe {
             let map = taking.map_of(Way::Watched(NonNull::new_unchecked(at)));
             let map = map.expect("the image knows each of its watches");
-            (*at).write(index, &mut |slot| taking.pen.write(map, slot));
+            (*at).write(index, &mut |slot| taking.pen.write(map.number, map.ty, slot));
         }
+        taking.take_up();
     });
 }
 
@@ -319,7 +399,12 @@ pub(crate) unsafe extern "C" fn write_on(at: *mut Watch, slots: u64) {
         // SAFETY: typed code passes its map's watch; nothing moves.
         unsafe {
             let map = taking.map_of(Way::Watched(NonNull::new_unchecked(at)));
-            taking.advance(map.expect("the image knows each of its watches"), slots, true);
+            let map = map.expect("the image knows each of its watches");
+            let bytes = if slots == u64::MAX { usize::MAX } else { PAID_BYTES };
+            let left = taking.advance(map, slots, bytes, true);
+            if left > 0 {
+                (*at).owe(left);
+            }
         }
     });
 }

@@ -197,6 +197,7 @@ fn a_kill_at_any_moment_of_a_snapshot_loses_and_doubles_nothing() {
             value => value.text().parse().unwrap_or(0),
         };
         assert!((known..=known + 1).contains(&found), "round {round}: {known}, found {found}");
+        assert!(files(&data, "new").is_empty(), "round {round}: what the kill left is gone");
         assert_eq!(client.call(&["GET", "key-777"]).text(), "value of key-777", "round {round}");
         if round == 0 {
             client.call(&["SET", "key-0", "0"]);
