@@ -9,19 +9,20 @@
 //!
 //! Invariant: each entry that a map had at `begin` is written once, and no other is.
 
-use core::ptr::{self, NonNull};
+mod follow;
+
+use core::ptr::NonNull;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::collections::hash_map::conversion::{Conversion, Mover, Place, STEP_SLOTS};
+use self::follow::{Entries, Follow, Pen, Way};
+use crate::collections::btree_map::conversion::TreeConversion;
+use crate::collections::hash_map::conversion::{Conversion, Place, STEP_SLOTS};
 use crate::collections::hash_map::watch::Watch;
-use crate::collections::hash_map::{copying, erased};
-use crate::reflect::{Left, Reflect};
-use crate::schema::{Schema, TypeIndex};
+use crate::reflect::Reflect;
+use crate::schema::Schema;
 
-/// Maps with fewer entries are written at once.
-const LATER_FROM: usize = 1024;
 /// So many bytes in one step are enough, however few entries they are: some ten microseconds' work.
 const STEP_BYTES: usize = 32 << 10;
 /// What an insert has written at most.
@@ -33,132 +34,11 @@ thread_local! {
 
 /// An image that is being taken.
 struct Taking {
-    /// Maps that are not written to their end.
-    maps: HashMap<Way, Map>,
+    /// Maps and trees that are not written to their end.
+    maps: HashMap<Way, Follow>,
     /// The same, the one that is gone on with last; some are written meanwhile.
     order: Vec<Way>,
     pen: Pen,
-}
-
-/// How the entries of a map are come by.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Way {
-    /// It stays where it is.
-    Watched(NonNull<Watch>),
-    /// It moves to another table.
-    Moving(NonNull<Conversion>),
-}
-
-/// A map that follows.
-#[derive(Clone, Copy)]
-struct Map {
-    way: Way,
-    number: usize,
-    ty: TypeIndex,
-    key: TypeIndex,
-    slot: usize,
-    seed: [u64; 2],
-}
-
-/// What writes entries.
-struct Pen {
-    /// Before the schema: dropped first.
-    reflect: Reflect<'static>,
-    _schema: Arc<Schema>,
-    out: Vec<u8>,
-    entries: u64,
-    /// The number that the next map gets.
-    next: usize,
-    /// Maps that were come upon within entries.
-    begun: Vec<Map>,
-    /// Nobody wants the image any more: maps move on, unwritten.
-    dry: bool,
-}
-
-impl Map {
-    /// Begins to watch a map, or to move it.
-    ///
-    /// # Safety
-    /// Nobody refers to the map; whoever calls answers for what is begun.
-    unsafe fn begin(reflect: &Reflect<'_>, left: Left, number: usize) -> Self {
-        let def = reflect.def(left.ty);
-        let pair = reflect.pair(def);
-        // SAFETY: the caller's promise.
-        unsafe {
-            let seed = erased::seed(left.at);
-            let way = match Watch::begin(left.at, pair) {
-                Some(watch) => Way::Watched(watch),
-                None => Way::Moving(copying::begin(left.at, pair, number as u64)),
-            };
-            Self { way, number, ty: left.ty, key: def.args[0], slot: pair.size(), seed }
-        }
-    }
-
-    /// # Safety
-    /// The map lives, and nobody refers to it.
-    unsafe fn is_complete(&self) -> bool {
-        // SAFETY: the caller's promise.
-        unsafe {
-            match self.way {
-                Way::Watched(watch) => watch.as_ref().is_complete(),
-                Way::Moving(conversion) => conversion.as_ref().is_complete(),
-            }
-        }
-    }
-}
-
-impl Pen {
-    /// Writes an entry. Large maps in it begin to be watched, before anybody can change them.
-    ///
-    /// # Safety
-    /// `slot` is a full slot of the map with this number and type, to which nobody refers.
-    unsafe fn write(&mut self, number: usize, ty: TypeIndex, slot: *mut u8) {
-        if self.dry {
-            return;
-        }
-        let Self { reflect, out, next, begun, .. } = self;
-        let mut leave = |left: Left| {
-            // SAFETY: the caller's promise.
-            unsafe {
-                if erased::len(left.at) < LATER_FROM {
-                    return false;
-                }
-                begun.push(Map::begin(reflect, left, *next));
-            }
-            *next += 1;
-            true
-        };
-        // SAFETY: the caller's promise.
-        unsafe { reflect.write_entry(number, ty, slot, out, &mut leave) };
-        self.entries += 1;
-    }
-}
-
-struct Entries<'p>(&'p mut Pen, Map);
-
-impl Mover for Entries<'_> {
-    fn hash(&self, slot: *mut u8) -> u64 {
-        // SAFETY: the conversion passes its own slots.
-        unsafe { self.0.reflect.hash_of(self.1.key, slot, self.1.seed) }
-    }
-
-    fn convert(
-        &mut self,
-        _: &mut Conversion,
-        _: u64,
-        (from, to): (*mut u8, *mut u8),
-        _: bool,
-    ) -> bool {
-        let Self(pen, map) = self;
-        // SAFETY: as above; the new slot is vacant, the old one is given up.
-        unsafe {
-            pen.write(map.number, map.ty, from);
-            ptr::copy_nonoverlapping(from, to, map.slot);
-        }
-        true
-    }
-
-    fn bring_back(&mut self, _: &mut Conversion, _: u64, _: Option<u64>) {}
 }
 
 /// Begins to take an image of the root at `root`; answers its outline. O(what is not in large hash
@@ -183,20 +63,10 @@ pub unsafe fn begin(schema: &Arc<Schema>, root: *mut u8) -> Vec<u8> {
         };
         // SAFETY: the caller's promise.
         unsafe { reflect.write_outline(schema.root, root, &mut outline, &mut leave) };
-        let (out, begun, next, entries) = (Vec::new(), Vec::new(), left.len(), 0);
-        let _schema = Arc::clone(schema);
-        let mut pen = Pen { reflect, _schema, out, entries, next, begun, dry: false };
-        for (number, Left { ty, at }) in left.into_iter().enumerate() {
+        let mut pen = Pen::new(reflect, Arc::clone(schema), left.len());
+        for (number, left) in left.into_iter().enumerate() {
             // SAFETY: the caller's promise; nobody refers to the map.
-            unsafe {
-                if erased::len(at) < LATER_FROM {
-                    let pair = pen.reflect.pair(pen.reflect.def(ty));
-                    erased::each(at, pair, &mut |slot, _| pen.write(number, ty, slot));
-                } else {
-                    let map = Map::begin(&pen.reflect, Left { ty, at }, number);
-                    pen.begun.push(map);
-                }
-            }
+            unsafe { pen.begin(number, left) };
         }
         let mut begun = Taking { maps: HashMap::new(), order: Vec::new(), pen };
         begun.take_up();
@@ -277,7 +147,7 @@ impl Taking {
     }
 
     /// The map that is gone on with.
-    fn current(&mut self) -> Option<Map> {
+    fn current(&mut self) -> Option<Follow> {
         loop {
             match self.maps.get(self.order.last()?) {
                 Some(map) => return Some(*map),
@@ -291,26 +161,32 @@ impl Taking {
     ///
     /// # Safety
     /// The map lives; `exclusive`: nobody holds a reference to an entry of it.
-    unsafe fn advance(&mut self, map: Map, slots: u64, bytes: usize, exclusive: bool) -> u64 {
+    unsafe fn advance(&mut self, map: Follow, slots: u64, bytes: usize, exclusive: bool) -> u64 {
         let (mut left, most) = (slots, self.pen.out.len().saturating_add(bytes));
         // SAFETY: the caller's promise.
         while left > 0 && self.pen.out.len() < most && unsafe { self.step(map, exclusive) } {
             left = left.saturating_sub(if slots == u64::MAX { 0 } else { STEP_SLOTS });
         }
+        if self.end_step(&map) { left } else { 0 }
+    }
+
+    /// Takes up what was come upon, and forgets a map that is complete, which may go at once. Answers whether
+    /// some of it is left.
+    fn end_step(&mut self, map: &Follow) -> bool {
         self.take_up();
-        // SAFETY: as above.
-        if unsafe { map.is_complete() } {
+        // SAFETY: its descriptor goes when the image has forgotten it.
+        let complete = unsafe { map.is_complete() };
+        if complete {
             self.maps.remove(&map.way);
-            return 0;
         }
-        left
+        !complete
     }
 
     /// [`STEP_SLOTS`] of them, fewer where entries are large. False when that was all.
     ///
     /// # Safety
     /// As for [`Taking::advance`].
-    unsafe fn step(&mut self, map: Map, exclusive: bool) -> bool {
+    unsafe fn step(&mut self, map: Follow, exclusive: bool) -> bool {
         let pen = &mut self.pen;
         let most = pen.out.len().saturating_add(STEP_BYTES);
         // SAFETY: the caller's promise; nobody else refers to the descriptors during the step. Slots that
@@ -318,18 +194,22 @@ impl Taking {
         unsafe {
             match map.way {
                 Way::Watched(watch) => (*watch.as_ptr()).step(&mut |slot| {
-                    pen.write(map.number, map.ty, slot);
+                    pen.write_slot(&map, slot);
                     pen.out.len() < most
                 }),
                 Way::Moving(at) => {
                     (*at.as_ptr()).step(&mut Entries(pen, map))
                         || exclusive && (*at.as_ptr()).merge(&mut Entries(pen, map))
                 }
+                Way::Leaves(at) => {
+                    let Some(tree) = self.maps.get_mut(&map.way) else { return false };
+                    tree.step_leaf(&mut *at.as_ptr(), pen)
+                }
             }
         }
     }
 
-    fn map_of(&self, way: Way) -> Option<Map> {
+    fn map_of(&self, way: Way) -> Option<Follow> {
         self.maps.get(&way).copied()
     }
 }
@@ -383,7 +263,7 @@ pub(crate) unsafe extern "C" fn write(at: *mut Watch, index: usize) {
         unsafe {
             let map = taking.map_of(Way::Watched(NonNull::new_unchecked(at)));
             let map = map.expect("the image knows each of its watches");
-            (*at).write(index, &mut |slot| taking.pen.write(map.number, map.ty, slot));
+            (*at).write(index, &mut |slot| taking.pen.write_slot(&map, slot));
         }
         taking.take_up();
     });
@@ -405,6 +285,40 @@ pub(crate) unsafe extern "C" fn write_on(at: *mut Watch, slots: u64) {
             if left > 0 {
                 (*at).owe(left);
             }
+        }
+    });
+}
+
+/// [`ConversionTable::leaf`](crate::collections::hash_map::conversion::ConversionTable::leaf), if the
+/// conversion is one of an image.
+///
+/// # Safety
+/// As there.
+pub(crate) unsafe fn leaf(at: *mut TreeConversion, parent: *mut u8, child: usize) -> bool {
+    TAKING.with_borrow_mut(|taking| {
+        let Some(taking) = taking else { return false };
+        let way = NonNull::new(at).map(Way::Leaves);
+        let Some(tree) = way.and_then(|way| taking.map_of(way)) else { return false };
+        // SAFETY: typed code passes its tree's conversion, and a lowest inner node of it.
+        unsafe {
+            tree.write_leaf(&mut *at, parent, child, &mut taking.pen);
+        }
+        taking.end_step(&tree);
+        true
+    })
+}
+
+/// The same for `ConversionTable::end_tree`, of one that is not complete.
+///
+/// # Safety
+/// As there.
+pub(crate) unsafe fn end_tree(at: *mut TreeConversion) {
+    TAKING.with_borrow_mut(|taking| {
+        let Some(taking) = taking else { return };
+        let way = NonNull::new(at).map(Way::Leaves);
+        if let Some(tree) = way.and_then(|way| taking.map_of(way)) {
+            // SAFETY: typed code borrows the tree exclusively.
+            unsafe { taking.advance(tree, u64::MAX, usize::MAX, true) };
         }
     });
 }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use counting_heap::{Leaks, Random, rounds};
 use hotshell_plugin_api::collections::hash_map::Entry as Entries;
-use hotshell_plugin_api::collections::{Box, HashMap, HashSet, Option, String, Vec};
+use hotshell_plugin_api::collections::{
+    BTreeMap, Box, HashMap, HashSet, Option, String, Vec, VecDeque,
+};
 use hotshell_plugin_api::heap;
 use hotshell_plugin_api::reflect::{Rebuilding, Reflect};
 use hotshell_plugin_api::schema::Schema;
@@ -26,6 +28,8 @@ struct State {
     texts: Vec<String>,
     shelves: HashMap<u32, Shelf>,
     graves: Vec<HashMap<u64, String>>,
+    ranks: BTreeMap<u64, String>,
+    queue: VecDeque<BTreeMap<u32, u32>>,
     after: u32,
 }
 
@@ -36,6 +40,7 @@ struct Shelf {
     books: HashMap<u64, String>,
     boxed: Option<Box<HashSet<u64>>>,
     deep: HashMap<u8, HashMap<u64, u64>>,
+    order: BTreeMap<u64, HashSet<u64>>,
 }
 
 #[state]
@@ -69,6 +74,7 @@ fn shelf(random: &mut Random) -> Shelf {
         books: some(2600).map(|n| (n, name(n))).collect(),
         boxed: Option::Some(Box::new(some(2600).collect())),
         deep: some(3).map(|n| (n as u8, (0..1500 * n).map(|i| (i, n)).collect())).collect(),
+        order: some(2600).map(|n| (n * 2, (0..if n == 9 { 2000 } else { 2 }).collect())).collect(),
     }
 }
 
@@ -80,6 +86,10 @@ fn state(random: &mut Random, entries: u64) -> State {
         (10..1500).for_each(|n| drop(state.shelves.insert(n, Shelf::default())));
     }
     state.graves = Vec::from([shelf(random).books]);
+    state.ranks = (0..random.below(4000)).map(|n| (n * 2, name(n))).collect();
+    (0..2).for_each(|_| {
+        state.queue.push_back((0..random.below(2600) as u32).map(|n| (n, n)).collect())
+    });
     (0..entries).for_each(|n| drop(state.names.insert(name(n), entry(n))));
     (0..entries * 2).for_each(|n| _ = state.set.insert(n * 3));
     state.rooms[1].small = (0..random.below(50)).map(|n| (n, name(n))).collect();
@@ -92,6 +102,7 @@ fn state(random: &mut Random, entries: u64) -> State {
 /// Changes the state as plugins do: what is there, what is new, what goes, what is walked.
 fn disturb(state: &mut State, random: &mut Random, entries: u64) {
     (0..random.below(6)).for_each(|_| disturb_shelves(state, random));
+    (0..random.below(6)).for_each(|_| disturb_trees(state, random));
     for _ in 0..1 + random.below(20) {
         let n = random.below(entries * 2);
         match random.below(12) {
@@ -164,6 +175,39 @@ fn disturb_shelves(state: &mut State, random: &mut Random) {
                 5 => shelf.deep.values_mut().for_each(|map| _ = map.remove(&(n / 2))),
                 6 => shelf.boxed = Option::None,
                 _ => shelf.books.retain(|n, _| n % 3 > 0),
+            }
+        }
+    }
+}
+
+/// Changes trees, from a leaf here and there to most of them.
+fn disturb_trees(state: &mut State, random: &mut Random) {
+    let n = random.below(9000);
+    let State { ranks, shelves, queue, .. } = state;
+    match random.below(30) {
+        0 => ranks.retain(|n, _| n % 7 > 0),
+        1 => drop(std::mem::take(ranks)),
+        2 => (0..1500).for_each(|i| drop(ranks.insert(n + i, name(i)))),
+        3 => assert_eq!(ranks.iter().count(), ranks.len()),
+        4 => drop(queue.pop_front()),
+        5 => queue.push_back((0..1200).map(|n| (n, 0)).collect()),
+        6..=9 => drop(ranks.insert(n, name(1))),
+        10..=13 => drop(ranks.remove(&n)),
+        14 => ranks.get_mut(&n).into_iter().for_each(|text| text.push('x')),
+        15 => drop(ranks.pop_first()),
+        16 => drop(ranks.pop_last()),
+        17 => assert_eq!(ranks.get(&n).is_some(), ranks.rank(&n).is_ok()),
+        18 => ranks.range_mut(n..n + 50).for_each(|(_, text)| text.push('y')),
+        19 => queue.iter_mut().for_each(|tree| _ = tree.insert(n as u32 % 3000, 9)),
+        20 => queue.iter_mut().for_each(|tree| _ = tree.remove(&(n as u32 % 3000))),
+        at => {
+            let Some(shelf) = shelves.get_mut(&(at as u32 % 6)) else { return };
+            match n % 5 {
+                0 => drop(shelf.order.remove(&18)),
+                1 => drop(shelf.order.insert(n, HashSet::new())),
+                2 => shelf.order.get_mut(&18).into_iter().for_each(|set| _ = set.insert(n)),
+                3 => (0..200).for_each(|i| drop(shelf.order.remove(&(n + i)))),
+                _ => shelf.order.clear(),
             }
         }
     }

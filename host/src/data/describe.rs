@@ -13,7 +13,7 @@ use hotshell_plugin_api::schema::{Field, Kind, Schema, TypeDef, TypeIndex};
 /// How deep values may nest: deeper ones are a damaged image, or a list made of boxes.
 const MAX_DEPTH: usize = 500;
 
-/// A hash map whose entries are not in the outline.
+/// A map or tree whose entries are not in the outline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {
     /// The way to it from the root: `dbs[0].keys`.
@@ -121,14 +121,7 @@ impl<'s> Describer<'s> {
                 let len = count(image)?;
                 self.items(def.args[0], len, image)?;
             }
-            Kind::HashMap | Kind::HashSet => self.hash_map(def, image)?,
-            Kind::BTreeMap => {
-                let len = count(image)?;
-                // What lies in a tree is there as a whole.
-                let path = self.path.take();
-                self.pairs(def, len, image)?;
-                self.path = path;
-            }
+            Kind::HashMap | Kind::HashSet | Kind::BTreeMap => self.map_of(def, image)?,
         }
         Ok(())
     }
@@ -215,13 +208,13 @@ impl<'s> Describer<'s> {
         Ok(())
     }
 
-    fn hash_map(&mut self, def: &'s TypeDef, image: &mut &[u8]) -> Result<(), Ends> {
+    fn map_of(&mut self, def: &'s TypeDef, image: &mut &[u8]) -> Result<(), Ends> {
         let head = count(image)?;
         let (len, later) = match self.path {
             Some(_) => (head >> 1, head & 1 == 1),
             None => (head, false),
         };
-        if len > 0 {
+        if len > 0 && def.kind != Kind::BTreeMap {
             let _: [u8; 16] = take(image)?;
         }
         match self.path.clone().filter(|_| later) {

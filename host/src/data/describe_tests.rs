@@ -95,26 +95,25 @@ fn a_value_of_every_kind_is_json_that_says_what_it_is() {
     let expected = serde_json::json!({
         "small": -3, "wide": u64::MAX, "ratio": 0.5, "never": "NaN", "flags": [true, false],
         "name": "a \"quoted\" name", "raw": {"hex": "00ff"}, "maybe": [7, 8], "none": null,
-        "kind": {"Circle": {"radius": 9}}, "other": {"Label": "x"}, "sizes": [[3, "three"]],
+        "kind": {"Circle": {"radius": 9}}, "other": {"Label": "x"}, "sizes": {"entries": 1},
         "rooms": [{"keys": {}, "seen": []}, {"keys": {"entries": 1}, "seen": []}],
         "lists": [{"keys": {"entries": 1}, "seen": []}],
         "owners": {"entries": 1},
     });
     assert_eq!(json, expected);
     let path = |number| describer.map(number).map(|map| &*map.path);
-    assert_eq!([path(0), path(1)], [Some("rooms[1].keys"), Some("lists[0].keys")]);
-    assert_eq!([path(2), path(3)], [Some("owners"), None]);
+    assert_eq!([path(0), path(1)], [Some("sizes"), Some("rooms[1].keys")]);
+    assert_eq!([path(2), path(3), path(4)], [Some("lists[0].keys"), Some("owners"), None]);
     let mut entry = std::vec::Vec::new();
-    let (ty, slot) = (left[2].ty, root.owners.iter().next().expect("one entry").0);
-    // SAFETY: a full slot of the map.
-    unsafe {
-        let slot = std::ptr::from_ref(slot).cast_mut().cast();
-        reflect.write_entry(2, ty, slot, &mut entry, &mut |_| true);
-    }
+    let (key, value) = root.owners.iter().next().expect("one entry");
+    let key = std::ptr::from_ref(key).cast_mut().cast();
+    let value = std::ptr::from_ref(value).cast_mut().cast();
+    // SAFETY: an entry of the map.
+    unsafe { reflect.write_entry(3, (left[3].ty, key, value), &mut entry, &mut |_| true) };
     let (map, key, value) = describer.entry(&mut &*entry).expect("a whole entry");
     assert_eq!((&*map, &*key), ("owners", "\"ann\""));
     assert_eq!(value.as_deref(), Some("{\"keys\":{\"entries\":1},\"seen\":[]}"));
-    let within = describer.map(3).expect("the entry has a map that follows");
+    let within = describer.map(4).expect("the entry has a map that follows");
     assert_eq!(within.path, "owners[\"ann\"].keys");
 }
 

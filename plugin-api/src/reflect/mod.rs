@@ -37,7 +37,7 @@ pub struct Reflect<'s> {
     owners: Cow<'s, Owners>,
 }
 
-/// Which types of a schema own memory, and which hold hash maps, at any depth. Worked out once for a schema
+/// Which types of a schema own memory, and which hold maps, at any depth. Worked out once for a schema
 /// that is followed often.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owners {
@@ -57,21 +57,21 @@ impl Owners {
     pub fn of(schema: &Schema) -> Self {
         let types = &schema.types;
         let mut memory: Vec<bool> = types.iter().map(|def| has_memory(def.kind)).collect();
-        spread(types, &mut memory, |_| true);
-        let hashed = |def: &TypeDef| matches!(def.kind, Kind::HashMap | Kind::HashSet);
-        let mut maps: Vec<bool> = types.iter().map(hashed).collect();
-        // What lies in a tree is written with it.
-        spread(types, &mut maps, |def| def.kind != Kind::BTreeMap);
+        spread(types, &mut memory);
+        let is_map =
+            |def: &TypeDef| matches!(def.kind, Kind::HashMap | Kind::HashSet | Kind::BTreeMap);
+        let mut maps: Vec<bool> = types.iter().map(is_map).collect();
+        spread(types, &mut maps);
         Self { memory, maps }
     }
 }
 
-/// Marks each type with a part that is marked, where `through` says so.
-fn spread(types: &[TypeDef], marks: &mut [bool], through: impl Fn(&TypeDef) -> bool) {
+/// Marks each type with a part that is marked.
+fn spread(types: &[TypeDef], marks: &mut [bool]) {
     loop {
         let mut grown = false;
         for (index, def) in types.iter().enumerate() {
-            if !marks[index] && through(def) && inside(def).any(|ty| marks[ty as usize]) {
+            if !marks[index] && inside(def).any(|ty| marks[ty as usize]) {
                 (marks[index], grown) = (true, true);
             }
         }
@@ -102,7 +102,7 @@ impl<'s> Reflect<'s> {
         self.owners.memory[ty as usize]
     }
 
-    /// Whether hash maps lie in values of this type, at any depth, and not only in trees.
+    /// Whether maps or trees lie in values of this type, at any depth.
     fn holds_maps(&self, ty: TypeIndex) -> bool {
         self.owners.maps[ty as usize]
     }

@@ -1,20 +1,18 @@
-//! The image of a state in parts: the outline, which is small, and the entries of its large hash maps,
+//! The image of a state in parts: the outline, which is small, and the entries of its large maps and trees,
 //! which may follow one by one, in any order, while the state is used.
 //!
-//! Hash maps that lie in the state itself, or in its structs, enums, options, boxes, arrays and lists, may
-//! have in the outline only their length and their seed. These are numbered in the order in which they are
-//! written. An entry is the number of its map, as a varint, its key, and the outline of its value: so a map
-//! within an entry may follow later in its turn, and has the next number. What lies in a tree is written
-//! with it, as a whole.
+//! Maps and trees may have in the outline only their length, and hash maps their seed. These are numbered in
+//! the order in which they are written. An entry is the number of its map, as a varint, its key, and the
+//! outline of its value: so a map within an entry may follow later in its turn, and has the next number.
 //!
-//! An outline is an image as `write.rs` has it, but for the length of a hash map, which is doubled, plus one
-//! where the entries follow.
+//! An outline is an image as `write.rs` has it, but for the length of a map or tree, which is doubled, plus
+//! one where the entries follow.
 
 mod rebuild;
 
 use super::write::{Sink, put_count};
 use super::{Reflect, variant_at};
-use crate::collections::{hash_map, vec_deque};
+use crate::collections::{btree_map, hash_map, vec, vec_deque};
 use crate::schema::{Kind, TypeIndex};
 
 pub use rebuild::Rebuilding;
@@ -59,9 +57,17 @@ impl Reflect<'_> {
                         return;
                     }
                 }
+                Kind::BTreeMap => {
+                    let len = btree_map::erased::len(at);
+                    let later = len > 0 && leave(Left { ty, at });
+                    put_count(sink, len << 1 | usize::from(later));
+                    if later {
+                        return;
+                    }
+                }
                 Kind::Enum => sink.put(&[variant_at(def, at).map_or(0, |variant| variant.tag)]),
                 Kind::Option => sink.put(&[u8::from(at.read() == 1)]),
-                Kind::Vec => put_count(sink, crate::collections::vec::erased::content(at).1),
+                Kind::Vec => put_count(sink, vec::erased::content(at).1),
                 Kind::VecDeque => put_count(sink, vec_deque::erased::len(at)),
                 // Structs, arrays and boxes are their parts; others hold no maps.
                 _ => {}
@@ -70,15 +76,14 @@ impl Reflect<'_> {
         }
     }
 
-    /// Writes an entry of the map with this number.
+    /// Writes an entry of the map with this number and type: its key, and its value, if there is one.
     ///
     /// # Safety
-    /// `slot` is a full slot of a map of type `ty`.
+    /// Key and value are where an entry of that map has them.
     pub unsafe fn write_entry(
         &self,
         number: usize,
-        ty: TypeIndex,
-        slot: *mut u8,
+        (ty, key, value): (TypeIndex, *mut u8, *mut u8),
         sink: &mut dyn Sink,
         leave: &mut Leave<'_>,
     ) {
@@ -86,9 +91,9 @@ impl Reflect<'_> {
         put_count(sink, number);
         // SAFETY: the caller's promise.
         unsafe {
-            self.write(def.args[0], slot, sink);
-            if let Some(value) = Self::value_type(def) {
-                self.write_outline(value, slot.add(self.pair(def).value_at()), sink, leave);
+            self.write(def.args[0], key, sink);
+            if let Some(ty) = Self::value_type(def) {
+                self.write_outline(ty, value, sink, leave);
             }
         }
     }

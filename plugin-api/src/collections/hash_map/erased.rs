@@ -274,14 +274,9 @@ impl Builder {
         }
     }
 
-    /// Where the map is, or is going to be.
-    pub const fn at(&self) -> *mut u8 {
-        self.at
-    }
-
-    /// The map has been moved to another place.
-    pub const fn follow(&mut self, to: *mut u8) {
-        self.at = to;
+    /// Where the map is going to be: whoever moves that says so here.
+    pub const fn at_mut(&mut self) -> &mut *mut u8 {
+        &mut self.at
     }
 
     /// Copies the entry at `from` to where its hash belongs. `None` when the table is full there.

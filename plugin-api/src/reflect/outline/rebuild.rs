@@ -1,9 +1,11 @@
 //! [`Rebuilding`]: a value that is being made of its outline and the entries of its maps.
 
+mod tree;
+
 use crate::collections::{hash_map, vec, vec_deque};
 use crate::heap;
 use crate::reflect::build::{Ends, Source, count, word};
-use crate::reflect::{Reflect, variant_at};
+use crate::reflect::{Pair, Reflect, variant_at};
 use crate::schema::{Field, Kind, TypeDef, TypeIndex};
 
 /// A value that is being made of its outline and the entries of its maps.
@@ -16,15 +18,18 @@ pub struct Rebuilding<'s> {
 struct Map {
     key: TypeIndex,
     value: Option<TypeIndex>,
-    value_at: usize,
-    /// Bytes of an entry.
-    size: usize,
-    seed: [u64; 2],
+    pair: Pair,
     /// Entries that are still to come.
     left: usize,
     /// Maps that lie in its entries have this number at least.
     inner_from: usize,
-    builder: hash_map::erased::Builder,
+    making: Making,
+}
+
+/// What becomes of entries.
+enum Making {
+    Hashed { builder: hash_map::erased::Builder, seed: [u64; 2] },
+    Ordered(tree::Gathered),
 }
 
 const UNKNOWN: Ends = Ends { what: "an entry is of a map that is not in the outline" };
@@ -74,11 +79,14 @@ impl<'s> Rebuilding<'s> {
     ///
     /// # Errors
     /// [`Ends`] when entries are missing; the value is not to be used then.
-    pub fn finish(self) -> Result<(), Ends> {
+    pub fn finish(mut self) -> Result<(), Ends> {
         if self.maps.iter().flatten().any(|map| map.left > 0) {
             return Err(Ends { what: "a map has fewer entries than its outline tells" });
         }
-        self.maps.into_iter().flatten().for_each(|map| map.builder.finish());
+        // What lies in the entries of another one is whole before these go where they stay.
+        while let Some(map) = self.maps.pop() {
+            map.into_iter().for_each(|map| map.finish(&self.reflect, &mut []));
+        }
         Ok(())
     }
 }
@@ -90,7 +98,7 @@ impl core::fmt::Debug for Rebuilding<'_> {
 }
 
 impl Map {
-    /// Makes an entry in the spare slot, and puts it in its place.
+    /// Makes an entry.
     ///
     /// # Safety
     /// As for [`Rebuilding::entry`].
@@ -101,20 +109,26 @@ impl Map {
         maps: &mut Vec<Option<Self>>,
     ) -> Result<(), Ends> {
         self.left -= 1;
-        let (slot, before) = (self.builder.spare(), maps.len());
-        // SAFETY: the caller's promise.
+        let before = maps.len();
+        let slot = match &mut self.making {
+            Making::Hashed { builder, .. } => builder.spare(),
+            Making::Ordered(gathered) => gathered.next(),
+        };
+        // SAFETY: the caller's promise; the slot has room for an entry.
         unsafe {
             reflect.build(self.key, slot, source)?;
             if let Some(value) = self.value {
-                reflect.build_outline(value, slot.add(self.value_at), source, maps)?;
+                reflect.build_outline(value, slot.add(self.pair.value_at()), source, maps)?;
             }
-            let (key, seed, size, inner) = (self.key, self.seed, self.size, self.inner_from);
-            let mut moved = |from: *mut u8, to: *mut u8| {
-                // Only maps of this entry lie in the spare slot.
-                let first = if from == slot { before } else { inner };
-                maps[first..].iter_mut().flatten().for_each(|map| map.follow(from, to, size));
-            };
-            self.builder.put_telling(|at| reflect.hash_of(key, at, seed), &mut moved);
+            if let Making::Hashed { builder, seed } = &mut self.making {
+                let (key, size, inner) = (self.key, self.pair.size(), self.inner_from);
+                let mut moved = |from: *mut u8, to: *mut u8| {
+                    // Only maps of this entry lie in the spare slot.
+                    let first = if from == slot { before } else { inner };
+                    maps[first..].iter_mut().flatten().for_each(|map| map.follow(from, to, size));
+                };
+                builder.put_telling(|at| reflect.hash_of(key, at, *seed), &mut moved);
+            }
         }
         Ok(())
     }
@@ -124,10 +138,27 @@ impl Map {
     /// # Safety
     /// So many bytes went from one place to the other.
     unsafe fn follow(&mut self, from: *mut u8, to: *mut u8, size: usize) {
-        let within = self.builder.at().addr().wrapping_sub(from.addr());
+        let at = match &mut self.making {
+            Making::Hashed { builder, .. } => builder.at_mut(),
+            Making::Ordered(gathered) => &mut gathered.at,
+        };
+        let within = at.addr().wrapping_sub(from.addr());
         if within < size {
             // SAFETY: as far behind the new place as it was behind the old one.
-            self.builder.follow(unsafe { to.add(within) });
+            *at = unsafe { to.add(within) };
+        }
+    }
+
+    /// Completes it; all its entries are there. `inner`: maps that may lie in them and are not complete.
+    fn finish(self, reflect: &Reflect<'_>, inner: &mut [Option<Self>]) {
+        let Self { key, pair, making, .. } = self;
+        match making {
+            Making::Hashed { builder, .. } => builder.finish(),
+            Making::Ordered(gathered) => gathered.finish(reflect, key, &mut |from, to| {
+                // SAFETY: a value goes to its leaf.
+                let follow = |map: &mut Self| unsafe { map.follow(from, to, pair.value.size()) };
+                inner.iter_mut().flatten().for_each(follow);
+            }),
         }
     }
 }
@@ -151,7 +182,9 @@ impl Reflect<'_> {
                 return self.build(ty, at, source);
             }
             match def.kind {
-                Kind::HashMap | Kind::HashSet => self.build_map_outline(def, at, source, maps),
+                Kind::HashMap | Kind::HashSet | Kind::BTreeMap => {
+                    self.build_map_outline(def, at, source, maps)
+                }
                 Kind::Enum => {
                     let mut tag = [0];
                     source.take(&mut tag)?;
@@ -235,7 +268,7 @@ impl Reflect<'_> {
     }
 
     /// # Safety
-    /// As for [`Reflect::build_outline`], of a hash map or set.
+    /// As for [`Reflect::build_outline`], of a map, set or tree.
     unsafe fn build_map_outline(
         &self,
         def: &TypeDef,
@@ -245,23 +278,28 @@ impl Reflect<'_> {
     ) -> Result<(), Ends> {
         let head = count(source)?;
         let (left, later) = (head >> 1, head & 1 == 1);
-        let seed = if left > 0 { [word(source)?, word(source)?] } else { [0; 2] };
-        let (pair, number) = (self.pair(def), maps.len());
-        let (key, value, value_at) = (def.args[0], Self::value_type(def), pair.value_at());
+        let (key, value, pair) = (def.args[0], Self::value_type(def), self.pair(def));
         // SAFETY: the caller's promise.
-        unsafe {
-            let builder = hash_map::erased::Builder::new(at, pair, left, seed);
-            let (size, inner_from) = (pair.size(), number + usize::from(later));
-            let mut map = Map { key, value, value_at, size, seed, left, inner_from, builder };
-            if later {
-                maps.push(Some(map));
-                return Ok(());
+        let making = unsafe {
+            if def.kind == Kind::BTreeMap {
+                Making::Ordered(tree::Gathered::new(at, pair, left))
+            } else {
+                let seed = if left > 0 { [word(source)?, word(source)?] } else { [0; 2] };
+                let builder = hash_map::erased::Builder::new(at, pair, left, seed);
+                Making::Hashed { builder, seed }
             }
-            while map.left > 0 {
-                map.entry(self, source, maps)?;
-            }
-            map.builder.finish();
+        };
+        let inner_from = maps.len() + usize::from(later);
+        let mut map = Map { key, value, pair, left, inner_from, making };
+        if later {
+            maps.push(Some(map));
+            return Ok(());
         }
+        while map.left > 0 {
+            // SAFETY: the caller's promise.
+            unsafe { map.entry(self, source, maps) }?;
+        }
+        map.finish(self, &mut maps[inner_from..]);
         Ok(())
     }
 }
