@@ -33,7 +33,8 @@ impl Default for Limits {
     }
 }
 
-/// How long the vet child may take.
+/// How long the vet child may take, unless `vet-timeout` says otherwise. Time in which the machine had none
+/// for the host does not count.
 pub const VET_TIMEOUT: Duration = Duration::from_secs(5);
 /// Address space of the vet child, bytes.
 pub const VET_MEMORY: u64 = 4 << 30;
@@ -43,8 +44,8 @@ pub const MAX_ARTIFACT_BYTES: u64 = 1 << 30;
 pub const MAX_ADMIN_REQUEST: usize = 64 << 10;
 /// Most admin connections at once.
 pub const MAX_ADMIN_CONNECTIONS: usize = 64;
-/// An admin that asks nothing for so long is disconnected: whoever forgets connections must not lock
-/// the others out. The time that a verb takes does not count.
+/// An admin that asks nothing for so long, or does not read its answer, is disconnected: whoever forgets
+/// connections must not lock the others out. The time that a verb takes does not count.
 pub const ADMIN_IDLE: Duration = Duration::from_secs(900);
 /// A call of the plugin that takes longer than this is named in the log.
 pub const STUCK_AFTER: Duration = Duration::from_millis(700);

@@ -2,18 +2,22 @@
 
 use std::path::{Component, Path, PathBuf};
 
-/// The absolute form of a path: its folder without symlinks, its last name as it was given, so that
-/// a symlink to the current version stays one.
+/// The absolute form of a path, by its text: symlinks stay, both in its folders and as its last name,
+/// so that what `current` means is asked anew each time that the path is opened.
 ///
-/// A path whose folder does not exist is made absolute by its text alone.
+/// What lies before a `..` is resolved, since only the file system knows where that leads; where that
+/// is nowhere, the text stays as it is.
 pub fn absolute(path: &Path, base: &Path) -> PathBuf {
-    let whole = base.join(path);
-    let (Some(folder), Some(name)) = (whole.parent(), whole.file_name()) else {
-        return whole.canonicalize().unwrap_or(whole);
+    let whole: PathBuf =
+        base.join(path).components().filter(|part| *part != Component::CurDir).collect();
+    let parts: Vec<Component<'_>> = whole.components().collect();
+    let Some(last_up) = parts.iter().rposition(|part| *part == Component::ParentDir) else {
+        return whole;
     };
-    match folder.canonicalize() {
-        Ok(folder) => folder.join(name),
-        Err(_) => whole.components().filter(|part| *part != Component::CurDir).collect(),
+    let (before, behind) = parts.split_at(last_up + 1);
+    match before.iter().collect::<PathBuf>().canonicalize() {
+        Ok(resolved) => resolved.join(behind.iter().collect::<PathBuf>()),
+        Err(_) => whole,
     }
 }
 
@@ -27,14 +31,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_folder_is_resolved_and_the_name_is_kept() {
+    fn symlinks_stay_and_only_what_lies_before_a_step_up_is_resolved() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().canonicalize().expect("there");
-        std::fs::create_dir(root.join("real")).expect("made");
-        std::os::unix::fs::symlink("real", root.join("link")).expect("made");
-        std::os::unix::fs::symlink("v1.so", root.join("real/current.so")).expect("made");
-        let found = absolute(Path::new("./link/current.so"), &root);
-        assert_eq!(found, root.join("real/current.so"));
-        assert_eq!(absolute(Path::new("./no/kv.so"), &root), root.join("no/kv.so"));
+        std::fs::create_dir_all(root.join("releases/7")).expect("made");
+        std::os::unix::fs::symlink("releases/7", root.join("current")).expect("made");
+        for (given, wanted) in [
+            ("./current/./kv.so", "current/kv.so"),
+            ("current/../kv.so", "releases/kv.so"),
+            ("releases/../current/kv.so", "current/kv.so"),
+            ("no/../kv.so", "no/../kv.so"),
+        ] {
+            assert_eq!(absolute(Path::new(given), &root), root.join(wanted), "{given}");
+        }
+        assert_eq!(absolute(Path::new("/a/b.so"), &root), Path::new("/a/b.so"));
+        assert_eq!(absolute(Path::new("/.."), &root), Path::new("/"));
     }
 }

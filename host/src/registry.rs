@@ -187,7 +187,9 @@ impl Registry {
     /// # Errors
     /// `NOGENERATION` with the numbers there are.
     pub fn get(&self, number: u64) -> Result<&Generation> {
-        self.generations.iter().find(|g| g.number == number).ok_or_else(|| self.unknown(number))
+        let forgotten = number > 0 && number < self.next;
+        let mut all = self.generations.iter();
+        all.find(|g| g.number == number).ok_or_else(|| self.unknown(number, forgotten))
     }
 
     /// How to call a generation that can be used.
@@ -368,9 +370,9 @@ impl Registry {
         to.status = Status::Active;
     }
 
-    fn unknown(&self, number: u64) -> Error {
+    /// The refusal of a number that no generation has; `forgotten`: one had it.
+    pub fn unknown(&self, number: impl std::fmt::Display, forgotten: bool) -> Error {
         let numbers: Vec<String> = self.generations.iter().map(|g| g.number.to_string()).collect();
-        let forgotten = number > 0 && number < self.next;
         let there = format!("it has {}", numbers.join(", "));
         let detail = if forgotten { format!("it was discarded; {there}") } else { there };
         let message = format!("server '{}' has no generation {number}", self.server);

@@ -60,7 +60,8 @@ async fn host(config: Config) -> Result<ExitCode> {
     let window = Arc::new(Window::default());
     let http =
         config.host.http.map(|http| observe::start(http, Arc::clone(&window))).transpose()?;
-    let loads = Loads::from_loader(stage::loader(config.host.stage_dir.as_deref())?);
+    let (stage, patience) = (config.host.stage_dir.as_deref(), config.host.vet_timeout);
+    let loads = Loads::from_loader(stage::loader(stage, patience)?);
     let (ring, mut rung) = mpsc::unbounded_channel();
     let control = Control::new(Arc::clone(&window), loads.clone(), ring.clone());
     let access = Access { uid: rustix::process::geteuid().as_raw(), gid };

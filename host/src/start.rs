@@ -180,6 +180,7 @@ impl Start<'_> {
         let (remember, set) = mpsc::unbounded_channel();
         let durable = Durable { store: store.clone(), readers: all, policy, remember };
         let keeping = Keeping {
+            // It is written below, once the server is up.
             memory: Memory::new(store.clone(), permanent.clone()),
             configured: self.config.live(),
             set: RefCell::new(Some(set)),

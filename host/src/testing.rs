@@ -69,7 +69,6 @@ pub async fn answer(mut heard: mpsc::UnboundedReceiver<Command>) {
             }
             Command::SelfTest(answer) => _ = answer.send(Ok(())),
             Command::Plugin(args, tell) => drop(tell.send(Ok(args.concat()))),
-            Command::Settle(tell) => _ = tell.send(()),
             Command::Set(_, _, tell) => drop(tell.send(Ok(()))),
             Command::Snapshot(_) => {}
             Command::Stop(tell) => drop(tell.send(())),

@@ -5,6 +5,9 @@
 //! What lay in the folder at the start is left alone. A file counts once it is finished (closed
 //! after writing, moved or linked into place). A content that was refused is not tried again, so a
 //! refusal is logged once; and a rollback is not undone, since it changes no file.
+//!
+//! The folder is the one that the path leads to now: a `current` on the way to it that is pointed to
+//! the next release, and a folder that a build makes anew, are followed.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -16,7 +19,7 @@ use std::time::Duration;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use semver::Version;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::{sleep, timeout};
 
 use crate::commands::{Options, Request, find};
@@ -25,6 +28,8 @@ use crate::error::{Code, Error, Result};
 
 /// How long a folder must be quiet before it is looked at.
 const QUIET: Duration = Duration::from_millis(150);
+/// How long to wait for that at most, in a folder in which something happens all the time.
+const MOST_QUIET: Duration = Duration::from_secs(5);
 /// How long to wait before asking again when the host was busy.
 const BUSY_PAUSE: Duration = Duration::from_millis(500);
 
@@ -37,6 +42,8 @@ struct Watcher {
     server: String,
     file: PathBuf,
     folder: PathBuf,
+    /// Which folder that was at the last look: device and inode.
+    place: Option<(u64, u64)>,
     prints: HashMap<PathBuf, Print>,
     /// Digests of what was refused, and texts of what could not even be read.
     refused: HashSet<String>,
@@ -54,20 +61,33 @@ pub fn start(control: Rc<Control>, server: &str, file: &Path) -> Result<()> {
         let hint = "start without --watch, or raise fs.inotify.max_user_watches";
         Error::new(Code::Start, message, error.to_string(), hint)
     };
+    let (own, way) = (file.to_owned(), folder.clone());
     let on_event = move |event: notify::Result<Event>| {
-        if event.is_ok_and(|event| is_finished(&event)) {
+        if event.is_ok_and(|event| is_finished(&event) && concerns(&event, &own, &way)) {
             // Fails only when the host stops.
             let _ = events.send(());
         }
     };
     let mut notifier = notify::recommended_watcher(on_event).map_err(failed)?;
     notifier.watch(&folder, RecursiveMode::NonRecursive).map_err(failed)?;
-    let (server, file) = (server.to_owned(), file.to_owned());
+    for above in way_to(&folder) {
+        // Without them only the folder that is there now is watched.
+        let _ = notifier.watch(&above, RecursiveMode::NonRecursive);
+    }
+    let (server, file, place) = (server.to_owned(), file.to_owned(), place_of(&folder));
     let (prints, refused) = (HashMap::new(), HashSet::new());
-    let mut watcher = Watcher { control, server, file, folder, prints, refused };
+    let mut watcher = Watcher { control, server, file, folder, place, prints, refused };
     watcher.changed();
     tokio::task::spawn_local(watcher.run(notifier, heard));
     Ok(())
+}
+
+/// Folders in which it is decided which folder a path leads to: the one above it, and those of the
+/// symlinks on the way.
+fn way_to(folder: &Path) -> Vec<PathBuf> {
+    let is_link = |path: &&Path| fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    let links = folder.ancestors().filter(|path| *path == folder || is_link(path));
+    links.filter_map(|path| path.parent().map(Path::to_owned)).collect()
 }
 
 /// Whether a file may be whole now. What is created in one step, such as a link, is not written
@@ -77,20 +97,51 @@ fn is_finished(event: &Event) -> bool {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
         EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => true,
         EventKind::Create(_) => event.paths.iter().any(|path| {
-            fs::symlink_metadata(path).is_ok_and(|file| file.is_symlink() || file.nlink() > 1)
+            fs::symlink_metadata(path)
+                .is_ok_and(|found| found.is_symlink() || found.is_dir() || found.nlink() > 1)
         }),
         _ => false,
     }
 }
 
+/// Whether what happened is about a plugin file, a link, or the way to the folder: in a folder that is
+/// used for other things, too, those would keep the watcher from ever looking.
+fn concerns(event: &Event, file: &Path, folder: &Path) -> bool {
+    event.paths.iter().any(|path| {
+        let plugin = path.extension().is_some_and(|end| end == "so");
+        let link = || fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+        (path.parent() == Some(folder) && (plugin || link()))
+            || path == file
+            || folder.starts_with(path)
+    })
+}
+
 impl Watcher {
-    async fn run(mut self, notifier: RecommendedWatcher, mut heard: mpsc::UnboundedReceiver<()>) {
+    async fn run(mut self, mut notifier: RecommendedWatcher, mut heard: UnboundedReceiver<()>) {
         while heard.recv().await.is_some() {
-            while let Ok(Some(())) = timeout(QUIET, heard.recv()).await {}
+            let quiet = async { while let Ok(Some(())) = timeout(QUIET, heard.recv()).await {} };
+            let _ = timeout(MOST_QUIET, quiet).await;
+            self.follow(&mut notifier);
             let changed = self.changed();
             self.consider(changed).await;
         }
         drop(notifier);
+    }
+
+    /// Watches the folder that the path leads to now.
+    fn follow(&mut self, notifier: &mut RecommendedWatcher) {
+        let place = place_of(&self.folder);
+        if place.is_none() || place == self.place {
+            return;
+        }
+        // The folder of before may be gone, and its watch with it.
+        let _ = notifier.unwatch(&self.folder);
+        match notifier.watch(&self.folder, RecursiveMode::NonRecursive) {
+            Ok(()) => self.place = place,
+            Err(error) => {
+                tracing::warn!(verb = "watch", server = self.server, "cannot go on: {error}");
+            }
+        }
     }
 
     /// Files of the folder that have another content than at the last look.
@@ -180,6 +231,10 @@ impl Watcher {
             }
         }
     }
+}
+
+fn place_of(folder: &Path) -> Option<(u64, u64)> {
+    fs::metadata(folder).ok().map(|found| (found.dev(), found.ino()))
 }
 
 fn print_of(path: &Path) -> Option<Print> {

@@ -19,7 +19,7 @@ use hotshell_plugin_api::migrate::plan::Plan;
 use hotshell_plugin_api::prelude::*;
 use hotshell_plugin_api::schema::Schema;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A line protocol; each line is a request and gets one line. `V` tells two versions apart.
 struct Lines<const V: u32>;

@@ -115,7 +115,8 @@ impl InitCtx<'_> {
         InitCtx { call }
     }
 
-    /// The configured text of a key under `[plugin]`, if it is set.
+    /// The text that the server's configuration has for this plugin under a key (`[server.NAME.config]`, or
+    /// `[config]` of a file without such tables), if it has one.
     pub fn config(&self, key: &str) -> Option<&str> {
         config(self.call, key)
     }
@@ -285,7 +286,8 @@ impl<'a, P: Plugin> Shell<'a, P> {
         unsafe { (host().resume)(self.call.server, client) }
     }
 
-    /// The configured text of a key under `[plugin]`, if it is set.
+    /// The text that the server's configuration has for this plugin under a key (`[server.NAME.config]`, or
+    /// `[config]` of a file without such tables), if it has one.
     pub fn config(&self, key: &str) -> Option<&str> {
         config(self.call, key)
     }

@@ -105,7 +105,7 @@ impl<P: Plugin> TestServer<P> {
         Self::with_config(&[])
     }
 
-    /// A server with fresh state and these keys under `[plugin]`.
+    /// A server with fresh state and these texts for the plugin, as under `[server.NAME.config]`.
     ///
     /// # Panics
     /// When the plugin's `init` refuses or panics.

@@ -162,6 +162,12 @@ impl Host {
         Self::with(plugin).start()
     }
 
+    /// [`Host::start`]; it lets a plugin that hangs hang for long, so that a test can look meanwhile.
+    #[track_caller]
+    pub fn patient(plugin: impl AsRef<Path>) -> Self {
+        Self::with(plugin).flags(&["--vet-timeout", "10m"]).start()
+    }
+
     /// A host with one server, `main`, on this plugin, and more flags.
     pub fn with(plugin: impl AsRef<Path>) -> HostBuilder {
         let builder = Self::bare().flag("--plugin").flag(plugin.as_ref());

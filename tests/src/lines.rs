@@ -1,6 +1,6 @@
 //! A client of a line protocol: counter and misbehave.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use crate::poll::PATIENCE;
@@ -51,10 +51,17 @@ impl Lines {
     }
 
     /// Whether the server closes the connection with nothing more to say.
+    ///
+    /// # Panics
+    /// When it does neither in time.
     #[track_caller]
     pub fn is_closed(&mut self) -> bool {
         let mut line = Vec::new();
-        // A reset is an end, too.
-        self.0.read_until(b'\n', &mut line).map_or(true, |read| read == 0)
+        match self.0.read_until(b'\n', &mut line) {
+            Ok(read) => read == 0,
+            // A reset is an end, too.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => true,
+            Err(error) => panic!("the connection is open, and nothing comes: {error}"),
+        }
     }
 }

@@ -254,6 +254,27 @@ fn a_group_may_be_let_in() {
     assert!(said.is_none_or(|said| said == "PONG\n"), "a supplementary group counts");
 }
 
+#[test]
+fn a_group_gets_through_a_default_folder_that_was_made_without_one() {
+    let runtime = Folder::new();
+    // SAFETY: it cannot fail.
+    let group = unsafe { libc::getegid() }.to_string();
+    let start = |flags: &[&str]| {
+        let host = Host::with(kv_v1()).flags(flags).admin(None);
+        host.env("XDG_RUNTIME_DIR", runtime.path()).start()
+    };
+    let folder = runtime.at("hotshell");
+    drop(start(&[]));
+    assert_eq!(mode(&folder), 0o700);
+    let host = start(&["--admin-group", &group]);
+    assert_eq!((mode(&host.admin), mode(&folder)), (0o660, 0o710));
+    drop(host);
+    // Others can look around in this one already: it is somebody's choice.
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("ours");
+    drop(start(&["--admin-group", &group]));
+    assert_eq!(mode(&folder), 0o755);
+}
+
 /// What `ping` says as a user who is neither the host's nor root; `None` when nobody can be one.
 fn as_stranger(host: &Host, groups: &[&str]) -> Option<String> {
     let setpriv = peer("setpriv")?;

@@ -65,7 +65,13 @@ fn bad_usage_exits_2() {
         let ran = host.cli(args).expect(2);
         assert!(!ran.stderr.is_empty() && ran.stdout.is_empty(), "{args:?}: {ran:?}");
     }
-    assert_eq!(host.refused(2, &["swap"])["code"], "USAGE");
+    for args in [&["swap"][..], &["frobnicate"], &["list", "surplus"], &["rollback", "--now"]] {
+        let error = host.refused(2, args);
+        assert_eq!(error["code"], "USAGE");
+        for part in ["message", "detail", "hint"] {
+            assert_ne!(error[part], "", "{args:?}: {error}");
+        }
+    }
 }
 
 #[test]
@@ -81,7 +87,7 @@ fn an_unreachable_host_exits_3() {
 
 #[test]
 fn a_busy_host_exits_4_and_names_the_holder() {
-    let host = Host::start(kv_v1());
+    let host = Host::patient(kv_v1());
     let hangs = host.folder.write("hangs.so", &misbehave("ctor-hang"));
     let mut holder = host.admin();
     holder.send(format!("swap {}\r\n", hangs.display()));
@@ -104,7 +110,7 @@ fn a_time_limit_exits_5_and_the_work_goes_on() {
 
 #[test]
 fn a_connection_lost_after_sending_exits_5() {
-    let mut host = Host::start(kv_v1());
+    let mut host = Host::patient(kv_v1());
     let hangs = host.folder.write("hangs.so", &misbehave("ctor-hang"));
     let (admin, file) = (host.admin.clone(), hangs);
     let asker = std::thread::spawn(move || {
@@ -300,6 +306,11 @@ fn help_teaches() {
     let serve = hotshell(["serve", "--help"]).expect(0).stdout;
     has(&serve, &["--plugin <FILE>", "--listen", "--admin", "--data", "--config", "--watch"]);
     has(&serve, &["--check-config", "SIGHUP", "[server.cache]"]);
+    let swap = hotshell(["help", "swap", "--json"]).expect(0).json();
+    assert!(swap["help"].as_array().is_some_and(|lines| lines.contains(&"Examples:".into())));
+    assert_eq!(hotshell(["help"]).expect(0).stdout.trim_end(), help.trim_end());
+    let error = hotshell(["help", "frobnicate", "--json"]).expect(2).error();
+    assert_eq!(error["message"], "there is no verb 'frobnicate'");
     let version = hotshell(["--version"]).expect(0).stdout;
     assert_eq!(version, format!("hotshell {}\n", env!("CARGO_PKG_VERSION")));
 }

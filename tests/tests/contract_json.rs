@@ -179,7 +179,7 @@ fn status_has_every_field_and_null_for_what_is_absent() {
 
 #[test]
 fn what_is_under_way_is_told_with_who_asked_and_since_when() {
-    let host = Host::start(kv_v1());
+    let host = Host::patient(kv_v1());
     let hangs = host.folder.write("hangs.so", &misbehave("ctor-hang"));
     let mut holder = host.admin();
     holder.send(format!("load {}\r\n", hangs.display()));

@@ -2,17 +2,13 @@
 //! its rules. Method: real sockets, real files, clients that check every reply.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use hotshell_tests::files::built;
 use hotshell_tests::host::text;
 use hotshell_tests::resp::{bulk, kv_version, ok, request};
 use hotshell_tests::traffic::{Situation, Traffic};
-use hotshell_tests::{
-    Folder, Host, Resp, Value, artifacts, eventually, kv_v1, kv_v2, misbehave, patch,
-};
+use hotshell_tests::{Folder, Host, Resp, Value, artifacts, eventually, kv_v1, kv_v2, misbehave};
 
 fn json(value: Value) -> serde_json::Value {
     serde_json::from_str(&value.text()).expect("JSON")
@@ -151,7 +147,7 @@ fn a_second_asker_is_told_who_is_at_work_and_one_after_the_other_wins() {
 
 #[test]
 fn a_rollback_cancels_a_running_load() {
-    let host = Host::start(kv_v1());
+    let host = Host::patient(kv_v1());
     host.swap(kv_v2());
     let mut client = host.resp();
     for behaviour in ["ctor-hang", "init-hang"] {
@@ -406,72 +402,6 @@ fn sighup_reloads_every_server_from_its_own_file() {
 }
 
 #[test]
-fn the_watcher_takes_what_is_finished_and_leaves_what_is_not() {
-    let folder = Folder::new();
-    let path = folder.write("plugin.so", &misbehave("none"));
-    let host = Host::with(&path).flag("--watch").start();
-    let mut client = host.lines();
-    let whole = misbehave("answer-otherwise");
-    // A build that is still writing: nothing is closed or renamed.
-    let mut writing = fs::File::create(folder.at("next.so.part")).expect("a file");
-    writing.write_all(&whole[..whole.len() / 2]).expect("written");
-    // A copy that was cut short: finished by the look of it, but not whole.
-    folder.install("plugin.so", &whole[..whole.len() / 2]);
-    host.logs("WARN  watch: cannot load");
-    assert_eq!(client.ask("x"), "x ok");
-    writing.write_all(&whole[whole.len() / 2..]).expect("written");
-    drop(writing);
-    fs::rename(folder.at("next.so.part"), &path).expect("renamed");
-    eventually("the finished file is taken", || client.ask("x") == "x otherwise");
-    assert_eq!(host.status("generation"), 2, "nothing else was taken on the way");
-    assert_eq!(host.log().matches("watch: cannot load").count(), 1, "a refusal is told once");
-    host.logs("by=watcher");
-}
-
-#[test]
-fn the_watcher_takes_a_newer_version_beside_it_and_no_older_or_other_one() {
-    let folder = Folder::new();
-    let path = folder.write("plugin.so", &misbehave("none"));
-    let host = Host::with(&path).flag("--watch").start();
-    let mut client = host.lines();
-    let mut older = misbehave("answer-otherwise");
-    patch::note_version(&mut older, "0.9.0");
-    folder.install("older.so", &older);
-    folder.install("other.so", &built("kv-v2"));
-    folder.install("notes.txt", b"no plugin");
-    let mut newer = misbehave("answer-otherwise");
-    patch::note_version(&mut newer, "1.2.0");
-    folder.install("newer.so", &newer);
-    eventually("the newer one is taken", || client.ask("x") == "x otherwise");
-    let status = host.json(&["status"]);
-    assert_eq!((&status["generation"], &status["version"]), (&2.into(), &"1.2.0".into()));
-    // A rollback changes no file, so it is not undone.
-    host.json(&["rollback"]);
-    folder.install("notes.txt", b"still no plugin");
-    let mut newest = misbehave("answer-otherwise");
-    patch::note_version(&mut newest, "2.0.0-rc.1");
-    folder.install("newest.so", &newest);
-    eventually("the newest one is taken", || host.status("generation") > 1);
-    let status = host.json(&["status"]);
-    assert_eq!((&status["generation"], &status["version"]), (&3.into(), &"2.0.0-rc.1".into()));
-}
-
-#[test]
-fn without_being_asked_to_nobody_watches() {
-    let folder = Folder::new();
-    let path = folder.write("plugin.so", &misbehave("none"));
-    let host = Host::start(&path);
-    folder.install("plugin.so", &misbehave("answer-otherwise"));
-    // What a watcher would have done by now, a reload does afterwards, as generation 2.
-    assert_eq!(host.json(&["reload"])["generation"], 2);
-    let fds = fs::read_dir(format!("/proc/{}/fd", host.pid())).expect("it runs").flatten();
-    let inotify = |fd: fs::DirEntry| {
-        fs::read_link(fd.path()).is_ok_and(|to| to.to_string_lossy().contains("inotify"))
-    };
-    assert_eq!(fds.filter_map(|fd| inotify(fd).then_some(())).count(), 0);
-}
-
-#[test]
 fn a_stop_answers_what_was_asked_and_exits_0() {
     for ask in ["SIGTERM", "SIGINT", "shutdown"] {
         let mut host = Host::start(kv_v1());
@@ -505,7 +435,7 @@ fn a_stop_answers_what_was_asked_and_exits_0() {
 
 #[test]
 fn a_stop_ends_a_running_load() {
-    let mut host = Host::start(kv_v1());
+    let mut host = Host::patient(kv_v1());
     let hangs = host.folder.write("hangs.so", &misbehave("ctor-hang"));
     let mut admin = host.admin();
     admin.send(request(&["swap", text(&hangs)]));

@@ -101,3 +101,19 @@ fn an_admin_who_asks_nothing_for_long_is_disconnected() {
         assert_eq!(answer, "+PONG\r\n");
     });
 }
+
+#[test]
+fn an_admin_who_reads_nothing_for_long_is_disconnected() {
+    with_main(|control, _| async move {
+        let (host_side, mut admin) = UnixStream::pair().expect("a pair");
+        let mut session = session::Session::new(1, control);
+        session.idle = std::time::Duration::from_millis(50);
+        let access = Access { uid: rustix::process::geteuid().as_raw(), gid: None };
+        let session = spawn_local(async move { session.run(host_side, &access, 0).await });
+        // As many answers as no socket holds; what is asked is read as long as the answers go out.
+        let asked = async { while admin.write_all(&b"help\n".repeat(1000)).await.is_ok() {} };
+        let patience = std::time::Duration::from_secs(30);
+        tokio::time::timeout(patience, asked).await.expect("the host closes");
+        session.await.expect("no panic");
+    });
+}

@@ -47,7 +47,8 @@ impl Session {
         if let Err(refused) = self.admit(&stream, access, others) {
             tracing::warn!(verb = "admin", code = refused.code.text(), "{refused}");
             self.writer.error(&refused, &mut self.out);
-            let _ = stream.write_all(&self.out).await;
+            // Whoever does not listen is turned away all the same.
+            let _ = self.send(&mut stream).await;
             return;
         }
         let mut input = Vec::new();
@@ -92,8 +93,7 @@ impl Session {
                 Ok(Some((words, taken))) => {
                     at += taken;
                     let next = self.request(&words).await;
-                    stream.write_all(&self.out).await?;
-                    self.out.clear();
+                    self.send(stream).await?;
                     if next == Then::Close {
                         then = Then::Close;
                         break;
@@ -101,7 +101,7 @@ impl Session {
                 }
                 Err(garbage) => {
                     self.writer.error(&protocol_error(garbage), &mut self.out);
-                    stream.write_all(&self.out).await?;
+                    self.send(stream).await?;
                     then = Then::Close;
                     break;
                 }
@@ -109,6 +109,13 @@ impl Session {
         }
         input.drain(..at);
         Ok(then)
+    }
+
+    /// Sends what was answered. An admin that does not read it is as silent as one that does not ask.
+    async fn send(&mut self, stream: &mut UnixStream) -> std::io::Result<()> {
+        let sent = tokio::time::timeout(self.idle, stream.write_all(&self.out)).await;
+        self.out.clear();
+        sent.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
     }
 
     async fn request(&mut self, words: &[Vec<u8>]) -> Then {

@@ -1,7 +1,7 @@
 //! Claiming the admin socket's path: one live host per path, and nobody else gets in.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -36,10 +36,10 @@ impl Claim {
         let lock_path = with_suffix(path, ".lock");
         let lock = lock(path, &lock_path)?;
         if UnixStream::connect(path).is_ok() {
-            return Err(taken(path));
+            return Err(taken(path, None));
         }
         remove_stale(path)?;
-        let listener = listen(path, gid).map_err(|error| cannot_make(path, &error))?;
+        let listener = listen(path, gid)?;
         let path = path.to_owned();
         Ok(Self { path, listener: Some(listener), lock_path, _lock: lock })
     }
@@ -78,18 +78,28 @@ fn make_folder(folder: &Path, gid: Option<u32>) -> Result<()> {
             "make it, or choose another path with --admin",
         )
     };
-    if !folder.exists() {
+    let made = !folder.exists();
+    if made {
         fs::create_dir_all(folder).map_err(|error| failed(&error))?;
-        // The group has to get through to the socket; nobody else does.
-        let mode = if gid.is_some() { 0o710 } else { 0o700 };
-        fs::set_permissions(folder, Permissions::from_mode(mode)).map_err(|e| failed(&e))?;
-        if gid.is_some() {
-            chown(folder, None, gid).map_err(|error| failed(&error))?;
-        }
+        fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(|e| failed(&e))?;
     }
-    if folder != super::path::default_folder() {
-        return Ok(());
+    let ours_by_default = folder == super::path::default_folder();
+    if ours_by_default {
+        is_safe(folder)?;
     }
+    // The group has to get through to the socket, also where an earlier start made the folder without
+    // one; nobody else does. A folder that somebody else made, for us to be in, stays as it is.
+    let closed = || fs::metadata(folder).is_ok_and(|found| found.mode() & 0o007 == 0);
+    if let Some(gid) = gid.filter(|_| made || (ours_by_default && closed())) {
+        chown(folder, None, Some(gid)).map_err(|error| no_member(gid, &error))?;
+        fs::set_permissions(folder, Permissions::from_mode(0o710)).map_err(|e| failed(&e))?;
+    }
+    Ok(())
+}
+
+/// Whether nobody else can put anything into the folder.
+fn is_safe(folder: &Path) -> Result<()> {
+    let failed = |error: &io::Error| cannot_make(folder, error);
     // /tmp is everybody's: somebody else may have made the folder first.
     let found = fs::symlink_metadata(folder).map_err(|error| failed(&error))?;
     let uid = rustix::process::geteuid().as_raw();
@@ -114,25 +124,40 @@ fn lock(path: &Path, lock_path: &Path) -> Result<File> {
         let file = opened.map_err(|error| cannot_make(lock_path, &error))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(taken(path)),
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(taken(path, pid_in(lock_path))),
             Err(error) => return Err(cannot_make(lock_path, &error.into())),
         }
         // The one who held it before may have removed the file between our open and our lock.
         let ours = file.metadata().map_err(|error| cannot_make(lock_path, &error))?;
         let there = fs::metadata(lock_path).ok();
         if there.is_some_and(|there| there.ino() == ours.ino()) {
+            // For whoever comes while the socket does not answer; without it the text is less clear.
+            let _ = file.set_len(0).and_then(|()| (&file).write_all(own_pid().as_bytes()));
             return Ok(file);
         }
     }
 }
 
-fn taken(path: &Path) -> Error {
-    let pid = UnixStream::connect(path).ok().and_then(|stream| owner(&stream));
-    let who = pid.map_or("another host".to_owned(), |pid| format!("the host with pid {pid}"));
+fn own_pid() -> String {
+    format!("{}\n", std::process::id())
+}
+
+/// The pid of the host that holds the lock.
+fn pid_in(lock_path: &Path) -> Option<i32> {
+    fs::read_to_string(lock_path).ok()?.trim().parse().ok()
+}
+
+fn taken(path: &Path, locked_by: Option<i32>) -> Error {
+    let answers = UnixStream::connect(path).ok().and_then(|stream| owner(&stream));
+    let why = match (answers, locked_by) {
+        (Some(pid), _) => format!("the host with pid {pid} answers there"),
+        (None, Some(pid)) => format!("the host with pid {pid} holds it"),
+        (None, None) => "another host holds it".to_owned(),
+    };
     Error::new(
         Code::Start,
         format!("the admin socket '{}' is taken", path.display()),
-        format!("{who} answers there"),
+        why,
         "stop that host, or choose another path with --admin or another --listen port",
     )
 }
@@ -161,19 +186,31 @@ fn remove_stale(path: &Path) -> Result<()> {
 }
 
 /// Between bind and listen nobody can connect yet, so the mode is right before anybody gets in.
-fn listen(path: &Path, gid: Option<u32>) -> io::Result<UnixListener> {
+fn listen(path: &Path, gid: Option<u32>) -> Result<UnixListener> {
     const BACKLOG: i32 = 128;
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket: OwnedFd =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    let failed = |error: io::Error| cannot_make(path, &error);
+    let bound = || -> io::Result<OwnedFd> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket: OwnedFd =
+            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+        Ok(socket)
+    };
+    let socket = bound().map_err(failed)?;
     let mode = if gid.is_some() { 0o660 } else { 0o600 };
-    fs::set_permissions(path, Permissions::from_mode(mode))?;
-    if gid.is_some() {
-        chown(path, None, gid)?;
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed)?;
+    if let Some(gid) = gid {
+        chown(path, None, Some(gid)).map_err(|error| no_member(gid, &error))?;
     }
-    rustix::net::listen(&socket, BACKLOG)?;
+    rustix::net::listen(&socket, BACKLOG).map_err(|error| failed(error.into()))?;
     Ok(UnixListener::from(socket))
+}
+
+/// Only members of a group may give files to it.
+fn no_member(gid: u32, error: &io::Error) -> Error {
+    let message = format!("cannot let group {gid} use the admin socket");
+    let hint = "name a group that this user is in with --admin-group, or start as root";
+    Error::new(Code::Start, message, error.to_string(), hint)
 }
 
 fn cannot_make(path: &Path, error: &io::Error) -> Error {
@@ -198,6 +235,10 @@ mod tests {
         assert_eq!(refused.code, Code::Start);
         let pid = std::process::id();
         assert_eq!(refused.detail, format!("the host with pid {pid} answers there"));
+        // A socket that somebody removed is not free: its host still runs.
+        fs::remove_file(&path).expect("there");
+        let refused = Claim::new(&path, None).expect_err("taken");
+        assert_eq!(refused.detail, format!("the host with pid {pid} holds it"));
         drop(first);
         assert!(!path.exists());
         drop(UnixListener::bind(&path).expect("leaves a stale socket behind"));

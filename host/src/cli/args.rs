@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::commands::{ArgKind, TABLE, Verb};
+use crate::commands::{self, ArgKind, TABLE, Verb};
 use crate::config::{Flags, KEYS, Key, Setting};
 use crate::error::{Code, Error, Result};
 use crate::paths;
@@ -65,10 +65,35 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .max_term_width(100)
         .infer_subcommands(false)
+        // Ours answers --json, too.
+        .disable_help_subcommand(true)
         .subcommand(serve())
         .subcommand(super::data::command());
-    let verbs = TABLE.iter().filter(|verb| verb.name != "help");
-    verbs.fold(command, |command, verb| command.subcommand(of_verb(verb)))
+    let verbs = TABLE.iter().filter(|verb| verb.name != HELP);
+    verbs.fold(command, |command, verb| command.subcommand(of_verb(verb))).subcommand(help())
+}
+
+/// The verb that the command line answers by itself.
+pub const HELP: &str = "help";
+
+fn help() -> Command {
+    let json = Arg::new("json").long("json").action(ArgAction::SetTrue);
+    Command::new(HELP)
+        .about("Explain the verbs")
+        .arg(Arg::new("VERB").help("The one to explain; else all, one line each"))
+        .arg(json.help("Answer as one JSON value"))
+}
+
+/// What `--help` of the whole command line says, or of one verb.
+///
+/// # Errors
+/// `USAGE` for a verb that there is not.
+pub fn help_text(verb: Option<&str>) -> Result<String> {
+    let mut whole = command();
+    whole.build();
+    let Some(name) = verb else { return Ok(whole.render_help().to_string()) };
+    let found = whole.find_subcommand_mut(name).ok_or_else(|| commands::no_such(name))?;
+    Ok(found.render_long_help().to_string())
 }
 
 fn serve() -> Command {

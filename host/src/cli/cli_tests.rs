@@ -4,7 +4,7 @@ use super::*;
 
 fn refusal(line: &str) -> Error {
     let words = line.split(' ').map(OsString::from);
-    run(words.collect(), Output { json: false }).expect_err(line)
+    run(words.collect(), &mut Output { json: false }).expect_err(line)
 }
 
 #[test]
@@ -44,4 +44,19 @@ fn the_words_sent_are_absolute_and_cannot_be_mistaken_for_options() {
     let request = commands::Request::parse(&words, "test").expect("the host understands it");
     assert_eq!(request.options.if_active, Some(2));
     assert!(request.path(0).is_some_and(|path| path.is_absolute() && path.ends_with("x.so")));
+}
+
+#[test]
+fn behind_the_first_word_of_command_everything_is_the_plugins() {
+    for (line, json) in [
+        ("hotshell command --json stats --admin x", true),
+        ("hotshell command stats --json", false),
+        ("hotshell status --json", true),
+    ] {
+        let mut words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        words.splice(2..2, ["--admin", "/nowhere/admin.sock"].map(OsString::from));
+        let mut output = Output { json: !json };
+        assert_eq!(run(words, &mut output).expect_err(line).code, Code::Unreachable);
+        assert_eq!(output.json, json, "{line}");
+    }
 }

@@ -10,6 +10,7 @@ use crate::check::Verdict;
 use crate::commands::Options;
 use crate::control::Checked;
 use crate::error::Result;
+use crate::limits::VET_TIMEOUT;
 use crate::{paths, stage};
 
 /// Exit code of a verdict that there would be no way back.
@@ -25,7 +26,7 @@ pub fn check(
     options: &Options,
     output: Output,
 ) -> Result<ExitCode> {
-    let loader = stage::loader(None)?;
+    let loader = stage::loader(None, VET_TIMEOUT)?;
     let look = |file: &OsStr| loader.check(&paths::from_here(Path::new(file))).map(Checked::from);
     let checked = look(file)?;
     let verdict = match new {

@@ -22,14 +22,15 @@ pub use output::print;
 pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
     let words: Vec<OsString> = words.collect();
     let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-    let output = Output { json };
-    match run(words, output) {
+    let mut output = Output { json };
+    match run(words, &mut output) {
         Ok(code) => code,
         Err(error) => output.failure(&error),
     }
 }
 
-fn run(words: Vec<OsString>, output: Output) -> Result<ExitCode> {
+/// What the arguments say of `output`, once they are understood, holds also for a failure.
+fn run(words: Vec<OsString>, output: &mut Output) -> Result<ExitCode> {
     let matches = match args::command().try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error) => return not_understood(&error),
@@ -39,10 +40,26 @@ fn run(words: Vec<OsString>, output: Output) -> Result<ExitCode> {
         return serve(matches);
     }
     if name == "data" {
-        return data::run(matches, output);
+        return data::run(matches, *output);
+    }
+    if name == args::HELP {
+        let text = args::help_text(matches.get_one::<String>("VERB").map(String::as_str))?;
+        return help(&text, *output);
     }
     let verb = commands::find(name)?;
-    verb_of_host(verb, matches, output)
+    // What stands behind the first word of `command` is the plugin's, also a --json.
+    output.json = matches.get_flag("json");
+    verb_of_host(verb, matches, *output)
+}
+
+/// The same answer as the admin socket's `help`, about the command line.
+fn help(text: &str, output: Output) -> Result<ExitCode> {
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    output.reply(match output.json {
+        true => client::Reply::Bytes(serde_json::json!({ "help": lines }).to_string().into_bytes()),
+        false => client::Reply::Line(lines.join("\n")),
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve(matches: &ArgMatches) -> Result<ExitCode> {
@@ -58,7 +75,8 @@ fn serve(matches: &ArgMatches) -> Result<ExitCode> {
 }
 
 fn verb_of_host(verb: &Verb, matches: &ArgMatches, output: Output) -> Result<ExitCode> {
-    let admin = matches.get_one::<OsString>("admin");
+    // A variable that is set to nothing names no socket.
+    let admin = matches.get_one::<OsString>("admin").filter(|path| !path.is_empty());
     if verb.name == "check" && admin.is_none() && matches.get_one::<OsString>("server").is_none() {
         let file = matches.get_one::<OsString>("FILE").expect("clap has checked it");
         let new = matches.get_one::<OsString>("NEW").map(OsString::as_os_str);
@@ -99,20 +117,29 @@ fn not_understood(error: &clap::Error) -> Result<ExitCode> {
         return Ok(ExitCode::from(2));
     }
     if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) {
-        return Err(commands::find(name).err().unwrap_or_else(|| usage(error)));
+        return Err(commands::no_such(name));
     }
     Err(usage(error))
 }
 
 fn usage(error: &clap::Error) -> Error {
+    use clap::error::ErrorKind;
     let text = error.to_string();
-    let what = text.lines().next().unwrap_or("").trim_start_matches("error: ");
+    let what =
+        text.lines().next().unwrap_or("").trim_start_matches("error: ").trim_end_matches(':');
     let rest = || text.lines().skip(1).map(str::trim);
     let mut indented = rest().take_while(|line| !line.starts_with("Usage:"));
     let detail = indented.find(|line| !line.is_empty() && !line.starts_with("For more"));
     let usage = rest().find_map(|line| line.strip_prefix("Usage: "));
+    let why = match (detail, error.kind()) {
+        (Some(detail), _) => detail,
+        (None, ErrorKind::UnknownArgument) => "it takes no such argument",
+        (None, ErrorKind::ArgumentConflict) => "it may be given once",
+        (None, ErrorKind::InvalidValue) => "it is followed by its value",
+        (None, _) => "",
+    };
     let hint = usage.map_or("see `hotshell --help`".to_owned(), |usage| format!("usage: {usage}"));
-    Error::new(Code::Usage, what, detail.unwrap_or(""), hint)
+    Error::new(Code::Usage, what, why, hint)
 }
 
 #[cfg(test)]

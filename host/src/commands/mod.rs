@@ -117,9 +117,12 @@ impl Answer {
 /// `USAGE`, with the verb that was probably meant.
 pub fn find(name: &str) -> Result<&'static Verb> {
     let lower = name.to_lowercase();
-    if let Some(verb) = TABLE.iter().find(|verb| verb.name == lower) {
-        return Ok(verb);
-    }
+    TABLE.iter().find(|verb| verb.name == lower).ok_or_else(|| no_such(name))
+}
+
+/// The refusal of a word that is no verb, with the verb that was probably meant.
+pub fn no_such(name: &str) -> Error {
+    let lower = name.to_lowercase();
     let meant = match lower.as_str() {
         "unload" | "remove" | "close" => Some("discard"),
         "upgrade" | "update" | "deploy" => Some("swap"),
@@ -130,11 +133,12 @@ pub fn find(name: &str) -> Result<&'static Verb> {
     };
     let hint = match meant.and_then(|meant| TABLE.iter().find(|verb| verb.name == meant)) {
         Some(verb) => format!("the verb is `{}`; `help {}` explains it", verb.usage(), verb.name),
-        None => "`help` lists all verbs".to_owned(),
+        None => "`help` explains each of them".to_owned(),
     };
     let shown: String = name.chars().take(40).collect();
     let message = format!("there is no verb '{}'", shown.escape_debug());
-    Err(Error::new(Code::Usage, message, "", hint))
+    let verbs: Vec<&str> = TABLE.iter().map(|verb| verb.name).collect();
+    Error::new(Code::Usage, message, format!("the verbs are {}", verbs.join(", ")), hint)
 }
 
 impl Verb {
@@ -401,9 +405,9 @@ pub const TABLE: &[Verb] = &[
     Verb {
         name: "ping",
         args: &[],
-        options: &[JSON],
+        options: &[SERVER, JSON],
         summary: "Ask whether the host serves",
-        help: "Answers PONG; BUSY while the host starts.",
+        help: "Answers PONG; BUSY while the host starts. With --server also whether it runs that one.",
         examples: &["ping"],
         changes: false,
         run: verbs::ping,

@@ -119,8 +119,11 @@ verb! {
     }
 
     #[doc = "`ping`"]
-    fn ping(control, _request) {
+    fn ping(control, request) {
         control.has_started()?;
+        if request.options.server.is_some() {
+            control.server(request.options.server.as_deref())?;
+        }
         Ok(Answer::new(Text::Line("PONG".to_owned()), &json!({ "pong": true })))
     }
 

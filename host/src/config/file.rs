@@ -54,6 +54,16 @@ pub fn parse(path: &Path, text: &str) -> Result<FromFile> {
     reader.file(table.get_ref())
 }
 
+/// Adds a key that is not there yet: `max-clients` and `max_clients` are one.
+fn once(settings: &mut Vec<Setting>, setting: Setting) -> Result<()> {
+    if let Some(first) = settings.iter().find(|first| first.key.name == setting.key.name) {
+        let why = format!("it is given already, at {}", first.origin);
+        return Err(setting.wrong(&why, "remove one of the two"));
+    }
+    settings.push(setting);
+    Ok(())
+}
+
 impl Reader<'_> {
     /// `/etc/hotshell.toml:12`.
     fn place(&self, at: usize) -> String {
@@ -75,7 +85,7 @@ impl Reader<'_> {
                         read.servers.insert(name, table);
                     }
                 }
-                _ => read.top.push(self.setting(entry, "")?),
+                _ => once(&mut read.top, self.setting(entry, "")?)?,
             }
         }
         Ok(read)
@@ -92,7 +102,7 @@ impl Reader<'_> {
                     let hint = "move it above the first table";
                     return Err(setting.wrong("it belongs to the host, not to a server", hint));
                 }
-                read.settings.push(setting);
+                once(&mut read.settings, setting)?;
             }
         }
         Ok(read)
@@ -104,13 +114,14 @@ impl Reader<'_> {
         let Some(key) = KEYS.iter().find(|key| key.name == wanted) else {
             let known = |key: &&Key| server.is_empty() || key.is_of_server();
             let names = KEYS.iter().filter(known).map(|key| key.name);
-            let meant = nearest(&wanted, names.chain([CONFIG]));
+            let tables = if server.is_empty() { &[CONFIG, SERVER][..] } else { &[CONFIG] };
+            let meant = nearest(&wanted, names.chain(tables.iter().copied()));
             let hint = meant.map_or("`hotshell serve --help` lists all keys".to_owned(), |meant| {
                 format!("did you mean '{meant}'?")
             });
             let table = if server.is_empty() { "" } else { &format!(" in [server.{server}]") };
             let message = format!("{place}: unknown key '{given}'{table}");
-            return Err(Error::new(Code::Config, message, "", hint));
+            return Err(Error::new(Code::Config, message, "no key has this name", hint));
         };
         let origin = format!("{place}: {given}");
         let text = self.text_of(value).ok_or_else(|| {

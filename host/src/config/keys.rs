@@ -276,6 +276,21 @@ pub const KEYS: &[Key] = &[
         ),
     },
     Key {
+        name: "vet-timeout",
+        value: Some("DUR"),
+        help: "How long a plugin may take when it is tried out in a child process [default: 5s]",
+        of: Of::Host(
+            |host, text, _| match parse_duration(text)? {
+                Duration::ZERO => Err("it must be longer than nothing".to_owned()),
+                time => {
+                    host.vet_timeout = time;
+                    Ok(())
+                }
+            },
+            |host| show_duration(host.vet_timeout),
+        ),
+    },
+    Key {
         name: "stuck-abort",
         value: Some("DUR"),
         help: "End the process when a call of a plugin takes longer than this, so that a supervisor \

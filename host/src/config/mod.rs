@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::data::Fsync;
 use crate::engine::Policy;
 use crate::error::{Code, Error, Result};
-use crate::limits::Limits;
+use crate::limits::{Limits, VET_TIMEOUT};
 use crate::probation::Rules;
 pub use keys::{KEYS, Key};
 pub use live::Live;
@@ -52,6 +52,8 @@ pub struct HostConfig {
     pub data: Option<PathBuf>,
     /// Where supervisors and scrapers ask over HTTP.
     pub http: Option<SocketAddr>,
+    /// How long a plugin may take when it is tried out.
+    pub vet_timeout: Duration,
     /// Ends the process when a call of a plugin takes longer than this.
     pub stuck_abort: Option<Duration>,
     /// How log lines look.
@@ -142,6 +144,7 @@ impl Default for HostConfig {
             http: None,
             stage_dir: None,
             data: None,
+            vet_timeout: VET_TIMEOUT,
             stuck_abort: None,
             log_format: LogFormat::Human,
             log_level: "info".to_owned(),

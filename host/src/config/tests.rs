@@ -64,11 +64,22 @@ fn refusals_name_file_line_and_key() {
     let cases = [
         (
             "\nmax-client = 5",
-            "/etc/h.toml:2: unknown key 'max-client'; did you mean 'max-clients'?",
+            "/etc/h.toml:2: unknown key 'max-client': no key has this name; did you mean \
+             'max-clients'?",
         ),
         (
             "[server.a]\nplugin = '/a'\nplugni = 1",
-            "/etc/h.toml:3: unknown key 'plugni' in [server.a]; did you mean 'plugin'?",
+            "/etc/h.toml:3: unknown key 'plugni' in [server.a]: no key has this name; did you \
+             mean 'plugin'?",
+        ),
+        (
+            "[servers.a]\nplugin = '/a'",
+            "/etc/h.toml:1: unknown key 'servers': no key has this name; did you mean 'server'?",
+        ),
+        (
+            "max-clients = 1\nmax_clients = 2",
+            "/etc/h.toml:2: max_clients = '2' is refused: it is given already, at /etc/h.toml:1: \
+             max-clients; remove one of the two",
         ),
         (
             "plugin = [1]",

@@ -127,6 +127,11 @@ impl Gate {
         slots.begin_switch(self, work)
     }
 
+    /// Whether the engine of a server may be on its way to another generation.
+    pub fn is_switching(&self, server: &str) -> bool {
+        self.0.borrow().switching.contains_key(server)
+    }
+
     /// Cancels whatever load is under way: the host stops.
     pub fn cancel_all(&self, by: &str) {
         if let Some(loading) = self.0.borrow_mut().loading.as_mut() {

@@ -5,6 +5,7 @@
 //! engines are asked through their handles, and `list` and `status` answer from the registry and
 //! from published counters, so they answer while an engine is stuck or a load runs.
 
+mod discard;
 mod gate;
 mod keeping;
 mod loads;

@@ -51,6 +51,25 @@ pub struct Judged {
     pub sample: Sample,
 }
 
+/// A verdict that is to come. Taken when the probation begins, since that may be over before its
+/// `swap` has anything to answer.
+#[derive(Debug)]
+pub(super) struct Expected(watch::Receiver<Option<Judged>>);
+
+impl Expected {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// `ROLLEDBACK`, with the numbers that tipped it.
+    pub(super) async fn wait(mut self, server: &Server) -> Result<Option<Judged>> {
+        let judged = self.0.wait_for(Option::is_some).await.ok().and_then(|judged| judged.clone());
+        match judged {
+            Some(judged) if judged.verdict == "rolled-back" => Err(rolled_back(server, &judged)),
+            judged => Ok(judged),
+        }
+    }
+}
+
 /// What `status` and `list` say of a probation that runs.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the names are the outside contract")]
@@ -79,6 +98,13 @@ impl Server {
             extended,
             sample: running.sample(self),
         })
+    }
+
+    /// The verdict on a generation, if it is on probation now.
+    pub(super) fn expected_verdict(&self, generation: u64) -> Option<Expected> {
+        let running = self.probation.borrow();
+        let running = running.as_ref().filter(|running| running.generation == generation);
+        running.map(|running| Expected(running.verdict.subscribe()))
     }
 
     /// Ends the probation that runs, if any: something else has happened to its generation.
@@ -134,40 +160,25 @@ impl Tests {
 }
 
 impl Control {
-    /// Begins to watch a generation that was just switched to. Without probation it is permanent at
-    /// once.
-    pub(super) async fn begin_probation(self: &Rc<Self>, server: &Server, generation: u64) {
+    /// Begins to watch a generation that was just switched to; answers how to hear the verdict. Without
+    /// probation it is permanent at once.
+    pub(super) async fn begin_probation(
+        self: &Rc<Self>,
+        server: &Server,
+        generation: u64,
+    ) -> Option<Expected> {
         server.end_probation();
         if server.rules.time.is_zero() {
-            return server.make_permanent(generation).await;
+            server.make_permanent(generation).await;
+            return None;
         }
-        let (verdict, _) = watch::channel(None);
+        let (verdict, hear) = watch::channel(None);
         let begun = Instant::now();
         *server.probation.borrow_mut() =
             Some(Running { generation, begun, verdict, tests: Tests::default() });
         let (control, name) = (self.clone(), server.name.clone());
         tokio::task::spawn_local(async move { control.watch(&name, generation).await });
-    }
-
-    /// Waits for the verdict on a generation; `None` when it is on no probation.
-    ///
-    /// # Errors
-    /// `ROLLEDBACK`, with the numbers that tipped it.
-    pub(super) async fn verdict(&self, server: &Server, generation: u64) -> Result<Option<Judged>> {
-        let receiver = {
-            let running = server.probation.borrow();
-            let running = running.as_ref().filter(|running| running.generation == generation);
-            running.map(|running| running.verdict.subscribe())
-        };
-        let Some(mut receiver) = receiver else { return Ok(None) };
-        let judged = match receiver.wait_for(Option::is_some).await {
-            Ok(judged) => judged.clone(),
-            Err(_) => None,
-        };
-        match judged {
-            Some(judged) if judged.verdict == "rolled-back" => Err(rolled_back(server, &judged)),
-            judged => Ok(judged),
-        }
+        Some(Expected(hear))
     }
 
     async fn watch(self: Rc<Self>, name: &str, generation: u64) {

@@ -1,4 +1,4 @@
-//! The verbs that change a server: load, use, swap, rollback, discard.
+//! The verbs that bring code in and switch to it: load, use, swap, rollback.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -8,13 +8,13 @@ use jiff::Timestamp;
 
 use super::gate::{LoadPass, SwitchPass, Work};
 use super::loads::{Job, unmap};
-use super::report::{Discarded, Loaded, Swapped};
+use super::probation::Expected;
+use super::report::{Loaded, Swapped};
 use super::{Control, Server};
 use crate::commands::Options;
-use crate::engine::{Counters, Switch, Switched};
+use crate::engine::{Switch, Switched};
 use crate::error::{Code, Error, Result};
 use crate::generation::{Artifact, Callable};
-use crate::loader::retained_images;
 use crate::migration::{Migration, Version};
 use crate::registry::{Fresh, Registry};
 
@@ -33,7 +33,7 @@ pub struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn work(&self, server: &Server, what: impl Into<String>) -> Work {
+    pub(super) fn work(&self, server: &Server, what: impl Into<String>) -> Work {
         let (what, by) = (what.into(), self.asker.to_owned());
         Work { verb: self.verb, what, server: server.name.clone(), by, since: Timestamp::now() }
     }
@@ -93,13 +93,14 @@ impl Control {
             assert_eq!(inserted, number, "the gate lets no other load take the number");
             registry.activate(number);
         }
+        // Only then may others switch: a generation that they have left must not go on probation.
+        let verdict = self.begin_probation(server, number).await;
         drop(pass);
         server.remember_numbers().await;
-        self.begin_probation(server, number).await;
         let elapsed = begun.elapsed();
         let mut done = Swapped::done(server, number, &artifact, &migration, &switched, elapsed);
         done.discarded = self.make_room(server).await;
-        self.with_verdict(server, asked, done).await
+        with_verdict(server, asked, done, verdict).await
     }
 
     /// Switches to an available generation. The active one is no error: nothing is done then.
@@ -129,7 +130,8 @@ impl Control {
         if server.registry.borrow().active().number == number {
             let (nothing, elapsed) =
                 (Switched { from: number, ..Switched::default() }, begun.elapsed());
-            return Ok(Swapped::done(server, number, &artifact, &migration, &nothing, elapsed));
+            let done = Swapped::done(server, number, &artifact, &migration, &nothing, elapsed);
+            return with_verdict(server, asked, done, server.expected_verdict(number)).await;
         }
         allowed(&migration, asked.options)?;
         let pass = self.gate.switch(asked.work(server, number.to_string()))?;
@@ -146,26 +148,11 @@ impl Control {
             ));
         }
         server.registry.borrow_mut().activate(number);
+        let verdict = self.begin_probation(server, number).await;
         drop(pass);
-        self.begin_probation(server, number).await;
         let elapsed = begun.elapsed();
         let done = Swapped::done(server, number, &artifact, &migration, &switched, elapsed);
-        self.with_verdict(server, asked, done).await
-    }
-
-    /// Waits for probation's verdict, if that was asked for.
-    async fn with_verdict(
-        &self,
-        server: &Server,
-        asked: &Asked<'_>,
-        mut done: Swapped,
-    ) -> Result<Swapped> {
-        if asked.options.wait
-            && let Some(number) = done.generation
-        {
-            done.probation = self.verdict(server, number).await?;
-        }
-        Ok(done)
+        with_verdict(server, asked, done, verdict).await
     }
 
     /// Switches backwards along the use history. Never waits for a load: cancels it.
@@ -203,21 +190,6 @@ impl Control {
         server.end_probation();
         server.remember_rollback(number).await;
         Ok(Swapped::done(server, number, &artifact, &migration, &switched, elapsed))
-    }
-
-    /// Gives a generation up: retires it, unmaps its image, and tells what became of the image.
-    ///
-    /// # Errors
-    /// `BUSY`, `NOGENERATION`, `AMBIGUOUS`, `DISCARDED`, `ACTIVE`.
-    pub async fn discard(&self, asked: &Asked<'_>, target: &str) -> Result<Discarded> {
-        let server = self.server(asked.options.server.as_deref())?;
-        expect_active(server, asked)?;
-        let number = resolve(server, target)?;
-        server.registry.borrow().may_discard(number)?;
-        let pass = self.gate.switch(asked.work(server, number.to_string()))?;
-        let done = retire(server, number).await;
-        drop(pass);
-        done
     }
 
     async fn load_fresh(
@@ -263,61 +235,6 @@ impl Control {
         let switched = switch(server, asked, fresh.callable.clone(), migration).await?;
         Ok((switched, pass))
     }
-
-    /// Gives up every image of a server whose engine has ended, so that no staged file stays
-    /// behind.
-    pub async fn close_down(&self, server: &Server) {
-        let images = server.registry.borrow_mut().close_down();
-        for image in images {
-            unmap(Some(image)).await;
-        }
-    }
-
-    /// Discards generations that are over the limit, oldest first.
-    async fn make_room(&self, server: &Server) -> Vec<u64> {
-        let mut discarded = Vec::new();
-        loop {
-            let victim = {
-                let registry = server.registry.borrow();
-                let over = registry.resident() > server.limits.max_resident;
-                over.then(|| registry.expendable()).flatten()
-            };
-            let Some(number) = victim else { return discarded };
-            match retire(server, number).await {
-                Ok(gone) => {
-                    tracing::info!(verb = "discard", server = server.name, "{}", gone.line())
-                }
-                Err(_) => return discarded,
-            }
-            discarded.push(number);
-        }
-    }
-
-    fn room_for_load(&self, server: &Server) -> Result<()> {
-        self.room_for_retained(server)?;
-        let (resident, most) = (server.registry.borrow().resident(), server.limits.max_resident);
-        if resident < most {
-            return Ok(());
-        }
-        let message = format!("server '{}' has no room for another generation", server.name);
-        let detail = format!("{resident} are resident, max-resident is {most}");
-        let hint = "`discard` one that is not needed; `swap` makes room by itself";
-        Err(Error::new(Code::TooMany, message, detail, hint))
-    }
-
-    fn room_for_retained(&self, server: &Server) -> Result<()> {
-        let retained = retained_images();
-        let most = server.limits.max_retained;
-        if retained < most {
-            return Ok(());
-        }
-        let message = "this host has no room for another image";
-        let detail = format!(
-            "{retained} images of earlier loads could not be unmapped, max-retained is {most}"
-        );
-        let hint = "restart the host, or raise max-retained; `list` tells why each stayed";
-        Err(Error::new(Code::TooMany, message, detail, hint))
-    }
 }
 
 async fn switch(
@@ -337,6 +254,19 @@ async fn switch(
         server.events.switched(&server.name, asked.verb, migration.word(), &done);
     }
     done
+}
+
+/// Waits for probation's verdict, if that was asked for and there is to be one.
+async fn with_verdict(
+    server: &Server,
+    asked: &Asked<'_>,
+    mut done: Swapped,
+    verdict: Option<Expected>,
+) -> Result<Swapped> {
+    if let Some(verdict) = verdict.filter(|_| asked.options.wait) {
+        done.probation = verdict.wait(server).await?;
+    }
+    Ok(done)
 }
 
 /// Whether the options allow the plan; a dry run shows also what they do not allow.
@@ -360,24 +290,11 @@ fn migration(server: &Server, to: &Callable) -> Result<Migration> {
     Ok(migration)
 }
 
-async fn retire(server: &Server, number: u64) -> Result<Discarded> {
-    if Counters::get(&server.handle.counters.draining) > 0 {
-        // A drain may need its defaults and conversions. An engine that is stuck keeps its images.
-        super::watchdog::not_stuck(server)?;
-        server.handle.settle().await?;
-    }
-    let image = server.registry.borrow_mut().discard(number)?;
-    let retained = unmap(image).await;
-    let mut registry = server.registry.borrow_mut();
-    let title = registry.get(number)?.title();
-    registry.unmapped(number, retained.clone());
-    Ok(Discarded::new(server, number, title, retained))
-}
-
 /// The number behind `GEN` or `NAME@VERSION`.
-fn resolve(server: &Server, target: &str) -> Result<u64> {
+pub(super) fn resolve(server: &Server, target: &str) -> Result<u64> {
     let registry = server.registry.borrow();
-    if let Ok(number) = target.parse() {
+    if !target.is_empty() && target.bytes().all(|byte| byte.is_ascii_digit()) {
+        let number = target.parse().map_err(|_| registry.unknown(target, false))?;
         return registry.get(number).map(|g| g.number);
     }
     let Some((name, version)) = target.split_once('@') else {
@@ -407,7 +324,7 @@ fn resolve(server: &Server, target: &str) -> Result<u64> {
     }
 }
 
-fn expect_active(server: &Server, asked: &Asked<'_>) -> Result<()> {
+pub(super) fn expect_active(server: &Server, asked: &Asked<'_>) -> Result<()> {
     let Some(expected) = asked.options.if_active else { return Ok(()) };
     let registry = server.registry.borrow();
     let active = registry.active();

@@ -2,23 +2,26 @@
 //! Method: real control, with loads that make things up and engines that answer through a channel.
 
 use std::path::Path;
+use std::sync::Condvar;
 use std::sync::atomic::Ordering;
-use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::{LocalSet, spawn_local};
 
 use super::*;
-use crate::engine::Command;
+use crate::config::Live;
+use crate::data::{Folder, Fsync};
+use crate::engine::{Command, Policy};
 use crate::registry::Fresh;
 use crate::testing::{answer, engine, fresh};
 
 /// Holds every load of a file named `slow` until it is opened.
 #[derive(Default)]
 pub(crate) struct Door {
-    open: Mutex<bool>,
+    open: std::sync::Mutex<bool>,
     opened: Condvar,
 }
 
@@ -44,7 +47,14 @@ fn make_up(job: &Job) -> Result<Fresh> {
     Ok(fresh(job.generation, &name.to_string_lossy(), &version, schema))
 }
 
-pub(crate) fn host(names: &[&str]) -> (Rc<Control>, Vec<UnboundedReceiver<Command>>, Arc<Door>) {
+type Made = (Rc<Control>, Vec<UnboundedReceiver<Command>>, Arc<Door>);
+
+pub(crate) fn host(names: &[&str]) -> Made {
+    host_with(names, |_| {})
+}
+
+/// A host whose servers are changed before it starts.
+fn host_with(names: &[&str], change: impl Fn(&mut Server)) -> Made {
     let mut heard = Vec::new();
     let mut server = |name: &&str| {
         let (handle, commands) = engine(name);
@@ -65,7 +75,8 @@ pub(crate) fn host(names: &[&str]) -> (Rc<Control>, Vec<UnboundedReceiver<Comman
             ways: RefCell::default(),
         }
     };
-    let servers = names.iter().map(&mut server).collect();
+    let mut servers: Vec<Server> = names.iter().map(&mut server).collect();
+    servers.iter_mut().for_each(change);
     let door = Arc::new(Door::default());
     let at_door = door.clone();
     let load = move |job: &Job| at_door.pass(job).and_then(|()| make_up(job));
@@ -103,6 +114,41 @@ pub(crate) fn with_main<F: Future<Output = ()>>(test: impl FnOnce(Rc<Control>, A
         }
         test(control, door).await;
     });
+}
+
+/// [`with_main`], with a server that is changed before, and a say in when it switches to generation 1.
+fn with_gate<F: Future<Output = ()>>(
+    change: impl Fn(&mut Server),
+    test: impl FnOnce(Rc<Control>, Rc<Notify>) -> F,
+) {
+    let (control, mut heard, _) = host_with(&["main"], change);
+    run_local(async {
+        let (go, commands) = (Rc::new(Notify::new()), heard.pop().expect("one engine"));
+        let (forward, passed) = mpsc::unbounded_channel();
+        spawn_local(answer(passed));
+        spawn_local(hold_back(commands, forward, go.clone()));
+        test(control, go).await;
+    });
+}
+
+/// Hands commands on; a switch to generation 1 waits for a word.
+async fn hold_back(
+    mut commands: UnboundedReceiver<Command>,
+    forward: mpsc::UnboundedSender<Command>,
+    go: Rc<Notify>,
+) {
+    while let Some(command) = commands.recv().await {
+        if matches!(&command, Command::Use(switch, _) if switch.to.generation == 1) {
+            go.notified().await;
+        }
+        let _ = forward.send(command);
+    }
+}
+
+async fn until(holds: impl Fn() -> bool) {
+    while !holds() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 fn run_local(test: impl Future<Output = ()>) {
@@ -166,6 +212,7 @@ fn a_refused_load_or_swap_changes_nothing_and_takes_no_number() {
             ("swap /counter/9.0.0 --replace-plugin", Code::Schema),
             ("swap /kv/2.0.0 --if-active 7", Code::Moved),
             ("use 2", Code::NoGeneration),
+            ("use 99999999999999999999", Code::NoGeneration),
             ("use kv@3.0.0", Code::NoGeneration),
             ("use nonsense", Code::Usage),
             ("discard 1", Code::Active),
@@ -258,4 +305,136 @@ fn a_stuck_engine_keeps_nobody_from_looking_or_from_other_servers() {
         assert_eq!(json(&control, "list").await.as_array().map(Vec::len), Some(3));
         drop(heard);
     });
+}
+
+fn set_draining(control: &Control, entries: u64) {
+    control.servers()[0].handle.counters.draining.store(entries, Ordering::Relaxed);
+}
+
+#[test]
+fn room_is_never_made_of_a_generation_that_the_engine_is_on_its_way_to() {
+    with_gate(
+        |_| {},
+        |control, go| async move {
+            json(&control, "swap /kv/2.0.0").await;
+            json(&control, "swap /kv/3.0.0").await;
+            set_draining(&control, 1);
+            let swapping = control.clone();
+            let swapping = spawn_local(async move { json(&swapping, "swap /kv/4.0.0").await });
+            let active = |number| control.servers()[0].registry.borrow().active().number == number;
+            until(|| active(4)).await;
+            let using = control.clone();
+            let using = spawn_local(async move { json(&using, "use 1").await });
+            until(|| control.gate.is_switching("main")).await;
+            // The oldest one over the limit is 1, and nothing keeps it but the switch that is under way.
+            set_draining(&control, 0);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(
+                control.servers()[0].registry.borrow().callable(1).is_ok(),
+                "it is still there"
+            );
+            go.notify_one();
+            assert_eq!(using.await.expect("no panic")["generation"], 1);
+            assert_eq!(swapping.await.expect("no panic")["discarded"], Value::from(vec![2]));
+            assert!(active(1));
+        },
+    );
+}
+
+#[test]
+fn a_rollback_waits_neither_for_room_nor_for_a_discard_while_entries_are_converted() {
+    with_main(|control, _| async move {
+        json(&control, "swap /kv/2.0.0").await;
+        json(&control, "swap /kv/3.0.0").await;
+        set_draining(&control, 1);
+        let swapping = control.clone();
+        let swapping = spawn_local(async move { json(&swapping, "swap /kv/4.0.0").await });
+        until(|| control.servers()[0].registry.borrow().active().number == 4).await;
+        let discarding = control.clone();
+        let discarding = spawn_local(async move { ask(&discarding, "discard 1").await });
+        tokio::task::yield_now().await;
+        assert_eq!(json(&control, "rollback").await["generation"], 3);
+        assert!(!swapping.is_finished() && !discarding.is_finished());
+        set_draining(&control, 0);
+        let room = swapping.await.expect("no panic")["discarded"].clone();
+        assert!(room == Value::from(vec![1]) || room == Value::from(Vec::<u64>::new()), "{room}");
+        let discarded = discarding.await.expect("no panic");
+        // One of the two was first.
+        assert_eq!(discarded.is_err(), room == Value::from(vec![1]), "{discarded:?} {room}");
+        assert_eq!(refused(&control, "use 1").await, Code::Discarded);
+    });
+}
+
+fn on_probation(server: &mut Server) {
+    server.rules = Rules { max_panics: 0, ..Rules::default() };
+}
+
+#[test]
+fn wait_hears_a_verdict_that_was_there_before_the_swap_had_anything_to_answer() {
+    with_gate(on_probation, |control, go| async move {
+        go.notify_one();
+        json(&control, "swap /kv/2.0.0").await;
+        json(&control, "use 1").await;
+        json(&control, "swap /kv/3.0.0").await;
+        set_draining(&control, 1);
+        let swapping = control.clone();
+        let swapping = spawn_local(async move { ask(&swapping, "swap /kv/4.0.0 --wait").await });
+        let active = |number| control.servers()[0].registry.borrow().active().number == number;
+        until(|| active(4)).await;
+        control.servers()[0].handle.counters.now.panics.store(1, Ordering::Relaxed);
+        until(|| active(3)).await;
+        set_draining(&control, 0);
+        let error = swapping.await.expect("no panic").expect_err("it was rolled back");
+        assert_eq!((error.code, error.code.exit_code()), (Code::RolledBack, 6));
+    });
+}
+
+#[test]
+fn use_of_the_active_generation_waits_for_its_verdict_too() {
+    with_gate(on_probation, |control, go| async move {
+        json(&control, "swap /kv/2.0.0").await;
+        let waiting = control.clone();
+        let waiting = spawn_local(async move { ask(&waiting, "use 2 --wait").await });
+        tokio::task::yield_now().await;
+        control.servers()[0].handle.counters.now.panics.store(1, Ordering::Relaxed);
+        go.notify_one();
+        let error = waiting.await.expect("no panic").expect_err("it was rolled back");
+        assert_eq!(error.code, Code::RolledBack);
+    });
+}
+
+#[test]
+fn a_rollback_right_behind_a_swap_leaves_nothing_on_probation() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = Folder::open(folder.path()).expect("a data folder");
+    let keep = |server: &mut Server| {
+        on_probation(server);
+        server.keeping = Some(Keeping {
+            store: data.store("main", Fsync::No).expect("a store"),
+            permanent: RefCell::default(),
+            on_disk: Mutex::default(),
+            configured: Live { fsync: Fsync::No, snapshots: Policy::default() },
+            set: RefCell::new(None),
+        });
+    };
+    with_gate(keep, |control, go| async move {
+        go.notify_one();
+        let swapping = control.clone();
+        let swapping = spawn_local(async move { json(&swapping, "swap /kv/2.0.0").await });
+        until_now(|| control.servers()[0].registry.borrow().active().number == 2).await;
+        while let Err(busy) = ask(&control, "rollback").await {
+            assert_eq!(busy.code, Code::Busy, "{busy}");
+        }
+        swapping.await.expect("no panic");
+        let status = json(&control, "status").await;
+        assert_eq!((&status["generation"], &status["probation"]), (&1.into(), &Value::Null));
+        assert_eq!(status["last_probation"]["verdict"], "ended");
+    });
+}
+
+/// [`until`], without a pause between two looks.
+async fn until_now(holds: impl Fn() -> bool) {
+    while !holds() {
+        tokio::task::yield_now().await;
+    }
 }

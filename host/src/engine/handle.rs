@@ -17,8 +17,6 @@ use crate::generation::Callable;
 pub enum Command {
     /// Make another generation the active one.
     Use(Box<Switch>, oneshot::Sender<Result<Switched>>),
-    /// Convert all that the last switch left for later.
-    Settle(oneshot::Sender<()>),
     /// Let the active plugin look at the live state; the answer is its refusal, if any.
     SelfTest(oneshot::Sender<Result<()>>),
     /// Run an admin verb of the plugin; the answer is its text.
@@ -290,14 +288,6 @@ impl EngineHandle {
     /// When the engine is gone already.
     pub async fn set(&self, key: &str, text: &str) -> Result<std::result::Result<(), NotSet>> {
         self.ask(|answer| Command::Set(key.to_owned(), text.to_owned(), answer)).await
-    }
-
-    /// Returns when all that the last switch left for later has been converted.
-    ///
-    /// # Errors
-    /// When the engine is gone already.
-    pub async fn settle(&self) -> Result<()> {
-        self.ask(Command::Settle).await
     }
 
     /// Stops the engine gracefully; returns when its clients are served and closed.

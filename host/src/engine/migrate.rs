@@ -268,7 +268,7 @@ impl Core {
 
     fn drain_maps(&mut self, change: &Arc<Change>, mut more: impl FnMut() -> bool) {
         // SAFETY: no plugin code runs, so nobody holds a reference to an entry; the images of both
-        // sides are mapped, since `settle` comes before a discard.
+        // sides are mapped, since a discard waits for the end of a drain.
         let more = unsafe { drains::work(change, &mut more) || trees::work(change, more) };
         self.take_left();
         self.set_aside(change, trees::finished(change));

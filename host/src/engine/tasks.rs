@@ -150,10 +150,6 @@ async fn serve(
                 server.core.borrow_mut().snapshots.iter_mut().for_each(|s| s.hold(false));
                 _ = answer.send(switched);
             }
-            Command::Settle(answer) => {
-                server.drained().await;
-                _ = answer.send(());
-            }
             Command::SelfTest(answer) => _ = answer.send(server.self_test()),
             Command::Plugin(args, answer) => _ = answer.send(server.plugin_command(&args)),
             Command::Set(key, text, answer) => {

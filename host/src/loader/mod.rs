@@ -64,7 +64,7 @@ pub struct Loader {
 pub struct Target<'a> {
     /// Number of the generation that is to be; 0 when none is.
     pub generation: u64,
-    /// Texts under `[plugin]`: `init` and `self_test` see them in the vet child.
+    /// Texts for the plugin: `init` and `self_test` see them in the vet child.
     pub config: Option<&'a BTreeMap<String, String>>,
 }
 

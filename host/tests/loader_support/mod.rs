@@ -24,7 +24,7 @@ pub struct Bench {
 }
 
 pub fn bench() -> Bench {
-    bench_with(Duration::from_secs(10))
+    bench_with(Duration::from_secs(30))
 }
 
 /// With a short patience for plugins that hang.
@@ -104,10 +104,10 @@ pub fn says(error: &Error, code: Code, parts: &[&str], hint: &str) {
     assert!(error.hint.contains(hint), "hint misses {hint:?}: {}", error.hint);
 }
 
-/// Polls until a condition holds, for at most ten seconds.
+/// Polls until a condition holds, for at most half a minute.
 #[track_caller]
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while !holds() {
         assert!(Instant::now() < deadline, "never: {what}");
         std::thread::yield_now();

@@ -35,6 +35,11 @@ impl<'a> Out<'a> {
         Self { out, resp3 }
     }
 
+    /// Whether earlier replies to the client are still to be sent.
+    pub fn has_pending(&self) -> bool {
+        !self.out.is_empty()
+    }
+
     /// The same writer for a shorter time.
     #[inline(always)]
     pub fn reborrow(&mut self) -> Out<'_> {

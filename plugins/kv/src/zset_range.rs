@@ -152,17 +152,31 @@ fn score_ranks(zset: &Value, min: Edge, max: Edge) -> Range<usize> {
     }
 }
 
+/// Whether the first and the last member allow that one is between the edges. They decide also where
+/// members have different scores, which makes the order another: so does Redis.
+fn reaches(first: Option<&[u8]>, last: Option<&[u8]>, min: LexEdge<'_>, max: LexEdge<'_>) -> bool {
+    last.is_some_and(|last| min.allows_from(last))
+        && first.is_some_and(|first| max.allows_to(first))
+}
+
 fn lex_ranks(zset: &Value, min: LexEdge<'_>, max: LexEdge<'_>) -> Range<usize> {
     match zset {
         Value::ZsetPack(_, bytes) => {
             let members = || zset::packed(bytes).map(|(member, _)| member);
+            if !reaches(members().next(), members().last(), min, max) {
+                return 0..0;
+            }
             let start = members().take_while(|member| !min.allows_from(member)).count();
             let held = members().skip(start).take_while(|member| max.allows_to(member)).count();
             start..start + held
         }
         Value::Zset(_, ranking) => {
+            let (first, last) = (ranking.order().first(), ranking.order().last());
+            if !reaches(first.map(|f| &*f.member), last.map(|l| &*l.member), min, max) {
+                return 0..0;
+            }
             // All members have the score of the first one.
-            let Some(first) = ranking.order().first() else { return 0..0 };
+            let Some(first) = first else { return 0..0 };
             let below = |edge: LexEdge<'_>, upper: bool| match edge {
                 LexEdge::Least => 0,
                 LexEdge::Most => ranking.len(),

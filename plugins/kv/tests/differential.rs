@@ -1,7 +1,7 @@
 //! Goal: version 2 answers as Redis 7 does, byte for byte, and version 1 where Redis 4 did the same. Method: random command streams of three
 //! clients go to a `TestServer` and to a real redis-server; a failing stream is shrunk and printed with
-//! its seed. `HOTSHELL_DIFF_SEED` repeats one, `HOTSHELL_DIFF_SECONDS` runs longer,
-//! `HOTSHELL_REQUIRE_PEERS=1` makes a missing redis-server a failure.
+//! its seed. The seeds are the same in every run; `HOTSHELL_DIFF_SEED` runs one, `HOTSHELL_DIFF_SECONDS`
+//! runs new ones, as long; `HOTSHELL_REQUIRE_PEERS=1` makes a missing redis-server a failure.
 
 mod common;
 mod compare;

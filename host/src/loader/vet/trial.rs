@@ -18,6 +18,8 @@ use super::protocol::{At, Line, Order};
 
 /// How often a waiting host looks whether the load was called off.
 const CANCEL_LOOK: Duration = Duration::from_millis(10);
+/// Most of the child's time that may pass between two such looks.
+const MOST_PER_LOOK: Duration = Duration::from_millis(100);
 /// Most bytes kept of the report. A schema of a thousand types is about 100 kB.
 const MAX_REPORT: usize = 16 << 20;
 /// Most bytes kept of what the child prints; the rest is read and thrown away.
@@ -82,18 +84,19 @@ impl Trial {
     /// Waits for the child's end, not longer than `limit`, and not longer than anybody wants it.
     /// Afterwards no process of its group is left.
     pub fn watch(mut self, limit: Duration, cancel: &AtomicBool) -> (Ending, Said) {
-        let deadline = Instant::now() + limit;
+        let mut left = limit;
         let stopped = loop {
-            let left = deadline.saturating_duration_since(Instant::now());
             if cancel.load(Ordering::Relaxed) {
                 break Some(Ending::Cancelled);
             }
             if left.is_zero() {
                 break Some(Ending::TimedOut);
             }
+            let before = Instant::now();
             if self.wait_for_news(left.min(CANCEL_LOOK)) {
                 break None;
             }
+            left = left.saturating_sub(counted(before.elapsed()));
         };
         let status = end(&mut self.child);
         self.listen();
@@ -141,6 +144,12 @@ impl Trial {
     }
 }
 
+/// How much of a wait counts against the child. A machine that stood still, or had no time for this
+/// thread, had none for the child either.
+fn counted(waited: Duration) -> Duration {
+    waited.min(MOST_PER_LOOK)
+}
+
 fn pidfd(child: &Child) -> io::Result<OwnedFd> {
     Ok(pidfd_open(pid(child), PidfdFlags::empty())?)
 }
@@ -153,6 +162,8 @@ fn pid(child: &Child) -> Pid {
 /// again before the `wait`, so the group is the right one.
 fn end(child: &mut Child) -> Option<ExitStatus> {
     let _ = kill_process_group(pid(child), Signal::KILL);
+    // It may have left its group, and the wait below has no limit.
+    let _ = child.kill();
     child.wait().ok()
 }
 
@@ -207,5 +218,16 @@ impl Pipe {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_stood_still_costs_the_child_no_time() {
+        assert_eq!(counted(CANCEL_LOOK), CANCEL_LOOK);
+        assert_eq!(counted(Duration::from_secs(173)), MOST_PER_LOOK);
     }
 }

@@ -34,9 +34,10 @@ pub(crate) use begin::Plan;
 pub(crate) use returns::Home;
 pub use table::ConversionTable;
 
+use super::geometry::Geometry;
 use super::group::{Group, Tags, WIDTH};
 use super::raw::Raw;
-use super::table::{Geometry, Table};
+use super::table::Table;
 use crate::heap::{self, Usage};
 use core::alloc::Layout;
 

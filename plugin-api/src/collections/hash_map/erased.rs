@@ -4,10 +4,11 @@ use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
 use super::conversion::{self, Conversion};
+use super::geometry::Geometry;
 use super::group::{EMPTY, Group, Tags, WIDTH, tag};
 use super::raw::{Raw, UNALLOCATED};
 use super::rehash::Rehash;
-use super::table::{Geometry, Table};
+use super::table::Table;
 use crate::heap;
 use crate::reflect::Pair;
 

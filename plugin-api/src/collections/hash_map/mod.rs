@@ -9,6 +9,8 @@ pub(crate) mod copying;
 mod drain;
 mod entry;
 pub(crate) mod erased;
+mod front;
+mod geometry;
 mod group;
 mod iter;
 mod raw;
@@ -23,8 +25,8 @@ use core::marker::PhantomData;
 
 use abi_stable::StableAbi;
 
+use self::geometry::Geometry;
 use self::raw::Raw;
-use self::table::Geometry;
 use crate::collections::hash::ALGORITHM;
 use crate::schema::{Kind, SchemaBuilder, TypeDef, mix};
 use crate::state::{Lookup, StateKey, StateType};

@@ -6,9 +6,10 @@ use core::ptr;
 
 use abi_stable::StableAbi;
 
+use super::geometry::Geometry;
 use super::group::{DELETED, EMPTY, Group, WIDTH, tag};
 use super::rehash::Rehash;
-use super::table::{Geometry, Miss, Table};
+use super::table::{Miss, Table};
 use super::unit::UnitHead;
 use super::{HashMap, Slot};
 use crate::collections::hash::KeyHasher;

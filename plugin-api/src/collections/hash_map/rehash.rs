@@ -13,9 +13,11 @@ use core::ptr;
 
 use abi_stable::StableAbi;
 
+use super::front::Front;
+use super::geometry::Geometry;
 use super::group::{DELETED, EMPTY, Group, Mask, WIDTH, tag};
 use super::iter::Cursor;
-use super::table::{Front, Geometry, Table};
+use super::table::Table;
 use super::{HashMap, Slot};
 use crate::heap;
 use crate::state::StateKey;

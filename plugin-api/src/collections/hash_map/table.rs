@@ -15,161 +15,22 @@ use core::ptr::{self, NonNull};
 
 use abi_stable::StableAbi;
 
+use super::geometry::{Geometry, ONE_GROUP};
 use super::group::{EMPTY, Group, Mask, Tags, WIDTH};
 use super::unit::{UnitHead, heads_size, unit_count, unit_shift};
 use super::{ALGORITHM, FORMAT};
 use crate::heap;
 
-/// `shift` of a table with one group.
-const ONE_GROUP: u8 = 60;
 /// From this many bytes on the heap's zeroed pages cost nothing until touched.
 const LARGE: usize = 1 << 20;
 /// The largest pages that a heap may have.
 const PAGES: usize = 2 << 20;
-
-/// How many slots a table has and where a hash belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Geometry {
-    shift: u8,
-    spare: u8,
-}
-
-impl Geometry {
-    /// The smallest table for `capacity` entries.
-    ///
-    /// # Panics
-    /// When that many slots overflow the address space.
-    pub(super) fn for_capacity(capacity: usize) -> Self {
-        match capacity {
-            0..=4 => Self { shift: ONE_GROUP, spare: 4 },
-            5..=8 => Self { shift: ONE_GROUP, spare: 8 },
-            9..=14 => Self { shift: ONE_GROUP, spare: 14 },
-            15.. => {
-                assert!(capacity < 1 << 56, "Hash table capacity overflow");
-                let bits = capacity.div_ceil(14).next_power_of_two().trailing_zeros();
-                Self::of_bits(bits as u8)
-            }
-        }
-    }
-
-    /// 2^bits home groups, for `bits` above 0.
-    fn of_bits(bits: u8) -> Self {
-        let tail = match bits {
-            0..=2 => 0,
-            3..=5 => 1,
-            6..=7 => 2,
-            _ => 3,
-        };
-        Self { shift: ONE_GROUP - bits, spare: tail }
-    }
-
-    /// An eighth of the slots: what a table with one full slot in sixteen shrinks to.
-    pub(super) fn eighth(self) -> Self {
-        match ONE_GROUP - self.shift {
-            0..=3 => Self { shift: ONE_GROUP, spare: 14 },
-            bits => Self::of_bits(bits - 3),
-        }
-    }
-
-    /// The same homes with a tail that holds `entries` whatever their hashes.
-    pub(super) fn with_tail_for(self, entries: usize) -> Self {
-        let bits = (ONE_GROUP - self.shift).max(1);
-        let groups = entries / WIDTH + 2;
-        Self { shift: ONE_GROUP - bits, spare: groups.next_power_of_two().trailing_zeros() as u8 }
-    }
-
-    /// Whether its tail is longer than a table of its size needs: the hashes are not spread.
-    pub(super) fn is_stretched(self) -> bool {
-        match ONE_GROUP - self.shift {
-            0 => false,
-            bits => self.spare > Self::of_bits(bits).spare,
-        }
-    }
-
-    pub(super) fn capacity(self) -> usize {
-        match self.shift {
-            ONE_GROUP => usize::from(self.spare),
-            _ => self.home_groups() * 14,
-        }
-    }
-
-    pub(super) fn home_groups(self) -> usize {
-        1 << (ONE_GROUP - self.shift)
-    }
-
-    /// Home groups and tail.
-    pub(super) fn groups(self) -> usize {
-        match self.shift {
-            ONE_GROUP => 1,
-            _ => self.home_groups() + (1 << self.spare),
-        }
-    }
-
-    /// Slots that have memory.
-    fn slots(self) -> usize {
-        match self.shift {
-            ONE_GROUP => usize::from(self.spare),
-            _ => self.groups() * WIDTH,
-        }
-    }
-
-    fn ctrl_size(self) -> usize {
-        (self.groups() + usize::from(self.shift != ONE_GROUP)) * WIDTH
-    }
-}
 
 /// Where a search ended: the first group on its way with an `EMPTY` slot.
 #[derive(Clone, Copy)]
 pub(super) struct Miss {
     at: usize,
     empty: Mask,
-}
-
-/// Where entries that come in hash order are put: what is vacant in the groups they fill.
-///
-/// Loading a group right after one of its bytes was stored waits for that store, and such entries fill
-/// a group one by one. Neighbours have a place each, for a table of twice the size fills two by turns.
-pub(super) struct Front([Vacant; 2]);
-
-/// Slots of the group at slot `at` that an insert may take, and those of them that were used before.
-#[derive(Clone, Copy)]
-struct Vacant {
-    at: usize,
-    slots: Mask,
-    used: Mask,
-}
-
-impl Front {
-    pub(super) const fn new() -> Self {
-        Self([Vacant { at: usize::MAX, slots: Mask(0), used: Mask(0) }; 2])
-    }
-
-    /// [`Table::vacancy`], and whether that slot was used before. The caller fills it.
-    ///
-    /// # Safety
-    /// The table is allocated; only slots that were answered here have been filled since the first call.
-    #[inline(always)]
-    pub(super) unsafe fn vacancy(&mut self, table: &Table, hash: u64) -> Option<(usize, bool)> {
-        let home = table.home(hash);
-        let vacant = &mut self.0[home / WIDTH % 2];
-        if vacant.at != home {
-            // SAFETY: a home is inside the control bytes.
-            let group = unsafe { Group::load(table.ctrl.add(home)) };
-            let slots = group.vacant();
-            *vacant = Vacant { at: home, slots, used: Mask(slots.0 & !group.empty().0) };
-        }
-        let Some(bit) = vacant.slots.lowest() else {
-            // What spills may go where the other one looks.
-            *self = Self::new();
-            // SAFETY: the caller's promise; an index of a vacancy is one of its slots.
-            return unsafe {
-                let index = table.vacancy_behind(home)?;
-                Some((index, *table.ctrl.add(index) != EMPTY))
-            };
-        };
-        vacant.slots = vacant.slots.without_lowest();
-        Some((home + bit, vacant.used.0 >> bit & 1 == 1))
-    }
 }
 
 /// The handle of a table: 24 bytes, half of them needed by every search.
@@ -428,7 +289,7 @@ impl Table {
     /// # Safety
     /// The table is allocated, `home` is a home.
     #[inline(never)]
-    unsafe fn vacancy_behind(&self, home: usize) -> Option<usize> {
+    pub(super) unsafe fn vacancy_behind(&self, home: usize) -> Option<usize> {
         let end = self.geometry().groups() * WIDTH;
         let mut groups = (home + WIDTH..end).step_by(WIDTH);
         groups.find_map(|at| {

@@ -46,6 +46,9 @@ mod scripts {
     }
 
     fn debug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+        if cx.out.has_pending() {
+            return Err("ERR SCRIPT DEBUG must be called outside a pipeline");
+        }
         if is(args[2], "no") {
             cx.out.ok();
             return Ok(());

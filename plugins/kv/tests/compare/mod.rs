@@ -15,6 +15,10 @@ const CLIENTS: usize = 3;
 /// The one behind them only hears of changes of keys, in every second stream.
 const LISTENER: usize = CLIENTS;
 const STEPS: usize = 150;
+/// What a run without settings sends, the same each time: seeds 1 to this.
+const STREAMS: u64 = 100;
+/// How long a failing stream is shrunk at most.
+const SHRINK_FOR: Duration = Duration::from_secs(10);
 
 /// What is open in a reply.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,7 +52,8 @@ pub enum Like {
     Redis4,
 }
 
-/// Sends streams made of these requests for some seconds.
+/// Sends streams made of these requests: [`STREAMS`] of them, or for `HOTSHELL_DIFF_SECONDS` those of
+/// seeds that begin with the clock.
 pub fn run<P: Plugin>(requests: &str, like: Like) {
     let Some(mut redis) = Redis::start() else {
         assert!(
@@ -59,11 +64,16 @@ pub fn run<P: Plugin>(requests: &str, like: Like) {
         return;
     };
     let setting = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let only = setting("HOTSHELL_DIFF_SEED");
-    let first = only.unwrap_or_else(peer::unix_ms);
-    let budget = Duration::from_secs(setting("HOTSHELL_DIFF_SECONDS").unwrap_or(3));
+    let (only, seconds) = (setting("HOTSHELL_DIFF_SEED"), setting("HOTSHELL_DIFF_SECONDS"));
+    let seeds = match (only, seconds) {
+        (Some(seed), _) => seed..=seed,
+        (None, Some(_)) => peer::unix_ms()..=u64::MAX,
+        (None, None) => 1..=STREAMS,
+    };
+    let budget = seconds.map(Duration::from_secs);
     let start = Instant::now();
-    for seed in first.. {
+    println!("streams from seed {} on", seeds.start());
+    for seed in seeds {
         let mut random = Random::new(seed);
         let resp3 = [0; CLIENTS].map(|_| random.below(2) == 1 && like == Like::Redis7);
         let (notify, errors) = (random.below(2) == 1, like == Like::Redis4);
@@ -76,12 +86,12 @@ pub fn run<P: Plugin>(requests: &str, like: Like) {
                 println!("seed {seed} differed once:\n{failure}");
                 continue;
             }
-            let steps = shrink::<P>(&mut redis, setting, steps, start + budget * 4);
+            let steps = shrink::<P>(&mut redis, setting, steps, Instant::now() + SHRINK_FOR);
             let failure = compare::<P>(&mut redis, setting, &steps).unwrap_or(failure);
             panic!("seed {seed}, {setting:?}\n{}{failure}", print(&steps));
         }
-        if only.is_some() || start.elapsed() > budget {
-            println!("{} streams from seed {first} on", seed - first + 1);
+        if budget.is_some_and(|budget| start.elapsed() > budget) {
+            println!("the last had seed {seed}");
             return;
         }
     }

@@ -8,6 +8,7 @@ mod expect;
 mod fill;
 mod generator;
 mod own;
+mod pulse;
 mod role;
 mod samples;
 mod verify;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use hdrhistogram::Histogram;
 
 pub use acts::Met;
@@ -32,7 +33,8 @@ pub use verify::Tally;
 #[derive(Debug)]
 pub struct Traffic {
     control: Arc<Control>,
-    thread: Option<JoinHandle<Outcome>>,
+    thread: Option<JoinHandle<Generator>>,
+    pulse: Option<JoinHandle<Samples>>,
     started: Receiver<Started>,
 }
 
@@ -52,6 +54,8 @@ pub struct Outcome {
     pub tally: Tally,
     /// Latencies.
     pub samples: Samples,
+    /// How late a thread was that only wakes.
+    pub pulse: Samples,
     /// Swaps met in each state.
     pub met: Met,
     /// How long after its schedule a request was sent, nanoseconds.
@@ -86,11 +90,11 @@ impl Traffic {
             let _ = tell.send(Started { saturated, rate });
             generator.run(rate);
             generator.finish();
-            let Generator { tally, samples, met, late, .. } = generator;
-            Outcome { tally, samples, met, late }
+            generator
         };
         let thread = std::thread::Builder::new().name("traffic".into()).spawn(run)?;
-        Ok(Self { control, thread: Some(thread), started })
+        let pulse = Some(pulse::start(Arc::clone(&control), style.window_ns)?);
+        Ok(Self { control, thread: Some(thread), pulse, started })
     }
 
     /// Waits until it runs at its rate.
@@ -106,8 +110,11 @@ impl Traffic {
     /// Ends it: states are completed, every client is asked once more.
     pub fn stop(mut self) -> Result<Outcome> {
         self.control.stop();
-        let thread = self.thread.take().context("stopped twice")?;
-        thread.join().map_err(|_| anyhow::anyhow!("the traffic's thread panicked"))
+        let (thread, pulse) = self.thread.take().zip(self.pulse.take()).context("stopped twice")?;
+        let traffic = thread.join().map_err(|_| anyhow!("the traffic's thread panicked"))?;
+        let pulse = pulse.join().map_err(|_| anyhow!("the pulse's thread panicked"))?;
+        let Generator { tally, samples, met, late, .. } = traffic;
+        Ok(Outcome { tally, samples, pulse, met, late })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The behaviour that tests patch into the bytes, and what happens before any function is called.
 
 /// What a copy can be told to do; `none` is as built.
-pub const ALL: [&str; 39] = [
+pub const ALL: [&str; 40] = [
     "none",
     "answer-otherwise",
     "ctor-panic",
@@ -10,6 +10,7 @@ pub const ALL: [&str; 39] = [
     "ctor-abort",
     "ctor-segv",
     "ctor-hang",
+    "ctor-leave-group",
     "ctor-print",
     "ctor-flood",
     "dtor-segv",
@@ -62,6 +63,16 @@ pub fn is(name: &str) -> bool {
     behaviour() == name
 }
 
+/// Joins the process group of the parent, so that what ends its own group misses it.
+fn leave_group() {
+    unsafe extern "C" {
+        safe fn getppid() -> i32;
+        safe fn getpgid(pid: i32) -> i32;
+        safe fn setpgid(pid: i32, group: i32) -> i32;
+    }
+    assert_eq!(setpgid(0, getpgid(getppid())), 0, "a group of the same session can be joined");
+}
+
 /// Dies of an invalid memory access.
 pub fn segv() -> ! {
     // SAFETY: it is not safe: that is the behaviour asked for.
@@ -84,6 +95,12 @@ extern "C" fn at_load() {
         "ctor-exit1" => std::process::exit(1),
         "ctor-abort" => std::process::abort(),
         "ctor-segv" => segv(),
+        "ctor-leave-group" => {
+            leave_group();
+            loop {
+                std::thread::park();
+            }
+        }
         "ctor-hang" => loop {
             std::thread::park();
         },

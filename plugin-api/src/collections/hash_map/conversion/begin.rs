@@ -3,8 +3,9 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
+use super::super::geometry::Geometry;
 use super::super::raw::Raw;
-use super::super::table::{Geometry, Table};
+use super::super::table::Table;
 use super::{Conversion, SOURCES, STRAYS, Source, TAG, gradual};
 use crate::heap::{self, Usage};
 use crate::reflect::Pair;

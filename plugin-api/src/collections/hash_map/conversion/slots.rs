@@ -3,8 +3,8 @@
 use core::alloc::Layout;
 use core::ptr;
 
+use super::super::geometry::Geometry;
 use super::super::group::{DELETED, EMPTY, Group, WIDTH, tag};
-use super::super::table::Geometry;
 use super::{Conversion, Mover, Place, Source, gradual};
 
 impl Place {

@@ -1,0 +1,97 @@
+//! How many slots a table has, and where hashes belong in it.
+
+use super::group::WIDTH;
+
+/// `shift` of a table with one group.
+pub(super) const ONE_GROUP: u8 = 60;
+
+/// How many slots a table has and where a hash belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Geometry {
+    pub(super) shift: u8,
+    pub(super) spare: u8,
+}
+
+impl Geometry {
+    /// The smallest table for `capacity` entries.
+    ///
+    /// # Panics
+    /// When that many slots overflow the address space.
+    pub(super) fn for_capacity(capacity: usize) -> Self {
+        match capacity {
+            0..=4 => Self { shift: ONE_GROUP, spare: 4 },
+            5..=8 => Self { shift: ONE_GROUP, spare: 8 },
+            9..=14 => Self { shift: ONE_GROUP, spare: 14 },
+            15.. => {
+                assert!(capacity < 1 << 56, "Hash table capacity overflow");
+                let bits = capacity.div_ceil(14).next_power_of_two().trailing_zeros();
+                Self::of_bits(bits as u8)
+            }
+        }
+    }
+
+    /// 2^bits home groups, for `bits` above 0.
+    fn of_bits(bits: u8) -> Self {
+        let tail = match bits {
+            0..=2 => 0,
+            3..=5 => 1,
+            6..=7 => 2,
+            _ => 3,
+        };
+        Self { shift: ONE_GROUP - bits, spare: tail }
+    }
+
+    /// An eighth of the slots: what a table with one full slot in sixteen shrinks to.
+    pub(super) fn eighth(self) -> Self {
+        match ONE_GROUP - self.shift {
+            0..=3 => Self { shift: ONE_GROUP, spare: 14 },
+            bits => Self::of_bits(bits - 3),
+        }
+    }
+
+    /// The same homes with a tail that holds `entries` whatever their hashes.
+    pub(super) fn with_tail_for(self, entries: usize) -> Self {
+        let bits = (ONE_GROUP - self.shift).max(1);
+        let groups = entries / WIDTH + 2;
+        Self { shift: ONE_GROUP - bits, spare: groups.next_power_of_two().trailing_zeros() as u8 }
+    }
+
+    /// Whether its tail is longer than a table of its size needs: the hashes are not spread.
+    pub(super) fn is_stretched(self) -> bool {
+        match ONE_GROUP - self.shift {
+            0 => false,
+            bits => self.spare > Self::of_bits(bits).spare,
+        }
+    }
+
+    pub(super) fn capacity(self) -> usize {
+        match self.shift {
+            ONE_GROUP => usize::from(self.spare),
+            _ => self.home_groups() * 14,
+        }
+    }
+
+    pub(super) fn home_groups(self) -> usize {
+        1 << (ONE_GROUP - self.shift)
+    }
+
+    /// Home groups and tail.
+    pub(super) fn groups(self) -> usize {
+        match self.shift {
+            ONE_GROUP => 1,
+            _ => self.home_groups() + (1 << self.spare),
+        }
+    }
+
+    /// Slots that have memory.
+    pub(super) fn slots(self) -> usize {
+        match self.shift {
+            ONE_GROUP => usize::from(self.spare),
+            _ => self.groups() * WIDTH,
+        }
+    }
+
+    pub(super) fn ctrl_size(self) -> usize {
+        (self.groups() + usize::from(self.shift != ONE_GROUP)) * WIDTH
+    }
+}
