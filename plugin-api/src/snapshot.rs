@@ -15,6 +15,7 @@ use core::ptr::NonNull;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use self::follow::{Entries, Follow, Pen, Way};
 use crate::collections::btree_map::conversion::TreeConversion;
@@ -39,6 +40,8 @@ struct Taking {
     /// The same, the one that is gone on with last; some are written meanwhile.
     order: Vec<Way>,
     pen: Pen,
+    /// The longest that a call had to write at once.
+    longest_in_call: Duration,
 }
 
 /// Begins to take an image of the root at `root`; answers its outline. O(what is not in large hash
@@ -68,7 +71,12 @@ pub unsafe fn begin(schema: &Arc<Schema>, root: *mut u8) -> Vec<u8> {
             // SAFETY: the caller's promise; nobody refers to the map.
             unsafe { pen.begin(number, left) };
         }
-        let mut begun = Taking { maps: HashMap::new(), order: Vec::new(), pen };
+        let mut begun = Taking {
+            maps: HashMap::new(),
+            order: Vec::new(),
+            pen,
+            longest_in_call: Duration::ZERO,
+        };
         begun.take_up();
         *taking = Some(begun);
         outline
@@ -113,6 +121,14 @@ pub fn written() -> usize {
 /// Whether an image is being taken, or one that was given up still has maps on their way.
 pub fn is_running() -> bool {
     TAKING.with_borrow(Option::is_some)
+}
+
+/// The longest that a call of the plugin has had to write at once so far, since it was going to change that;
+/// where it was no more than a few entries it does not count.
+pub fn longest_in_call() -> Duration {
+    TAKING.with_borrow(|taking| {
+        taking.as_ref().map_or(Duration::ZERO, |taking| taking.longest_in_call)
+    })
 }
 
 /// Nobody wants the image any more. [`work`] still has to come to its end.
@@ -214,6 +230,21 @@ impl Taking {
     }
 }
 
+/// Does what a call of the plugin asks of the image, if one is taken. Notes how long it took where that was
+/// more than a few entries: of those, what takes long is not their writing.
+fn in_call<R>(work: impl FnOnce(Option<&mut Taking>) -> R) -> R {
+    TAKING.with_borrow_mut(|taking| {
+        let begun = taking.as_ref().map(|taking| (Instant::now(), taking.pen.out.len()));
+        let done = work(taking.as_mut());
+        if let (Some(taking), Some((at, before))) = (taking, begun)
+            && taking.pen.out.len() > before + STEP_BYTES
+        {
+            taking.longest_in_call = taking.longest_in_call.max(at.elapsed());
+        }
+        done
+    })
+}
+
 /// [`ConversionTable::touch`](crate::collections::hash_map::conversion::ConversionTable::touch), if the
 /// conversion is one of an image.
 ///
@@ -225,8 +256,8 @@ pub(crate) unsafe fn touch(
     index: usize,
     hash: u64,
 ) -> Option<Place> {
-    TAKING.with_borrow_mut(|taking| {
-        let taking = taking.as_mut()?;
+    in_call(|taking| {
+        let taking = taking?;
         let map = taking.map_of(Way::Moving(NonNull::new(at)?))?;
         // SAFETY: the caller's promise.
         let place = unsafe {
@@ -242,7 +273,7 @@ pub(crate) unsafe fn touch(
 /// # Safety
 /// As there.
 pub(crate) unsafe fn advance(at: *mut Conversion, slots: u64, exclusive: bool) -> bool {
-    TAKING.with_borrow_mut(|taking| {
+    in_call(|taking| {
         let Some(taking) = taking else { return false };
         let way = NonNull::new(at).map(Way::Moving);
         let Some(map) = way.and_then(|way| taking.map_of(way)) else { return false };
@@ -257,8 +288,8 @@ pub(crate) unsafe fn advance(at: *mut Conversion, slots: u64, exclusive: bool) -
 /// # Safety
 /// As there.
 pub(crate) unsafe extern "C" fn write(at: *mut Watch, index: usize) {
-    TAKING.with_borrow_mut(|taking| {
-        let taking = taking.as_mut().expect("a watch that is not complete has its image");
+    in_call(|taking| {
+        let taking = taking.expect("a watch that is not complete has its image");
         // SAFETY: typed code passes its map's watch and a full slot.
         unsafe {
             let map = taking.map_of(Way::Watched(NonNull::new_unchecked(at)));
@@ -274,8 +305,8 @@ pub(crate) unsafe extern "C" fn write(at: *mut Watch, index: usize) {
 /// # Safety
 /// As there.
 pub(crate) unsafe extern "C" fn write_on(at: *mut Watch, slots: u64) {
-    TAKING.with_borrow_mut(|taking| {
-        let taking = taking.as_mut().expect("a watch that is not complete has its image");
+    in_call(|taking| {
+        let taking = taking.expect("a watch that is not complete has its image");
         // SAFETY: typed code passes its map's watch; nothing moves.
         unsafe {
             let map = taking.map_of(Way::Watched(NonNull::new_unchecked(at)));
@@ -295,7 +326,7 @@ pub(crate) unsafe extern "C" fn write_on(at: *mut Watch, slots: u64) {
 /// # Safety
 /// As there.
 pub(crate) unsafe fn leaf(at: *mut TreeConversion, parent: *mut u8, child: usize) -> bool {
-    TAKING.with_borrow_mut(|taking| {
+    in_call(|taking| {
         let Some(taking) = taking else { return false };
         let way = NonNull::new(at).map(Way::Leaves);
         let Some(tree) = way.and_then(|way| taking.map_of(way)) else { return false };
@@ -313,7 +344,7 @@ pub(crate) unsafe fn leaf(at: *mut TreeConversion, parent: *mut u8, child: usize
 /// # Safety
 /// As there.
 pub(crate) unsafe fn end_tree(at: *mut TreeConversion) {
-    TAKING.with_borrow_mut(|taking| {
+    in_call(|taking| {
         let Some(taking) = taking else { return };
         let way = NonNull::new(at).map(Way::Leaves);
         if let Some(tree) = way.and_then(|way| taking.map_of(way)) {
