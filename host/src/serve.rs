@@ -4,6 +4,7 @@
 //! loader, and per server its plugin and its engine. Down: loads are cancelled, engines stop
 //! gracefully, the socket goes.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::data::Folder;
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
 use crate::observe::{self, Phase, Window, systemd};
+use crate::start::Places;
 use crate::{logging, signals, stage, start, watch};
 
 /// Runs the configured servers until they are asked to stop.
@@ -72,7 +74,10 @@ async fn host(config: Config) -> Result<ExitCode> {
     };
     let mut claim = early;
     claim.as_mut().map(let_admins_in).transpose()?;
-    let starting = start_all(&config.servers, folder.as_ref(), &loads, &ring, &window);
+    let admin = config.host.admin.as_deref().and_then(Path::parent);
+    let beside = admin.map_or_else(admin::path::default_folder, Path::to_owned);
+    let places = Places { data: folder.as_ref(), beside: &beside };
+    let starting = start_all(&config.servers, places, &loads, &ring, &window);
     let on_terminal = config.host.log_format == LogFormat::Human;
     let servers = tokio::select! {
         servers = starting => servers?,
@@ -139,14 +144,14 @@ fn early_claim(config: &Config, gid: Option<u32>) -> Result<Option<Claim>> {
 
 async fn start_all(
     configs: &[ServerConfig],
-    folder: Option<&Folder>,
+    places: Places<'_>,
     loads: &Loads,
     ring: &mpsc::UnboundedSender<()>,
     window: &Window,
 ) -> Result<Vec<Server>> {
     let mut servers = Vec::new();
     for config in configs {
-        servers.push(start::server(config, folder, loads, ring.clone(), window).await?);
+        servers.push(start::server(config, places, loads, ring.clone(), window).await?);
     }
     Ok(servers)
 }

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -19,20 +19,29 @@ use crate::error::{Code, Error, Result};
 use crate::observe::Window;
 use crate::registry::{Fresh, Registry};
 
+/// Where servers may put files.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    /// The folder of `--data`.
+    pub data: Option<&'a Folder>,
+    /// The folder of the admin socket.
+    pub beside: &'a Path,
+}
+
 /// Brings a server up.
 ///
 /// # Errors
 /// The loader's refusals, `START`, `DATA`, `SCHEMA`, and the plugin's own.
 pub async fn server(
     config: &ServerConfig,
-    folder: Option<&Folder>,
+    places: Places<'_>,
     loads: &Loads,
     stop: mpsc::UnboundedSender<()>,
     window: &Window,
 ) -> Result<Server> {
     let texts = Arc::new(config.config.clone());
-    let start = Start { config, loads, texts, stop, window };
-    match folder {
+    let start = Start { config, beside: places.beside, loads, texts, stop, window };
+    match places.data {
         None => start.without_data().await,
         Some(folder) => start.with_data(folder.store(&config.name, config.fsync)?).await,
     }
@@ -40,6 +49,7 @@ pub async fn server(
 
 struct Start<'a> {
     config: &'a ServerConfig,
+    beside: &'a Path,
     loads: &'a Loads,
     texts: Texts,
     stop: mpsc::UnboundedSender<()>,
@@ -300,6 +310,14 @@ impl Start<'_> {
         started_from: PathBuf,
     ) -> Result<Server> {
         let config = self.config;
+        // Without `--data` it is of this process alone, as the state is.
+        let overtaken = match &kept {
+            Some((durable, _)) => durable.store.folder.join("overtaken.jsonl"),
+            None => {
+                let process = std::process::id();
+                self.beside.join(format!("{}-{process}.overtaken.jsonl", config.name))
+            }
+        };
         let (data, keeping) = kept.unzip();
         let engine_config = EngineConfig {
             name: config.name.clone(),
@@ -307,6 +325,7 @@ impl Start<'_> {
             limits: config.limits.clone(),
             plugin: config.config.clone(),
             data,
+            overtaken: overtaken.clone(),
             stop: self.stop.clone(),
         };
         let (handle, starting) = engine::begin(engine_config, fresh.callable.clone())?;
@@ -318,6 +337,7 @@ impl Start<'_> {
             limits: config.limits.clone(),
             config: self.texts.clone(),
             started_from,
+            overtaken,
             keeping,
             registry: RefCell::new(Registry::resume(&config.name, before, fresh)),
             rules: config.rules.clone(),

@@ -166,7 +166,8 @@ impl Host {
         let plugin: BTreeMap<String, String> =
             config.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let listen = "127.0.0.1:0".parse().expect("an address");
-        let config = EngineConfig { name: "test".into(), listen, limits, plugin, data: None, stop };
+        let (name, overtaken) = ("test".into(), std::env::temp_dir().join("overtaken.jsonl"));
+        let config = EngineConfig { name, listen, limits, plugin, data: None, overtaken, stop };
         let engine = engine::start(config, callable::<Lines<1>>(1, "1.0.0"))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Ok(Self { engine, stop: stopped, runtime })
@@ -510,6 +511,7 @@ fn a_port_in_use_is_named() {
         limits: Limits::default(),
         plugin: BTreeMap::new(),
         data: None,
+        overtaken: std::env::temp_dir().join("overtaken.jsonl"),
         stop,
     };
     let error = engine::start(config, callable::<Lines<1>>(1, "1.0.0")).expect_err("in use");

@@ -84,3 +84,17 @@ fn kills_in_every_scene_lose_and_double_nothing() {
     assert_eq!(bars.len(), 4, "missing and doubled, with always and with everysec");
     assert!(bars.iter().all(|bar| bar["pass"] == true), "{bars:?}");
 }
+
+#[test]
+fn swaps_between_the_versions_of_kv_lose_nothing() {
+    for package in ["kv-v1", "kv-v2"] {
+        artifacts::plugin(package);
+    }
+    let report = bench(&["versions", "--keys", "3000", "--streams", "20", "--rounds", "2"]);
+    let rows = report["tables"][0]["rows"].as_array().expect("rows");
+    let set_aside: Vec<f64> = rows.iter().filter_map(|row| row[4].as_f64()).collect();
+    assert_eq!(set_aside, [0.0, 20.0, 0.0, 20.0], "{rows:?}");
+    let bars = report["bars"].as_array().expect("bars");
+    assert_eq!(bars.len(), 5);
+    assert_eq!((&bars[4]["measured"], &bars[4]["pass"]), (&0.0.into(), &true.into()), "{bars:?}");
+}

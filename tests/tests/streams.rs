@@ -52,8 +52,16 @@ fn streams_wait_aside_while_version_1_serves_and_are_there_again_with_version_2(
     host.json(&["use", "2"]);
     assert_eq!(ask(&mut client, "type s").text(), "stream");
     assert_eq!(ask(&mut client, "get t").text(), "taken", "what a client wrote meanwhile counts");
-    host.logs("a part that was set aside cannot return");
-    assert!(host.log().contains(r#"value={"Stream":"#), "with all that was in it: {}", host.log());
+    host.logs(
+        "what was set aside cannot return, since something newer is in its place: exported to",
+    );
+    assert_eq!(host.status("overtaken"), 1);
+    let file = host.json(&["status"])["overtaken_file"].as_str().expect("a path").to_owned();
+    let lines = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let line: serde_json::Value = serde_json::from_str(&lines).expect("one line of JSON");
+    assert_eq!(line["path"], r#"state.dbs[0].keys["t"]"#);
+    assert_eq!((&line["server"], &line["type"]), (&"main".into(), &"Value".into()));
+    assert!(line["value"]["Stream"].is_array(), "with all that was in it: {line}");
     assert_eq!(ask(&mut client, "xlen s"), int(2));
     let pending = flat(&ask(&mut client, "xpending s group - + 10"));
     assert!(pending.starts_with("1-1 one "), "the group's state is there: {pending}");
@@ -122,5 +130,33 @@ fn what_version_1_clears_does_not_come_back_with_version_2() {
         host.json(&["use", "2"]);
         assert_eq!(ask(&mut client, "dbsize"), int(1), "{streams} streams were cleared");
         assert_eq!(ask(&mut client, "get after").text(), "v");
+    }
+}
+
+#[test]
+fn a_database_that_version_1_empties_takes_only_its_own_streams_along() {
+    // A small database is dropped at once, a large one is taken out and freed in slices.
+    for keys in [10, 20_000] {
+        let host = Host::with(kv_v1()).flags(&["--probation", "0"]).start();
+        let mut client = host.resp();
+        host.swap(kv_v2());
+        for (db, key) in [(0, "zero"), (1, "one")] {
+            assert_eq!(ask(&mut client, &format!("select {db}")).text(), "OK");
+            assert_eq!(ask(&mut client, &format!("xadd {key} 1-1 f v")).text(), "1-1");
+            let fill: Vec<u8> =
+                (0..keys).flat_map(|n| request(&["set", &format!("key:{n}"), "v"])).collect();
+            client.send(&fill);
+            (0..keys).for_each(|_| assert_eq!(client.read().text(), "OK"));
+        }
+        host.json(&["rollback"]);
+        eventually("all has followed", || host.status("draining") == 0);
+        assert_eq!(host.status("set_aside"), 2, "of {keys} keys");
+        assert_eq!(ask(&mut client, "select 0").text(), "OK");
+        assert_eq!(ask(&mut client, "flushdb").text(), "OK");
+        host.json(&["use", "2"]);
+        assert_eq!(ask(&mut client, "exists zero"), int(0), "it was cleared with its database");
+        assert_eq!(ask(&mut client, "select 1").text(), "OK");
+        assert_eq!(ask(&mut client, "xlen one"), int(1), "another database is not concerned");
+        assert_eq!(host.status("set_aside"), 0);
     }
 }

@@ -54,6 +54,8 @@ pub struct Server {
     pub config: Texts,
     /// The file it was started from: the one that was asked for, or the copy of the permanent one.
     pub started_from: PathBuf,
+    /// The file for what was set aside and cannot return.
+    pub overtaken: PathBuf,
     /// What is remembered of it on disk, if its data are kept.
     pub keeping: Option<Keeping>,
     /// Its generations.

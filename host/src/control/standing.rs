@@ -71,6 +71,10 @@ pub struct Status {
     pub state_bytes: u64,
     pub state_bytes_peak: u64,
     pub set_aside: u64,
+    /// Parts that were set aside and cannot return, since something newer is in their place.
+    pub overtaken: u64,
+    /// Where these were exported to; null when there were none.
+    pub overtaken_file: Option<PathBuf>,
     /// Values whose conversion to another shape panicked; each is set aside.
     pub conversions_panicked: u64,
     /// Entries and sessions that the last switch left to be converted, between calls.
@@ -209,6 +213,7 @@ impl Control {
         let registry = server.registry.borrow();
         let (active, counters) = (registry.active(), &*server.handle.counters);
         let swaps = Counters::get(&counters.swaps);
+        let overtaken = Counters::get(&counters.overtaken);
         let after_swap = |pause| (swaps > 0).then(|| micros(Counters::get(pause)));
         let uptime = jiff::Timestamp::now().duration_since(self.started).as_secs();
         Status {
@@ -235,6 +240,8 @@ impl Control {
             state_bytes: Counters::get(&counters.state_bytes),
             state_bytes_peak: Counters::get(&counters.state_bytes_peak),
             set_aside: Counters::get(&counters.set_aside),
+            overtaken,
+            overtaken_file: (overtaken > 0).then(|| server.overtaken.clone()),
             conversions_panicked: Counters::get(&counters.conversions_panicked),
             draining: Counters::get(&counters.draining),
             durability: match (&server.keeping, Counters::get(&counters.replays)) {

@@ -66,6 +66,7 @@ fn host_with(names: &[&str], change: impl Fn(&mut Server)) -> Made {
             limits: Limits { max_resident: 3, ..Limits::default() },
             config: Texts::default(),
             started_from: first.artifact.path.clone(),
+            overtaken: "/overtaken.jsonl".into(),
             keeping: None,
             registry: RefCell::new(Registry::start(name, first)),
             rules: Rules { time: Duration::ZERO, ..Rules::default() },

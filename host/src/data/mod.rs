@@ -19,6 +19,7 @@ mod recovery;
 pub mod segment;
 pub mod snapshot;
 pub mod survey;
+mod way;
 mod writer;
 
 use std::fmt;
@@ -33,6 +34,7 @@ pub use origin::Origin;
 pub use permanent::{Kept, Permanent, STARTS};
 pub use progress::Progress;
 pub use recovery::{Frame, Recovered, Replay, Step, Torn};
+pub use way::way;
 pub use writer::Writer;
 
 /// When the journal reaches the disk.

@@ -15,6 +15,7 @@ use super::clients::Client;
 use super::connection::Socket;
 use super::handle::Counters;
 use super::journal::Journal;
+use super::overtaken::Overtaken;
 use super::recover::Set;
 use super::sessions::Sessions;
 use super::snapshot::Snapshots;
@@ -66,6 +67,8 @@ pub(super) struct Core {
     pub forgotten: Option<Arc<Change>>,
     /// Where parts waited that have returned, to be given back.
     pub emptied: Vec<Shelf>,
+    /// Where goes what cannot return.
+    pub overtaken: Overtaken,
     /// How far the sessions are behind it.
     pub sessions: Sessions,
     pub limits: Limits,
@@ -136,6 +139,7 @@ impl Server {
     /// Copies the counters to where other threads read them.
     pub(super) fn publish(&self) {
         let core = &mut *self.core.borrow_mut();
+        core.state.aside.sweep();
         let (tally, out) = (&mut core.state.counters, &*core.counters);
         let bytes = crate::heap::bytes();
         tally.state_bytes_peak = tally.state_bytes_peak.max(bytes);

@@ -73,6 +73,8 @@ pub struct Counters {
     pub state_bytes: AtomicU64,
     pub state_bytes_peak: AtomicU64,
     pub set_aside: AtomicU64,
+    /// Parts that were set aside and cannot return.
+    pub overtaken: AtomicU64,
     pub conversions_panicked: AtomicU64,
     /// Entries of large maps, and sessions, that are still to be converted.
     pub draining: AtomicU64,

@@ -14,11 +14,9 @@ use hotshell_plugin_api::migrate::convert::{Converter, Lost, Unfit};
 use hotshell_plugin_api::migrate::returns::Returns;
 use hotshell_plugin_api::migrate::trail::Leg;
 use hotshell_plugin_api::migrate::{drains, trees};
-use hotshell_plugin_api::schema::Schema;
 
 use super::core::{Core, Server, monotonic_ns};
 use super::handle::Switch;
-use crate::data::Describer;
 use crate::error::{Code, Error, Result};
 use crate::generation::{Callable, Shape};
 use crate::limits::{DRAIN_SLICE_NS, DRY_SESSIONS, READ_PARTS, STOP_ELEMENTS_MAX};
@@ -123,12 +121,10 @@ impl<'a> Prepared<'a> {
         // SAFETY: nothing touched the old root since it was prepared; its place gets the address of
         // the new one now.
         let switched = unsafe { root.switch(changes, &converter, &mut core.state.aside) };
-        for lost in &switched.overtaken {
-            overtaken(&change.to.schema, lost);
-        }
+        let schema = &change.to.schema;
+        core.overtaken.tell(schema, schema.root, switched.overtaken);
         core.emptied.extend(switched.shelf);
         core.state.root = switched.at.as_ptr();
-        let schema = &change.to.schema;
         let session = &schema.types[schema.session as usize];
         core.state.session_size = session.size as usize;
         core.state.session_align = session.align as usize;
@@ -252,9 +248,11 @@ impl Core {
     /// Takes what drains have left so far.
     fn take_left(&mut self) {
         for (change, left) in drains::left() {
-            left.overtaken.iter().for_each(|lost| overtaken(&change.to.schema, lost));
+            let schema = &change.to.schema;
+            self.overtaken.tell(schema, schema.root, left.overtaken);
             self.set_aside(&change, left.lost);
         }
+        self.state.aside.sweep();
     }
 
     /// Whether something must be over before this switch.
@@ -298,14 +296,6 @@ fn layout_of(core: &mut Core, encoded: &[u8]) -> u32 {
         layouts.push(layout);
         layouts.len() - 1
     }) as u32
-}
-
-/// Tells of a part that is not in the state any more, with its content, for nobody else has it.
-#[cold]
-pub(super) fn overtaken(schema: &Schema, lost: &Lost) {
-    let value = Describer::new(schema).one(lost.ty, &mut &lost.image[..]);
-    let value = value.unwrap_or_else(|damaged| damaged.what.to_owned());
-    tracing::warn!(verb = "use", value, "a part that was set aside cannot return: {lost}");
 }
 
 #[cold]

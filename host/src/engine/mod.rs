@@ -11,6 +11,7 @@ mod core;
 mod handle;
 mod journal;
 mod migrate;
+mod overtaken;
 mod recover;
 mod restore;
 mod services;
@@ -24,6 +25,7 @@ mod waiting_room;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -49,6 +51,8 @@ pub struct EngineConfig {
     pub plugin: BTreeMap<String, String>,
     /// How its data are kept, if they are.
     pub data: Option<Durable>,
+    /// The file for what was set aside and cannot return.
+    pub overtaken: PathBuf,
     /// Rings when the plugin asks the host to stop.
     pub stop: mpsc::UnboundedSender<()>,
 }

@@ -11,7 +11,6 @@ use hotshell_plugin_api::migrate::trail::{Leg, Trail};
 use super::clients::Client;
 use super::core::{Core, Server};
 use super::handle::Counters;
-use super::migrate::overtaken;
 
 /// How far the sessions of a server are.
 #[derive(Debug, Default)]
@@ -82,8 +81,8 @@ impl Core {
         // SAFETY: the session is in this layout. Nobody refers to it: since the switch it was not asked
         // for, or it would be in today's. The images on the trail are mapped: a discard waits.
         let brought = unsafe { self.sessions.trail.bring(from, at, &mut client.aside) };
-        for (schema, lost) in &brought.overtaken {
-            overtaken(schema, lost);
+        for (schema, lost) in brought.overtaken {
+            self.overtaken.tell(&schema, schema.session, vec![lost]);
         }
         client.session = brought.at.as_ptr();
         self.sessions.set_aside = self.sessions.set_aside - before + client.aside.len() as u64;

@@ -106,7 +106,7 @@ impl ServerState {
             root_layout: 0,
             reserved2: 0,
             layouts: Vec::new(),
-            aside: Aside::new(),
+            aside: Aside::of_root(),
             session_size: 0,
             session_align: 1,
             clients: Clients::new(),

@@ -21,6 +21,7 @@ use super::connection::{Connection, Socket};
 use super::core::{Core, Server};
 use super::handle::{Command, Counters};
 use super::journal::Journal;
+use super::overtaken::Overtaken;
 use super::sessions::Sessions;
 use super::snapshot::Waiter;
 use super::state::{ServerState, Setting};
@@ -105,6 +106,7 @@ fn core(
         change: None,
         forgotten: None,
         emptied: Vec::new(),
+        overtaken: Overtaken::new(&config.name, config.overtaken, Arc::clone(&counters)),
         sessions: Sessions::default(),
         limits: config.limits,
         listen,

@@ -66,6 +66,9 @@ const OF_SERVERS: &[Figure<Status>] = &[
     level("set_aside", "Parts of the state that the active schema cannot hold", None, |s| {
         s.set_aside as f64
     }),
+    count("overtaken", "Parts set aside that could not return, and were exported", None, |s| {
+        s.overtaken as f64
+    }),
     level("draining", "Entries and sessions left to be converted", None, |s| s.draining as f64),
     level("probation", "1 while a new generation is watched", None, |s| {
         f64::from(s.probation.is_some())

@@ -3,6 +3,7 @@
 use abi_stable::StableAbi;
 
 use super::convert::Lost;
+use super::marks::{self, Gone};
 use crate::collections::{Bytes, Vec, VecDeque};
 
 /// Parts of one value that the active version cannot hold, by the version that can. A server has one
@@ -18,6 +19,8 @@ pub struct Aside {
     bytes: u64,
     /// How often parts were forgotten or taken.
     thinned: u64,
+    /// What its parts are looked up by when their entries go ([`marks`]); 0 when they do not go.
+    number: u64,
 }
 
 /// What waits for one schema.
@@ -26,8 +29,10 @@ pub struct Aside {
 pub struct Shelf {
     /// Fingerprint of the schema.
     fingerprint: u64,
-    /// In the order in which they were set aside.
+    /// In the order in which they were set aside; empty where one went with its entry.
     parts: VecDeque<Bytes>,
+    /// How many went.
+    gone: u64,
     bytes: u64,
 }
 
@@ -48,7 +53,13 @@ impl Default for Aside {
 impl Aside {
     /// Nothing; takes no memory.
     pub const fn new() -> Self {
-        Self { shelves: Vec::new(), parts: 0, bytes: 0, thinned: 0 }
+        Self { shelves: Vec::new(), parts: 0, bytes: 0, thinned: 0, number: 0 }
+    }
+
+    /// Nothing, for a state root: parts of entries go when these are removed ([`Aside::sweep`]). It stays on
+    /// the thread that made it.
+    pub fn of_root() -> Self {
+        Self { number: marks::number(), ..Self::new() }
     }
 
     /// Parts that are set aside.
@@ -73,10 +84,13 @@ impl Aside {
         }
         let place = self.shelves.iter().position(|shelf| shelf.fingerprint == fingerprint);
         let place = place.unwrap_or_else(|| {
-            self.shelves.push(Shelf { fingerprint, parts: VecDeque::new(), bytes: 0 });
+            self.shelves.push(Shelf { fingerprint, parts: VecDeque::new(), gone: 0, bytes: 0 });
             self.shelves.len() - 1
         });
         for part in lost {
+            if self.number != 0 {
+                marks::put(self.number, fingerprint, self.shelves[place].parts.len(), &part);
+            }
             let part = Bytes::from(&*part.encode());
             self.parts += 1;
             self.bytes += part.len() as u64;
@@ -91,16 +105,47 @@ impl Aside {
     /// When a part is damaged.
     pub fn of(&self, fingerprint: u64) -> std::vec::Vec<Lost> {
         let shelf = self.shelves.iter().find(|shelf| shelf.fingerprint == fingerprint);
-        shelf.into_iter().flat_map(|shelf| shelf.parts.iter()).map(|part| decoded(part)).collect()
+        shelf.into_iter().flat_map(Shelf::parts).map(decoded).collect()
     }
 
-    /// Part number `at` of what waits for this schema, in the order in which they were set aside.
+    /// Places of parts that wait for this schema: the numbers below are theirs.
+    pub fn places(&self, fingerprint: u64) -> usize {
+        let shelf = self.shelves.iter().find(|shelf| shelf.fingerprint == fingerprint);
+        shelf.map_or(0, |shelf| shelf.parts.len())
+    }
+
+    /// Part number `at` of what waits for this schema, in the order in which they were set aside; `None`
+    /// when it went with its entry.
     ///
     /// # Panics
     /// When it is damaged.
     pub fn part(&self, fingerprint: u64, at: usize) -> Option<Lost> {
         let shelf = self.shelves.iter().find(|shelf| shelf.fingerprint == fingerprint)?;
-        shelf.parts.get(at).map(|part| decoded(part))
+        shelf.parts.get(at).filter(|part| !part.is_empty()).map(|part| decoded(part))
+    }
+
+    /// Drops the parts whose entries were removed since this was last called, or whose maps were cleared.
+    /// To be called between two calls of the plugin, and before anything is read. O(those parts).
+    pub fn sweep(&mut self) {
+        for (fingerprint, place) in marks::gone(self.number) {
+            let shelf = self.shelves.iter_mut().find(|shelf| shelf.fingerprint == fingerprint);
+            let Some(shelf) = shelf else { continue };
+            let part = core::mem::take(&mut shelf.parts[place]);
+            if part.is_empty() {
+                continue;
+            }
+            let outer = decoded(&part).marks.first().copied().unwrap_or_default();
+            (shelf.gone, shelf.bytes) = (shelf.gone + 1, shelf.bytes - part.len() as u64);
+            (self.parts, self.bytes) = (self.parts - 1, self.bytes - part.len() as u64);
+            if !marks::log(Gone { aside: self.number, fingerprint, place, outer }) {
+                self.thinned += 1;
+            }
+        }
+    }
+
+    /// The number under which [`marks`] knows it.
+    pub(crate) const fn number(&self) -> u64 {
+        self.number
     }
 
     /// How often parts were forgotten or taken: while this stays, parts keep their numbers.
@@ -112,11 +157,12 @@ impl Aside {
     pub fn take(&mut self, fingerprint: u64) -> Option<Shelf> {
         let place = self.shelves.iter().position(|shelf| shelf.fingerprint == fingerprint)?;
         let shelf = self.shelves.swap_remove(place);
+        marks::take(self.number, fingerprint);
         if self.shelves.is_empty() {
             self.shelves = Vec::new();
         }
         self.thinned += 1;
-        self.parts -= shelf.parts.len() as u64;
+        self.parts -= shelf.parts.len() as u64 - shelf.gone;
         self.bytes -= shelf.bytes;
         Some(shelf)
     }
@@ -125,24 +171,35 @@ impl Aside {
     pub fn encoded(&self) -> impl Iterator<Item = (u64, &[u8])> {
         self.shelves.iter().flat_map(|shelf| {
             let fingerprint = shelf.fingerprint;
-            shelf.parts.iter().map(move |part: &Bytes| (fingerprint, &**part))
+            shelf.parts().map(move |part| (fingerprint, part))
         })
     }
 
     /// Forgets entries of maps, and parts of entries. O(parts).
     pub fn forget_entries(&mut self) {
-        let Self { shelves, thinned, .. } = core::mem::take(self);
-        self.thinned = thinned + 1;
-        for shelf in &shelves {
-            let kept =
-                shelf.parts.iter().map(|part| decoded(part)).filter(|part| !part.is_of_entry());
+        for shelf in self.empty().iter() {
+            let kept = shelf.parts().map(decoded).filter(|part| !part.is_of_entry());
             self.put(shelf.fingerprint, kept.collect());
         }
     }
 
     /// Forgets everything. O(parts).
     pub fn clear(&mut self) {
-        *self = Self { thinned: self.thinned + 1, ..Self::new() };
+        drop(self.empty());
+    }
+
+    fn empty(&mut self) -> Vec<Shelf> {
+        let (thinned, number) = (self.thinned + 1, self.number);
+        let shelves = core::mem::replace(self, Self { thinned, number, ..Self::new() }).shelves;
+        shelves.iter().for_each(|shelf| marks::take(number, shelf.fingerprint));
+        shelves
+    }
+}
+
+impl Shelf {
+    /// The parts that are still there.
+    fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        self.parts.iter().map(|part| &**part).filter(|part| !part.is_empty())
     }
 }
 
@@ -156,7 +213,7 @@ mod tests {
     use crate::migrate::convert::Step;
 
     fn part(ty: u32) -> Lost {
-        Lost { path: vec![], ty, image: vec![7; 10], instead: None }
+        Lost { path: vec![], ty, image: vec![7; 10], instead: None, marks: vec![] }
     }
 
     #[test]

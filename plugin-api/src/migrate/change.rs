@@ -123,7 +123,8 @@ impl Change {
         // SAFETY: the caller's promise.
         unsafe {
             let still = |lost: &Lost| undisturbed(converter.old(), old, at, lost);
-            let (back, overtaken) = others.into_iter().partition::<Vec<_>, _>(still);
+            let others = others.into_iter().map(|(_, lost)| lost);
+            let (back, overtaken) = others.partition::<Vec<_>, _>(still);
             let prepared = if keeps { None } else { Some(converter.prepare(pair, at)?) };
             Ok(Waiting { prepared, at, pair, back, maps, overtaken })
         }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use super::change::Change;
 use super::convert::{Converter, EntryMover, Lost, Step};
+use super::marks;
 use super::plan::Pair;
 use super::returns::{ByHash, OfMap};
 use crate::collections::hash_map::conversion::{
@@ -211,7 +212,7 @@ pub(crate) unsafe fn begin(
             let plan = conversion::Plan { id, ..plan };
             (Conversion::begin(plan, (from, to)), erased::seed(from), turns)
         };
-        let entries = EntryMover::new(held.converter.maps(pair), path);
+        let entries = EntryMover::new(held.converter.maps(pair), path, Some(seed));
         let (returning, overtaken) = (ByHash::new(), Vec::new());
         drains.running.push_back(Drain { at, held, entries, seed, returning, overtaken, turns });
         at
@@ -335,8 +336,18 @@ pub fn progress(change: &Arc<Change>) -> Progress {
     })
 }
 
-/// What drains have left so far, by their change; each part is told once.
+/// What drains have left so far, by their change; each part is told once. What was below an entry that has
+/// been removed since is not.
 pub fn left() -> Vec<(Arc<Change>, Finished)> {
+    let late = marks::late();
+    let mut left = found();
+    if !late.is_empty() {
+        left.iter_mut().for_each(|(_, left)| left.lost.retain(|part| !late.has(part)));
+    }
+    left
+}
+
+fn found() -> Vec<(Arc<Change>, Finished)> {
     DRAINS.with_borrow_mut(|drains| {
         let mut all = core::mem::take(&mut drains.finished);
         for Drain { held, entries, overtaken, .. } in &mut drains.running {
@@ -373,6 +384,8 @@ pub extern "C" fn table() -> *const c_void {
         recall,
         write: snapshot::write,
         write_on: snapshot::write_on,
+        removed,
+        cleared,
     };
     (&raw const TABLE).cast()
 }
@@ -419,4 +432,17 @@ unsafe extern "C" fn recall(at: *mut Conversion, from: u64, to: u64) {
             }
         }
     });
+}
+
+/// Whether something may be found that has not been told yet.
+fn any() -> bool {
+    DRAINS.with_borrow(|drains| !(drains.running.is_empty() && drains.finished.is_empty()))
+}
+
+extern "C" fn removed(map: u64, hash: u64) -> bool {
+    marks::removed(map, hash, any())
+}
+
+extern "C" fn cleared(map: u64, absent: bool) {
+    marks::cleared(map, absent, any());
 }

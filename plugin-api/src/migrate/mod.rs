@@ -10,6 +10,7 @@ pub mod compare;
 pub mod convert;
 pub mod drains;
 pub mod lineage;
+pub mod marks;
 pub mod plan;
 pub mod returns;
 pub mod table;

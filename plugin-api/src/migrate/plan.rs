@@ -62,9 +62,6 @@ pub struct Pair {
     pub how: How,
     /// Whether every old value fits. If not, converting one must be able to answer "does not fit".
     pub fits: bool,
-    /// Whether a value that was converted may leave a rest: a removed field, here or below, within
-    /// what is converted together with this value (maps below convert on their own).
-    pub leaves_rest: bool,
     /// Whether every old value that fits keeps all its bytes, and every new value is an old one: as where
     /// an enum only loses variants. The entries of a hash map of such values stay where they are.
     pub in_place: bool,

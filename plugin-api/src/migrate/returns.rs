@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::aside::Aside;
 use super::change::Change;
 use super::convert::{Converter, KeyBlock, Lost, Step};
+use super::marks::{self, Gone};
 use crate::collections::hash_map::erased;
 use crate::schema::Kind;
 
@@ -20,12 +21,14 @@ pub(crate) type ByHash = BTreeMap<u64, Vec<Part>>;
 pub struct Returns {
     /// Parts of hash maps that were found in the old value.
     pub(crate) maps: Vec<OfMap>,
-    /// All others.
-    pub(crate) others: Vec<Lost>,
+    /// All others, with their places.
+    pub(crate) others: Vec<(usize, Lost)>,
     /// How many parts were read.
     read: usize,
     /// How often what is aside had been thinned out by then.
     thinned: u64,
+    /// How many parts that went with their entries were looked at.
+    gone: u64,
 }
 
 /// Parts of one map.
@@ -47,17 +50,11 @@ pub(crate) struct Part {
     pub lost: Lost,
     /// Which step of its path is the key in this map.
     pub depth: usize,
+    /// Its place on the shelf that it was read from.
+    pub place: usize,
 }
 
 impl Part {
-    /// A part below a map: of which step of its path the first is a key.
-    fn of(lost: Lost) -> Result<Self, Lost> {
-        match lost.path.iter().position(|step| matches!(step, Step::Key(_))) {
-            Some(depth) => Ok(Self { lost, depth }),
-            None => Err(lost),
-        }
-    }
-
     /// Whether it is a whole entry, not a rest of one.
     pub fn is_entry(&self) -> bool {
         self.depth + 1 == self.lost.path.len()
@@ -75,7 +72,10 @@ impl Part {
 impl Returns {
     /// All that waits for a value of which there is little: nothing is sorted. O(parts).
     pub fn of(aside: &Aside, fingerprint: u64) -> Self {
-        Self { others: aside.of(fingerprint), ..Self::default() }
+        Self {
+            others: aside.of(fingerprint).into_iter().map(|lost| (0, lost)).collect(),
+            ..Self::default()
+        }
     }
 
     /// Reads up to `most` parts that wait for a root of the new shape; to be called until it answers
@@ -92,22 +92,39 @@ impl Returns {
         aside: &Aside,
         most: usize,
     ) -> bool {
-        if self.thinned != aside.thinned() {
-            *self = Self { thinned: aside.thinned(), ..Self::default() };
-        }
         let fingerprint = change.to.schema.fingerprint;
-        for _ in 0..most {
-            let Some(lost) = aside.part(fingerprint, self.read) else { return false };
+        if self.thinned != aside.thinned() || self.read == 0 {
+            let (_, gone) = marks::logged(u64::MAX);
+            *self = Self { thinned: aside.thinned(), gone, ..Self::default() };
+        }
+        self.forget_gone(aside.number(), fingerprint);
+        let places = aside.places(fingerprint);
+        for place in self.read..places.min(self.read + most) {
             self.read += 1;
+            let Some(lost) = aside.part(fingerprint, place) else { continue };
             // SAFETY: the caller's promise.
-            let sorted = Part::of(lost).and_then(|part| unsafe {
-                self.sort(part, |way| converter.origin(change.plan.root, root, way), converter)
-            });
-            if let Err(other) = sorted {
-                self.others.push(other);
+            // SAFETY: the caller's promise.
+            let find = |way: &[Step]| unsafe { converter.origin(change.plan.root, root, way) };
+            // SAFETY: as above.
+            let other = unsafe { self.sort((place, lost), find, converter) };
+            self.others.extend(other.map(|other| (place, other)));
+        }
+        self.read < places
+    }
+
+    /// Forgets parts that were read before they went with their entries.
+    fn forget_gone(&mut self, aside: u64, fingerprint: u64) {
+        let (gone, next) = marks::logged(self.gone);
+        self.gone = next;
+        for Gone { place, outer, .. } in
+            gone.into_iter().filter(|of| (of.aside, of.fingerprint) == (aside, fingerprint))
+        {
+            let mut maps = self.maps.iter_mut();
+            let read = maps.find(|of| of.seed[0] == outer.map);
+            if !read.is_some_and(|of| of.forget(outer.hash, place)) {
+                self.others.retain(|(of, _)| *of != place);
             }
         }
-        aside.part(fingerprint, self.read).is_some()
     }
 
     /// Entries that return, at most.
@@ -116,20 +133,24 @@ impl Returns {
         self.others.len() + sorted.sum::<usize>()
     }
 
+    /// Keeps a part that returns into a hash map by that and its hash; answers any other.
+    ///
     /// # Safety
     /// What `find` finds is a value of the type it answers, in the old schema.
     unsafe fn sort(
         &mut self,
-        part: Part,
+        (place, lost): (usize, Lost),
         find: impl FnOnce(&[Step]) -> Option<(crate::schema::TypeIndex, *mut u8)>,
         converter: &Converter<'_>,
-    ) -> Result<(), Lost> {
-        let way = &part.lost.path[..part.depth];
-        let reflect = converter.old();
-        let Some((ty, map)) = find(way) else { return Err(part.lost) };
+    ) -> Option<Lost> {
+        let depth = lost.path.iter().position(|step| matches!(step, Step::Key(_)));
+        let found = depth.and_then(|depth| Some((depth, find(&lost.path[..depth])?)));
+        let Some((depth, (ty, map))) = found else { return Some(lost) };
+        let part = Part { lost, depth, place };
+        let (way, reflect) = (&part.lost.path[..depth], converter.old());
         let def = reflect.def(ty);
         if def.kind != Kind::HashMap {
-            return Err(part.lost);
+            return Some(part.lost);
         }
         // SAFETY: the caller's promise; keys are the same in both shapes, and so are their images.
         let (hash, seed) = unsafe {
@@ -147,11 +168,24 @@ impl Returns {
         of.count += 1;
         of.entries += u64::from(part.is_entry());
         of.parts.entry(hash).or_default().push(part);
-        Ok(())
+        None
     }
 }
 
 impl OfMap {
+    /// Forgets the part from this place, whose key has this hash. False when it is none of them.
+    fn forget(&mut self, hash: u64, place: usize) -> bool {
+        let Some(parts) = self.parts.get_mut(&hash) else { return false };
+        let Some(at) = parts.iter().position(|part| part.place == place) else { return false };
+        let part = parts.swap_remove(at);
+        if parts.is_empty() {
+            self.parts.remove(&hash);
+        }
+        self.count -= 1;
+        self.entries -= u64::from(part.is_entry());
+        true
+    }
+
     /// The parts, one by one.
     pub fn into_lost(self) -> Vec<Lost> {
         self.parts.into_values().flatten().map(|part| part.lost).collect()

@@ -193,7 +193,8 @@ impl Leg {
             let schema = self.change.to.schema.fingerprint;
             let (path, image_of_start) = (Vec::new(), self.start.clone());
             let instead = Some(Instead { schema, path, ty: pair.new, image: image_of_start });
-            let whole = Lost { path: Vec::new(), ty: pair.old, image, instead };
+            let (path, marks) = (Vec::new(), Vec::new());
+            let whole = Lost { path, ty: pair.old, image, instead, marks };
             let fingerprint = self.change.to.schema.fingerprint;
             let back = aside.of(fingerprint);
             let shelf = aside.take(fingerprint);

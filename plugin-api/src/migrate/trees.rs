@@ -139,7 +139,7 @@ pub(crate) unsafe fn begin(
         let number = trees.draw_number();
         // SAFETY: the caller's promise.
         let at = unsafe { TreeConversion::begin(number, from, to) };
-        let entries = EntryMover::new(held.converter.maps(pair), path);
+        let entries = EntryMover::new(held.converter.maps(pair), path, None);
         trees.running.push(Tree { at, held, entries, rank: 0 });
         at
     })

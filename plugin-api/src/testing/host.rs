@@ -127,7 +127,7 @@ impl Host {
             calls: 0,
             bytes_in: 0,
             state_bytes: 0,
-            aside: Aside::new(),
+            aside: Aside::of_root(),
             layouts: Vec::new(),
             layout: 0,
             trail: Trail::new(),

@@ -40,6 +40,7 @@ impl<P: Plugin> TestServer<P> {
     pub fn drain_some(&mut self, slots: usize) -> bool {
         let before = heap::heap_bytes();
         let more = self.drain_maps(slots) || self.drain_sessions(slots);
+        self.host.keep_left();
         let grown = heap::heap_bytes() - before;
         self.host.state_bytes = self.host.state_bytes.saturating_add_signed(grown);
         more
@@ -141,6 +142,7 @@ impl Host {
             self.overtaken += left.overtaken.len();
             self.set_aside(&change, left.lost);
         }
+        self.aside.sweep();
     }
 
     /// Sets aside what drains of a change found.

@@ -196,7 +196,7 @@ fn scanned<E: Entry + hotshell_plugin_api::state::StateType>(
 /// What a whole map is asked for once in a while.
 fn whole<E: Entry + hotshell_plugin_api::state::StateType>(
     map: &mut HashMap<String, E>,
-    model: &mut Model,
+    (model, hidden): (&mut Model, &mut Model),
     random: &mut Random,
 ) {
     match random.below(7) {
@@ -228,6 +228,7 @@ fn whole<E: Entry + hotshell_plugin_api::state::StateType>(
         _ if random.below(5) == 0 => {
             map.clear();
             model.clear();
+            hidden.clear();
         }
         _ => {
             let all: Model = map.drain().map(|(key, entry)| seen((&key, &entry))).collect();
@@ -241,14 +242,15 @@ fn whole<E: Entry + hotshell_plugin_api::state::StateType>(
 
 /// Operations and slices of the drain in random order.
 macro_rules! use_it {
-    ($server:ident, $model:ident, $random:ident, $scores:expr) => {
+    ($server:ident, $model:ident, $hidden:ident, $random:ident, $scores:expr) => {
         for _ in 0..$random.below(1500) {
             act(&mut $server.state_mut().by_name, &mut $model, &mut $random, $scores);
             if $random.below(200) == 0 {
                 $server.drain_some($random.below(400) as usize);
             }
             if $random.below(1200) == 0 {
-                whole(&mut $server.state_mut().by_name, &mut $model, &mut $random);
+                let models = (&mut $model, &mut $hidden);
+                whole(&mut $server.state_mut().by_name, models, &mut $random);
             }
         }
         if $random.below(2) == 0 {
@@ -281,7 +283,7 @@ fn run(seed: u64, scores_of_two: u64) {
         for (key, value) in core::mem::take(&mut hidden) {
             model.entry(key).or_insert(value);
         }
-        use_it!(two, model, random, scores_of_two);
+        use_it!(two, model, hidden, random, scores_of_two);
         server = two.swap_to::<App1>().unwrap_or_else(|refused| panic!("{}", refused.refusal));
         model.retain(|key, value| {
             let fits = value.0 >> 32 == 0;
@@ -290,7 +292,7 @@ fn run(seed: u64, scores_of_two: u64) {
             }
             fits
         });
-        use_it!(server, model, random, 1 << 32);
+        use_it!(server, model, hidden, random, 1 << 32);
     }
     server.drain();
     assert_eq!(server.set_aside(), hidden.len() + 1, "the entries, and version 2's own field");

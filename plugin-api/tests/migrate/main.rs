@@ -18,10 +18,12 @@ macro_rules! silent {
     };
 }
 
+mod below;
 mod drain;
 mod in_place;
 mod model;
 mod nested;
+mod removed;
 mod returns;
 mod sessions;
 mod trees;

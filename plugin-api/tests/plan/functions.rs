@@ -88,7 +88,7 @@ fn a_conversion_is_found_at_any_depth_in_both_directions() {
     assert_eq!(
         told::<v2::State, v1::State>(),
         "ByFunction\n\
-         State -> State: {clocks -broken}, rest\n\
+         State -> State: {clocks -broken}\n\
          HashMap<u64, Vec<Clock>> -> HashMap<u64, Vec<Clock>>: HashMap\n\
          Vec<Clock> -> Vec<Clock>: Vec\n\
          Clock -> Clock: function 5 of the Old image"

@@ -50,12 +50,7 @@ fn pair(
         How::BTreeMap(inner) => above("BTreeMap", *inner, &mut below),
         How::Same => unreachable!("left above"),
     };
-    let marks = match (pair.fits, pair.leaves_rest) {
-        (true, false) => "",
-        (true, true) => ", rest",
-        (false, false) => ", if it fits",
-        (false, true) => ", if it fits, rest",
-    };
+    let marks = if pair.fits { "" } else { ", if it fits" };
     let (from, to) = (old.type_name(pair.old), new.type_name(pair.new));
     lines.push(format!("{from} -> {to}: {how}{marks}"));
     for index in below {

@@ -147,6 +147,8 @@ impl State {
     pub fn flush(&mut self, db: u32) {
         self.look_at_awaited(db);
         let db = &mut self.dbs[db as usize];
+        // Nor does what another version could hold of them come back.
+        db.keys.forget_aside();
         let keys = core::mem::take(&mut db.keys);
         let expires = core::mem::take(&mut db.expires);
         if keys.len() > BURY {

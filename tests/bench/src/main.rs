@@ -24,6 +24,7 @@ mod soak;
 mod swap;
 mod throughput;
 mod traffic;
+mod versions;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,8 @@ enum What {
     Swap(swap::SwapArgs),
     /// A swap that changes the shape of every entry of a large map
     Migrate(migrate::MigrateArgs),
+    /// Swaps between the two versions of kv: stops, and whether a key or a stream is lost
+    Versions(versions::VersionsArgs),
     /// Many swaps under light traffic: whether memory stays flat
     Soak(soak::SoakArgs),
     /// `load` stage by stage, and `use`
@@ -91,6 +94,7 @@ fn run(cli: &Cli) -> Result<bool> {
     let report = match &cli.what {
         What::Swap(args) => swap::run(args),
         What::Migrate(args) => migrate::run(args),
+        What::Versions(args) => versions::run(args),
         What::Soak(args) => soak::run(args),
         What::Load(args) => load::run(args),
         What::Throughput(args) => throughput::run(args),

@@ -99,7 +99,8 @@ impl Core {
         self.snapshots.as_mut().expect("as above").taking = Some(taking);
     }
 
-    fn image_of_aside(&self) -> Vec<u8> {
+    fn image_of_aside(&mut self) -> Vec<u8> {
+        self.state.aside.sweep();
         let mut out = Vec::new();
         for (fingerprint, part) in self.state.aside.encoded() {
             out.extend_from_slice(&fingerprint.to_le_bytes());

@@ -25,6 +25,10 @@ pub struct IntoIter<K, V> {
 impl<K, V> IntoIter<K, V> {
     fn of(mut map: HashMap<K, V>) -> Self {
         map.settle();
+        if map.raw.tells() {
+            map.raw.tell_cleared(false);
+            map.raw.fall_silent();
+        }
         let cursor = map.cursor();
         // The entries belong to the cursor from here on.
         map.raw.len = 0;
@@ -71,6 +75,9 @@ impl<K, V> Drop for HashMap<K, V> {
     fn drop(&mut self) {
         if !self.raw.is_steady() {
             self.settle();
+        }
+        if self.raw.tells() {
+            self.raw.tell_cleared(true);
         }
         if mem::needs_drop::<Slot<K, V>>() && self.raw.len > 0 {
             let mut cursor = self.cursor();
@@ -145,6 +152,7 @@ impl<K, V> Drop for Drain<'_, K, V> {
                 table.growth_left = geometry.capacity() as u64;
             }
         }
+        emptied.raw.layout = core::mem::replace(&mut self.home.raw.layout, 0);
         // SAFETY: the home map is an empty one without a table; this one is empty with its table.
         unsafe { ptr::swap(&raw mut self.home.raw, &raw mut emptied.raw) };
         self.home.raw.stamp(0, usize::MAX);

@@ -229,6 +229,9 @@ impl Builder {
     pub unsafe fn new(at: *mut u8, pair: Pair, len: usize, seed: [u64; 2]) -> Self {
         let (mut raw, slot) = (Raw::EMPTY, slot_layout(pair));
         raw.seed = seed;
+        if seed != [0; 2] {
+            raw.tell();
+        }
         // SAFETY: the caller's promise.
         unsafe { at.cast::<Raw>().write(raw) };
         let table = match len {

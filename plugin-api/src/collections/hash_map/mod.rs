@@ -13,6 +13,7 @@ mod front;
 mod geometry;
 mod group;
 mod iter;
+mod kept;
 mod raw;
 mod rehash;
 mod scan;
@@ -235,10 +236,11 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
         self.after_remove();
     }
 
-    /// Removes all entries and keeps the capacity. O(n) when entries own memory, otherwise O(1) for
-    /// large maps.
+    /// Removes all entries and keeps the capacity; what other versions set aside of the map goes, too. O(n)
+    /// when entries own memory, otherwise O(1) for large maps.
     pub fn clear(&mut self) {
         drop(self.drain());
+        self.forget_aside();
     }
 }
 

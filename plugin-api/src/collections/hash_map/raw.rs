@@ -29,7 +29,7 @@ pub(super) struct Raw {
     /// Null: a search goes straight to `table`. Otherwise the move from an older table that is under
     /// way, or [`UNALLOCATED`]. One field, so that a search has one thing to check.
     pub(super) rehash: *mut Rehash,
-    /// Layout id for new units.
+    /// Layout id for new units; its top bit says that the map tells of removals (`kept.rs`).
     pub(super) layout: u32,
     /// Snapshot epoch for new units.
     pub(super) epoch: u32,
@@ -127,7 +127,7 @@ impl Raw {
 
     /// Stamps units `from..to` of the current table as made now.
     pub(super) fn stamp(&mut self, from: usize, to: usize) {
-        let head = UnitHead { layout: self.layout, epoch: self.epoch };
+        let head = UnitHead { layout: self.layout_id(), epoch: self.epoch };
         if head != UnitHead::default() {
             for unit in from..to.min(self.table.units()) {
                 // SAFETY: below the number of units.
@@ -154,7 +154,9 @@ impl<K, V> HashMap<K, V> {
         self.raw.rehash = UNALLOCATED;
         self.raw.len = 0;
     }
+}
 
+impl<K: StateKey, V> HashMap<K, V> {
     /// Takes an entry out of its slot.
     ///
     /// # Safety
@@ -163,13 +165,14 @@ impl<K, V> HashMap<K, V> {
     pub(super) unsafe fn take(&mut self, found: Found<Slot<K, V>>) -> Slot<K, V> {
         // SAFETY: the slot is full; after `erase` nobody reads it.
         unsafe {
+            if self.raw.tells() {
+                self.tell_removed(found.slot);
+            }
             self.raw.erase(found.ctrl, found.old);
             found.slot.read()
         }
     }
-}
 
-impl<K: StateKey, V> HashMap<K, V> {
     #[inline(always)]
     pub(super) fn hash_of<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> u64 {
         let mut hasher = KeyHasher::new(self.raw.seed);

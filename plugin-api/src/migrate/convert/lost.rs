@@ -5,6 +5,7 @@ mod wire;
 use core::fmt;
 
 use super::{Converter, Work};
+use crate::migrate::marks::Mark;
 use crate::schema::TypeIndex;
 
 /// A part that has no place in the new value: where it was, and what it was.
@@ -21,6 +22,8 @@ pub struct Lost {
     pub image: Vec<u8>,
     /// The default that started in its place, if one did. It comes back only while that is there.
     pub instead: Option<Instead>,
+    /// The entries that it is below, or is, one for each key of the path; empty where they do not matter.
+    pub marks: Vec<Mark>,
 }
 
 /// A default that is in the place of a [`Lost`] part.
@@ -92,6 +95,7 @@ impl Converter<'_> {
         let mut image = Vec::new();
         // SAFETY: the caller's promise.
         unsafe { self.old.reflect.write(ty, at, &mut image) };
-        work.journal.lost.push(Lost { path: work.path.clone(), ty, image, instead: None });
+        let (path, marks) = (work.path.clone(), work.marks.clone());
+        work.journal.lost.push(Lost { path, ty, image, instead: None, marks });
     }
 }

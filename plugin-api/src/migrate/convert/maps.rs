@@ -4,9 +4,10 @@ use core::ptr;
 
 use super::journal::{Fresh, Spent};
 use super::restore::walk_to;
-use super::{Converter, Step, Unfit, Work};
+use super::{Converter, Lost, Step, Unfit, Work};
 use crate::collections::{btree_map, hash_map};
 use crate::heap;
+use crate::migrate::marks::Mark;
 use crate::migrate::plan::{Fields, How, Pair, PairIndex};
 use crate::migrate::{drains, trees};
 use crate::schema::TypeIndex;
@@ -37,25 +38,19 @@ impl Converter<'_> {
     }
 
     /// Converts the value of an entry into `to`, or sets the entry aside. False in the second case.
+    /// `seed`: of the hash map that it is in.
     ///
     /// # Safety
     /// As for [`Converter::convert`], with the entry's key.
     pub(super) unsafe fn entry(
         &self,
-        maps: &Maps,
-        key: *mut u8,
-        value: *mut u8,
+        (maps, seed): (&Maps, Option<[u64; 2]>),
+        (key, value): (*mut u8, *mut u8),
         to: *mut u8,
         work: &mut Work<'_>,
     ) -> bool {
-        let pair = self.plan.pair(maps.value);
-        let may_lose = !pair.fits || pair.leaves_rest;
-        let mut name = Vec::new();
-        if may_lose || matches!(pair.how, How::Function { .. }) {
-            // SAFETY: the caller's promise.
-            unsafe { self.old.reflect.write(maps.key, key, &mut name) };
-        }
-        work.within(Step::Key(name), |work| {
+        let (lost, depth) = (work.journal.lost.len(), (work.path.len(), work.marks.len()));
+        work.within_entry(Step::Key(Vec::new()), Mark::default(), |work| {
             let outside = core::mem::replace(&mut work.in_map, true);
             // SAFETY: the caller's promise.
             let fits = unsafe { self.convert_or_lose(maps.value, value, to, work) };
@@ -63,7 +58,44 @@ impl Converter<'_> {
             if !fits {
                 work.journal.spent.push(Spent::Value(maps.key, key));
             }
+            // Few entries lose anything: only then the key is worth writing down.
+            for lost in &mut work.journal.lost[lost..] {
+                // SAFETY: the key is where it was.
+                unsafe { self.name(lost, depth, (maps, seed), key) };
+            }
             fits
+        })
+    }
+
+    /// Writes the entry down that a part was lost below: step and mark of these numbers.
+    ///
+    /// # Safety
+    /// `key` is a key of the old map.
+    pub(super) unsafe fn name(
+        &self,
+        lost: &mut Lost,
+        (step, mark): (usize, usize),
+        (maps, seed): (&Maps, Option<[u64; 2]>),
+        key: *mut u8,
+    ) {
+        let mut name = Vec::new();
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.old.reflect.write(maps.key, key, &mut name);
+            lost.path[step] = Step::Key(name);
+            lost.marks[mark] = self.mark(maps, seed, key);
+        }
+    }
+
+    /// What parts of the entry with this key remember it by.
+    ///
+    /// # Safety
+    /// `key` is a key of the old map.
+    unsafe fn mark(&self, maps: &Maps, seed: Option<[u64; 2]>, key: *mut u8) -> Mark {
+        seed.map_or(Mark::default(), |seed| {
+            // SAFETY: the caller's promise.
+            let hash = unsafe { self.old.reflect.hash_of(maps.key, key, seed) };
+            Mark { map: seed[0], hash }
         })
     }
 
@@ -89,7 +121,7 @@ impl Converter<'_> {
                 let (mark, spare) = (work.journal.mark(), map.spare());
                 ptr::copy_nonoverlapping(key, spare, maps.old.key.size());
                 let place = spare.add(maps.new.value_at());
-                if self.entry(&maps, key, value, place, work) {
+                if self.entry((&maps, Some(seed)), (key, value), place, work) {
                     let slot = map.put(|key| self.new.reflect.hash_of(maps.new_key, key, seed));
                     let size = maps.new.value.size();
                     work.journal.moved(mark, place, slot.add(maps.new.value_at()), size);
@@ -161,7 +193,7 @@ impl Converter<'_> {
             let begin = work.journal.mark();
             btree_map::erased::each(from, maps.old, &mut |key, value| {
                 let place = values.as_ptr().add(keys.len() * size);
-                if self.entry(&maps, key, value, place, work) {
+                if self.entry((&maps, None), (key, value), place, work) {
                     keys.push(key);
                 }
             });

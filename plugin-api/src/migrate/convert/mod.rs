@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::heap;
 use crate::migrate::change::{Change, Version};
 use crate::migrate::lineage::{ConvertFn, DefaultFn, FunctionIndex, Functions, Lineage};
+use crate::migrate::marks::Mark;
 use crate::migrate::plan::{How, Image, PairIndex, Plan};
 use crate::reflect::Reflect;
 use crate::schema::TypeIndex;
@@ -97,6 +98,8 @@ struct Work<'j> {
     in_entry: bool,
     /// Within a map's entry, however deep.
     in_map: bool,
+    /// The entries that it is in, outermost first.
+    marks: Vec<Mark>,
 }
 
 impl<'a> Converter<'a> {
@@ -180,6 +183,7 @@ impl<'a> Converter<'a> {
             new_path: Vec::new(),
             in_entry: false,
             in_map: false,
+            marks: Vec::new(),
         };
         // SAFETY: the caller's promise; the block has the new type's layout.
         match unsafe { self.convert(pair, from, at.as_ptr(), &mut work) } {
@@ -421,6 +425,14 @@ impl Work<'_> {
         self.path.push(step);
         let done = work(self);
         self.path.pop();
+        done
+    }
+
+    /// Does something in an entry of a map.
+    fn within_entry<T>(&mut self, key: Step, mark: Mark, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.marks.push(mark);
+        let done = self.within(key, work);
+        self.marks.pop();
         done
     }
 

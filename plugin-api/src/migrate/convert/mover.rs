@@ -5,6 +5,7 @@ use core::ptr;
 use super::journal::{Journal, Spent};
 use super::maps::Maps;
 use super::{Converter, Lost, Step, Work};
+use crate::migrate::marks::Mark;
 use crate::migrate::plan::{PairIndex, Plan};
 use crate::schema::TypeIndex;
 
@@ -16,13 +17,15 @@ pub(crate) struct EntryMover {
     journal: Journal,
     /// The way to the map.
     path: Vec<Step>,
+    /// The key of its hash; `None` for a tree.
+    seed: Option<[u64; 2]>,
     /// What had no place.
     pub lost: Vec<Lost>,
 }
 
 impl EntryMover {
-    pub fn new(maps: Maps, path: Vec<Step>) -> Self {
-        Self { maps, journal: Journal::default(), path, lost: Vec::new() }
+    pub fn new(maps: Maps, path: Vec<Step>, seed: Option<[u64; 2]>) -> Self {
+        Self { maps, journal: Journal::default(), path, seed, lost: Vec::new() }
     }
 
     /// The type of the keys, in the new schema.
@@ -62,11 +65,10 @@ impl EntryMover {
         to: *mut u8,
     ) {
         let path = core::mem::take(&mut self.path);
-        let journal = &mut self.journal;
-        let mut work = Work { journal, path, new_path: Vec::new(), in_entry: false, in_map: true };
+        let mut work = Work::below_map(&mut self.journal, path);
         // SAFETY: the caller's promise. The value is committed at once: the old one is not read again.
         unsafe {
-            let fits = converter.entry(&self.maps, key, value, to, &mut work);
+            let fits = converter.entry((&self.maps, self.seed), (key, value), to, &mut work);
             assert!(fits, "every value fits by the plan, and its defaults were tried");
             self.path = work.path;
             self.journal.settle(&converter.old.reflect, &mut self.lost);
@@ -81,7 +83,7 @@ impl EntryMover {
         let ([key, value], pair) = ([def.args[0], *def.args.get(1)?], reflect.pair(def));
         let value = converter.plan.pairs.iter().position(|pair| pair.new == value)? as PairIndex;
         let maps = Maps { key, new_key: key, value, old: pair, new: pair };
-        Some(Self::new(maps, Vec::new()))
+        Some(Self::new(maps, Vec::new(), None))
     }
 
     /// The mover of the way back, whose converter this is. `None` when that has no such map.
@@ -95,7 +97,7 @@ impl EntryMover {
             .position(|back| (back.old, back.new) == (there.new, there.old))?;
         let maps =
             Maps { key: new_key, new_key: key, value: value as PairIndex, old: new, new: old };
-        Some(Self::new(maps, self.path.clone()))
+        Some(Self::new(maps, self.path.clone(), self.seed))
     }
 
     /// Looks whether the entry in a slot has a place in the new shape, in which it keeps its bytes. False
@@ -110,13 +112,15 @@ impl EntryMover {
             if converter.holds(self.maps.value, value) {
                 return true;
             }
-            let (path, journal) = (core::mem::take(&mut self.path), &mut self.journal);
-            let mut work =
-                Work { journal, path, new_path: Vec::new(), in_entry: true, in_map: true };
-            let mut name = Vec::new();
-            converter.old.reflect.write(self.maps.key, slot, &mut name);
             let ty = converter.plan.pair(self.maps.value).old;
-            work.within(Step::Key(name), |work| converter.lose(ty, value, work));
+            let path = core::mem::take(&mut self.path);
+            let mut work = Work::below_map(&mut self.journal, path);
+            let step = work.path.len();
+            work.within_entry(Step::Key(Vec::new()), Mark::default(), |work| {
+                converter.lose(ty, value, work);
+                let lost = work.journal.lost.last_mut().expect("it was just lost");
+                converter.name(lost, (step, 0), (&self.maps, self.seed), slot);
+            });
             work.journal.spent.push(Spent::Value(ty, value));
             work.journal.spent.push(Spent::Value(self.maps.key, slot));
             self.path = work.path;
@@ -137,17 +141,24 @@ impl EntryMover {
         to: *mut u8,
     ) -> bool {
         let path = core::mem::take(&mut self.path);
-        let journal = &mut self.journal;
-        let mut work = Work { journal, path, new_path: Vec::new(), in_entry: false, in_map: true };
+        let mut work = Work::below_map(&mut self.journal, path);
         // SAFETY: the caller's promise. The entry is committed at once: the old slot is not read again.
         unsafe {
             let value = from.add(self.maps.old.value_at());
             let place = to.add(self.maps.new.value_at());
             ptr::copy_nonoverlapping(from, to, self.maps.old.key.size());
-            let fits = converter.entry(&self.maps, from, value, place, &mut work);
+            let fits = converter.entry((&self.maps, self.seed), (from, value), place, &mut work);
             self.path = work.path;
             self.journal.settle(&converter.old.reflect, &mut self.lost);
             fits
         }
+    }
+}
+
+impl<'j> Work<'j> {
+    /// The entries of a map that converts later, one by one.
+    fn below_map(journal: &'j mut Journal, path: Vec<Step>) -> Self {
+        let (new_path, marks) = (Vec::new(), Vec::new());
+        Self { journal, path, new_path, in_entry: false, in_map: true, marks }
     }
 }

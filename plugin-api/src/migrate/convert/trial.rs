@@ -70,6 +70,7 @@ impl Converter<'_> {
             new_path: Vec::new(),
             in_entry: false,
             in_map: false,
+            marks: Vec::new(),
         };
         let mut image = Vec::new();
         // SAFETY: the caller's promise; the value is dropped by its schema, then its block is freed.

@@ -13,7 +13,7 @@ impl Drain {
     /// # Safety
     /// The part was lost from the new schema, below this map; step `depth` of its path is the key.
     pub(super) unsafe fn expect(&mut self, conversion: &mut Conversion, lost: Lost, depth: usize) {
-        let part = Part { lost, depth };
+        let part = Part { lost, depth, place: 0 };
         // SAFETY: the caller's promise.
         let hash = unsafe { self.hash_of(&self.key_of(&part)) };
         conversion.expect(part.is_entry());

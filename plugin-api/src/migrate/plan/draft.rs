@@ -105,7 +105,6 @@ impl<'a> Draft<'a> {
             new_size: size(b),
             how: How::Same,
             fits: true,
-            leaves_rest: false,
             in_place: false,
         });
         self.paths.push(path.to_owned());
@@ -338,11 +337,11 @@ impl<'a> Draft<'a> {
                 pair.how = How::Same;
             }
         }
-        let (fits, rest) = (settle::fits(&self.pairs), settle::leaves_rest(&self.pairs));
+        let fits = settle::fits(&self.pairs);
         let variants = |pair: &Pair| self.to.schema.types[pair.new as usize].variants.len();
         let in_place = settle::in_place(&self.pairs, variants);
         for (i, pair) in self.pairs.iter_mut().enumerate() {
-            (pair.fits, pair.leaves_rest, pair.in_place) = (fits[i], rest[i], in_place[i]);
+            (pair.fits, pair.in_place) = (fits[i], in_place[i]);
             let groups: Vec<&mut Fields> = match &mut pair.how {
                 How::Struct(fields) => vec![fields],
                 How::Enum(arms) => {

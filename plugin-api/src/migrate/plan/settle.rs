@@ -142,17 +142,3 @@ pub(super) fn fits(pairs: &[Pair]) -> Vec<bool> {
         how => all(holds, parts(how)),
     })
 }
-
-/// Which pairs may leave a rest.
-pub(super) fn leaves_rest(pairs: &[Pair]) -> Vec<bool> {
-    let here = |how: &How| match how {
-        How::Struct(fields) => !fields.removed.is_empty(),
-        How::Enum(arms) => {
-            let to = arms.iter().filter_map(|arm| arm.new.as_ref());
-            to.into_iter().any(|to| !to.fields.removed.is_empty())
-        }
-        _ => false,
-    };
-    let whole = fixpoint(pairs, |_, pair, holds| !here(&pair.how) && all(holds, parts(&pair.how)));
-    whole.into_iter().map(|whole| !whole).collect()
-}

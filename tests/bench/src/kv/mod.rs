@@ -6,6 +6,8 @@ mod memory;
 mod rates;
 mod stops;
 
+pub use client::Client;
+
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 

@@ -49,7 +49,11 @@ impl Conversion {
             at.write(begun);
             let rehash = at.as_ptr().cast::<u8>().wrapping_add(TAG).cast();
             let (seed, layout, epoch) = (raw.seed, raw.layout, raw.epoch);
-            to.cast::<Raw>().write(Raw { seed, layout, epoch, rehash, ..Raw::EMPTY });
+            let mut header = Raw { seed, layout, epoch, rehash, ..Raw::EMPTY };
+            if !plan.keeps {
+                header.tell();
+            }
+            to.cast::<Raw>().write(header);
         }
         at
     }

@@ -36,4 +36,9 @@ pub struct ConversionTable {
     /// `[engine]` Writes what lies in about so many slots to the image. With `u64::MAX` it goes on to the
     /// end.
     pub write_on: unsafe extern "C" fn(watch: *mut Watch, slots: u64),
+    /// `[engine]` An entry with this hash was removed from the map whose seed begins like this, which the
+    /// shell has made ([`kept`](super::super::kept)). False: the shell need not hear of more.
+    pub removed: extern "C" fn(map: u64, hash: u64) -> bool,
+    /// `[engine]` All entries of that map were removed; `absent`: also those that are set aside.
+    pub cleared: extern "C" fn(map: u64, absent: bool),
 }

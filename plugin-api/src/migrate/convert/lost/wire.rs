@@ -1,10 +1,11 @@
 //! The encoded form of a [`Lost`], little-endian: as it waits in the state heap, and on disk.
 //!
 //! Type, path, image; then a byte that says whether a default is in its place, and if so its schema,
-//! the way to it, its type, its image. A path is a count and its steps, each a tag and what belongs to it; an
+//! the way to it, its type, its image; then, if there are any, the marks, 16 bytes each. A path is a count and its steps, each a tag and what belongs to it; an
 //! image or key is its length in eight bytes and its bytes.
 
 use super::{Instead, Lost, Step};
+use crate::migrate::marks::Mark;
 
 impl Lost {
     /// The encoded form. See [`Lost::decode`].
@@ -19,6 +20,10 @@ impl Lost {
             put_path(&mut out, path);
             out.extend(ty.to_le_bytes());
             put_bytes(&mut out, image);
+        }
+        for Mark { map, hash } in &self.marks {
+            out.extend(map.to_le_bytes());
+            out.extend(hash.to_le_bytes());
         }
         out
     }
@@ -37,7 +42,15 @@ impl Lost {
                 Some(Instead { schema, path, ty, image: take_bytes(input)? })
             }
         };
-        input.is_empty().then_some(Self { path, ty, image, instead })
+        let marks = take_marks(input)?;
+        let keys = path.iter().filter(|step| matches!(step, Step::Key(_))).count();
+        (marks.is_empty() || marks.len() == keys).then_some(Self {
+            path,
+            ty,
+            image,
+            instead,
+            marks,
+        })
     }
 }
 
@@ -82,6 +95,16 @@ fn take_bytes(input: &mut &[u8]) -> Option<Vec<u8>> {
     Some(head.to_vec())
 }
 
+/// All that is left.
+fn take_marks(input: &mut &[u8]) -> Option<Vec<Mark>> {
+    let mut marks = Vec::new();
+    while !input.is_empty() {
+        let (map, hash) = (take(input)?, take(input)?);
+        marks.push(Mark { map: u64::from_le_bytes(map), hash: u64::from_le_bytes(hash) });
+    }
+    Some(marks)
+}
+
 fn take_path(input: &mut &[u8]) -> Option<Vec<Step>> {
     let count = u32::from_le_bytes(take(input)?);
     let step = |_| {
@@ -108,22 +131,32 @@ mod tests {
         let path = vec![Step::Field(24), key, Step::Variant(2), Step::Some, Step::Boxed];
         let way = vec![Step::Field(8), Step::Item(7)];
         let instead = Some(Instead { schema: 1 << 40, path: way, ty: 3, image: vec![1, 2, 3] });
-        Lost { path, ty: 9, image: vec![4; 300], instead }
+        let marks = vec![Mark { map: 7, hash: 1 << 63 }];
+        Lost { path, ty: 9, image: vec![4; 300], instead, marks }
     }
 
     #[test]
     fn a_part_is_read_back_as_it_was_written() {
-        for part in [part(), Lost { path: Vec::new(), instead: None, ..part() }] {
+        let (path, marks) = (Vec::new(), Vec::new());
+        for part in [
+            part(),
+            Lost { marks: Vec::new(), ..part() },
+            Lost { path, instead: None, marks, ..part() },
+        ] {
             assert_eq!(Lost::decode(&part.encode()), Some(part));
         }
     }
 
     #[test]
     fn bytes_that_end_early_or_late_are_no_part() {
-        let bytes = part().encode();
-        for len in 0..bytes.len() {
-            assert_eq!(Lost::decode(&bytes[..len]), None, "{len} of {} bytes", bytes.len());
+        let whole = part().encode();
+        // Without its marks it is whole, too: so it was written before there were any.
+        let bytes = Lost { marks: Vec::new(), ..part() }.encode();
+        assert_eq!(whole.len(), bytes.len() + 16);
+        for len in (0..whole.len()).filter(|&len| len != bytes.len()) {
+            assert_eq!(Lost::decode(&whole[..len]), None, "{len} of {} bytes", whole.len());
         }
-        assert_eq!(Lost::decode(&[&bytes[..], &[0]].concat()), None);
+        assert_eq!(Lost::decode(&[&whole[..], &[0]].concat()), None);
+        assert_eq!(Lost::decode(&[&whole[..], &[0; 16]].concat()), None, "a mark without a key");
     }
 }
