@@ -18,6 +18,7 @@ use crate::control::{Control, Loads, Server};
 use crate::data::Folder;
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
+use crate::limits::WATCHDOG_PERIOD;
 use crate::observe::{self, Phase, Window, systemd};
 use crate::start::Places;
 use crate::{logging, signals, stage, start, watch};
@@ -172,7 +173,8 @@ fn announce(control: &Control, config: &ServerConfig, claim: &Claim, format: Log
     }
 }
 
-/// Stops all engines at once, and waits for them; a second signal ends the process on the spot.
+/// Stops all engines at once, and waits for them; a second signal ends the process on the spot, and so
+/// does a call that no longer can be expected to return.
 async fn stop(control: &Rc<Control>, signals: &mut signals::Signals) {
     tracing::info!(verb = "stop", "stopping");
     control.cancel_loads("the host's stop");
@@ -195,6 +197,29 @@ async fn stop(control: &Rc<Control>, signals: &mut signals::Signals) {
         () = signals.stop() => {
             tracing::warn!(verb = "stop", "asked twice: ending at once");
             std::process::exit(1);
+        }
+        name = hopeless(control) => {
+            tracing::error!(
+                verb = "stop",
+                server = name,
+                "a call of the plugin does not return: ending without it"
+            );
+            std::process::exit(1);
+        }
+    }
+}
+
+/// Waits until a server's call has been running for so long that only the end of the process helps;
+/// answers its name.
+async fn hopeless(control: &Control) -> String {
+    let mut look = tokio::time::interval(WATCHDOG_PERIOD);
+    loop {
+        look.tick().await;
+        let hangs = |server: &&Server| {
+            server.stuck().is_some_and(|stuck| stuck.time >= observe::UNHEALTHY_AFTER)
+        };
+        if let Some(server) = control.servers().iter().find(hangs) {
+            return server.name.clone();
         }
     }
 }

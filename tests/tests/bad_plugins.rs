@@ -442,8 +442,21 @@ fn a_call_that_hangs_is_named_by_a_status_that_still_answers() {
     assert_eq!(error["code"], "STUCK");
     let detail = error["detail"].as_str().expect("a text");
     assert!(detail.contains("stuck in data() of generation 2"), "{detail}");
+    for args in [&["command", "x"][..], &["snapshot"], &["use", "1"], &["rollback"]] {
+        assert_eq!(host.refused(1, args)["code"], "STUCK", "{args:?} would wait for ever");
+    }
     assert_eq!(host.status("generation"), 2, "nothing changed");
     assert_eq!(host.json(&["list"]).as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_stop_does_not_wait_for_ever_for_a_call_that_hangs() {
+    let (mut host, mut client) = swapped_to("hang-in-data");
+    client.send("boom\n");
+    eventually("the call is seen", || !host.json(&["status"])["call_running_us"].is_null());
+    host.signal(libc::SIGTERM);
+    assert_eq!(host.wait().code(), Some(1), "not everything was answered");
+    assert!(host.log().contains("stop: a call of the plugin does not return"), "{}", host.log());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Answer, Answering, Options, Request, Text};
 use crate::check::Verdict;
+use crate::control::watchdog::not_stuck;
 use crate::control::{Asked, Control, Server, Setting};
 use crate::error::{Code, Error};
 use crate::render;
@@ -107,6 +108,7 @@ verb! {
     #[doc = "`command ARG...`"]
     fn command(control, request) {
         let server = control.server(request.options.server.as_deref())?;
+        not_stuck(server, "run a command")?;
         let answer = server.handle.plugin_command(request.args).await?;
         let json = json!({ "answer": String::from_utf8_lossy(&answer) });
         Ok(Answer::new(Text::Raw(answer), &json))
@@ -130,6 +132,7 @@ verb! {
     #[doc = "`snapshot`"]
     fn snapshot(control, request) {
         let server = control.server(request.options.server.as_deref())?;
+        not_stuck(server, "take a snapshot")?;
         let done = server.handle.snapshot().await?;
         Ok(Answer::new(Text::Line(done.line()), &done))
     }
@@ -138,6 +141,9 @@ verb! {
     fn set(control, request) {
         let server = control.server(request.options.server.as_deref())?;
         let (key, text) = (request.text(0), request.text(1));
+        if key.is_some() {
+            not_stuck(server, "set anything")?;
+        }
         let settings = control.set(server, key.as_deref(), text.as_deref()).await?;
         let lines = settings.iter().map(Setting::line).collect();
         Ok(Answer::new(Text::Lines(lines), &settings))

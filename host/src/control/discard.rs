@@ -112,7 +112,7 @@ impl Server {
     /// `STUCK`: an engine that is stuck keeps its images.
     async fn drained(&self) -> Result<()> {
         while self.is_draining() {
-            super::watchdog::not_stuck(self)?;
+            super::watchdog::not_stuck(self, "give a generation up")?;
             tokio::time::sleep(LOOK).await;
         }
         Ok(())

@@ -244,7 +244,7 @@ async fn switch(
     migration: &Migration,
 ) -> Result<Switched> {
     expect_active(server, asked)?;
-    super::watchdog::not_stuck(server)?;
+    super::watchdog::not_stuck(server, "switch")?;
     let (plan, options) = (migration.plan.clone(), asked.options);
     // A version that broke its rules is worse than the stop.
     let allow_stop = options.allow_stop || asked.asker == PROBATION;

@@ -43,16 +43,16 @@ impl Server {
     }
 }
 
-/// Refuses what the engine could not do now.
+/// Refuses what the engine could not do now: `switch`, `run a command`.
 ///
 /// # Errors
 /// `STUCK`, with what a restart will load.
-pub(super) fn not_stuck(server: &Server) -> Result<()> {
+pub fn not_stuck(server: &Server, what: &str) -> Result<()> {
     let Some(stuck) = server.stuck() else { return Ok(()) };
     let (name, from) = (&server.name, server.started_from.display());
     Err(Error::new(
         Code::Stuck,
-        format!("server '{name}' cannot switch now"),
+        format!("server '{name}' cannot {what} now"),
         format!(
             "its engine is {}; a running call cannot be interrupted",
             server.stuck_text(&stuck)

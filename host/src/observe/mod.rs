@@ -21,6 +21,7 @@ use crate::control::watchdog::Stuck;
 use crate::control::{Control, Status};
 use crate::engine::Counters;
 pub use events::Events;
+pub use health::UNHEALTHY_AFTER;
 pub use http::start;
 pub use loading::{Far, Loading, Starting, show};
 

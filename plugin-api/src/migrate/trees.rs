@@ -190,12 +190,22 @@ pub fn progress(change: &Arc<Change>) -> Progress {
     })
 }
 
-/// What ended conversions of a change set aside; each part is told once.
-pub fn finished(change: &Arc<Change>) -> Vec<Lost> {
+/// What conversions have set aside so far, by their change; each part is told once.
+pub(super) fn found() -> Vec<(Arc<Change>, Vec<Lost>)> {
     TREES.with_borrow_mut(|trees| {
-        let of = trees.finished.extract_if(.., |(of, _)| Arc::ptr_eq(of, change));
-        of.flat_map(|(_, lost)| lost).collect()
+        let mut all = core::mem::take(&mut trees.finished);
+        for Tree { held, entries, .. } in &mut trees.running {
+            if !entries.lost.is_empty() {
+                all.push((Arc::clone(&held.change), core::mem::take(&mut entries.lost)));
+            }
+        }
+        all
     })
+}
+
+/// Whether something may be found that has not been told yet.
+pub(super) fn any() -> bool {
+    TREES.with_borrow(|trees| !(trees.running.is_empty() && trees.finished.is_empty()))
 }
 
 pub(super) unsafe extern "C" fn leaf(at: *mut TreeConversion, parent: *mut u8, child: usize) {
