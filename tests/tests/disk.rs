@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use hotshell_tests::artifacts::plugin;
 use hotshell_tests::cli;
 use hotshell_tests::eventually;
 use hotshell_tests::files::{Folder, kv_v1};
@@ -117,6 +118,27 @@ fn a_snapshot_that_finds_the_disk_full_leaves_everything_as_it_was_and_the_next_
     let mut client = again.resp();
     assert_eq!(client.call(&["STRLEN", "key-19"]).int(), large.len() as i64);
     assert_eq!(client.call(&["GET", "after"]).text(), "1");
+}
+
+#[test]
+fn a_rollback_on_a_full_disk_is_remembered_as_soon_as_there_is_room() {
+    let Some(disk) = SmallDisk::new(MIB) else { return };
+    let data = disk.path().join("data");
+    let host = Host::with(plugin("ledger-v1")).flags(&["--data", text(&data), "--probation", "0"]);
+    let mut host = host.inside(&disk).start();
+    host.swap(plugin("ledger-v2"));
+    disk.fill();
+    assert_eq!(host.json(&["rollback"])["version"], "1.0.0");
+    host.logs("it is tried again until it is on disk");
+    disk.free();
+    host.logs("what the next start starts from is on disk");
+    host.signal(libc::SIGKILL);
+    host.wait();
+    let outside = Folder::new();
+    copy(&disk.outside(&data), &outside.at("data"));
+    let again =
+        Host::with(plugin("ledger-v2")).flags(&["--data", text(&outside.at("data"))]).start();
+    assert_eq!(again.json(&["status"])["version"], "1.0.0");
 }
 
 #[test]
