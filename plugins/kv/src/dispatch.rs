@@ -300,6 +300,10 @@ fn exec_one(cx: &mut Cx<'_>, request: &[u8]) {
                 monitor::show(cx, row, args);
             }
             run_tracked(cx, row, slot, args);
+            if cx.state.modes & MODE_TRACKING != 0 {
+                // Others hear of a change before they hear of what comes behind it.
+                tracking::tell_others(cx.state, cx.shell, cx.client);
+            }
         }
         other => reject(cx, other.map(|(row, _)| row), args),
     }
