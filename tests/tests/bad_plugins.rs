@@ -345,6 +345,8 @@ fn a_panic_in_data_before_begin_closes_that_client() {
     let mut other = host.lines();
     other.send("boom\n");
     assert!(other.is_closed());
+    host.logs("ERROR plugin: panicked at tests/plugins/misbehave/src/lib.rs:");
+    host.logs(": misbehave was told to data-panic server=main");
     goes_on(&host, &mut client, 1);
 }
 
