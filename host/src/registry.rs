@@ -24,6 +24,7 @@ use std::thread::ThreadId;
 
 use jiff::Timestamp;
 
+use crate::data::Digest;
 use crate::error::{Code, Error, Result};
 use crate::generation::{Artifact, Callable};
 use crate::loader::{Image, Retained};
@@ -157,6 +158,12 @@ impl Registry {
     /// All generations that are remembered, in the order of their numbers.
     pub fn all(&self) -> &[Generation] {
         &self.generations
+    }
+
+    /// Artifacts of the generations that can be used.
+    pub fn digests(&self) -> impl Iterator<Item = Digest> + '_ {
+        let usable = self.generations.iter().filter_map(|generation| generation.callable.as_ref());
+        usable.map(|callable| callable.digest)
     }
 
     /// The generation that serves.

@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
 
 use crate::config::{Live, ServerConfig};
-use crate::control::{Job, Keeping, Loads, Server, Texts, unmap};
+use crate::control::{Job, Keeping, Loads, Memory, Server, Texts, unmap};
 use crate::data::{Digest, Folder, Kept, Permanent, STARTS, Store};
 use crate::engine::{self, Durable, EngineConfig, Policy};
 use crate::error::{Code, Error, Result};
@@ -81,6 +81,7 @@ impl Start<'_> {
     }
 
     async fn with_data(self, store: Store) -> Result<Server> {
+        self.remove_leftovers(&store);
         let mut permanent = store.permanent()?.unwrap_or_default();
         let live = self.live(&mut permanent);
         let store = Store { fsync: live.fsync, ..store };
@@ -96,6 +97,25 @@ impl Start<'_> {
             Err(_) => attempt.failed + 1,
         };
         outcome
+    }
+
+    /// Files that a crash has left without their names mean nothing, and each may be as large as the state.
+    fn remove_leftovers(&self, store: &Store) {
+        match store.remove_leftovers() {
+            Ok(0) => {}
+            Ok(bytes) => {
+                let server = &self.config.name;
+                tracing::info!(
+                    verb = "serve",
+                    server,
+                    bytes,
+                    "removed what a crash left unfinished"
+                );
+            }
+            Err(error) => {
+                tracing::warn!(verb = "serve", "what a crash left unfinished stays: {error}")
+            }
+        }
     }
 
     /// What holds of what can be set at run time. What was set then goes before the configuration, unless
@@ -170,10 +190,8 @@ impl Start<'_> {
         let (remember, set) = mpsc::unbounded_channel();
         let durable = Durable { store: store.clone(), readers: all, policy, remember };
         let keeping = Keeping {
-            store: store.clone(),
-            permanent: RefCell::new(permanent.clone()),
             // It is written below, once the server is up.
-            on_disk: Mutex::new(permanent.clone()),
+            memory: Memory::new(store.clone(), permanent.clone()),
             configured: self.config.live(),
             set: RefCell::new(Some(set)),
         };

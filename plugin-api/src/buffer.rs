@@ -41,6 +41,25 @@ impl Buffer {
         self.len += bytes.len();
     }
 
+    /// Appends bytes between two short ones of fixed lengths, with one look at the room. Amortised O(n).
+    #[inline]
+    pub fn extend_between<const A: usize, const B: usize>(
+        &mut self,
+        before: &[u8; A],
+        bytes: &[u8],
+        behind: &[u8; B],
+    ) {
+        self.reserve(A + bytes.len() + B);
+        // SAFETY: there is room for all three behind `len`, and a growing buffer cannot overlap them.
+        unsafe {
+            let at = self.ptr.add(self.len);
+            core::ptr::copy_nonoverlapping(before.as_ptr(), at, A);
+            core::ptr::copy_nonoverlapping(bytes.as_ptr(), at.add(A), bytes.len());
+            core::ptr::copy_nonoverlapping(behind.as_ptr(), at.add(A + bytes.len()), B);
+        }
+        self.len += A + bytes.len() + B;
+    }
+
     /// Makes room for at least `additional` bytes behind the content.
     #[inline]
     pub fn reserve(&mut self, additional: usize) {
@@ -140,6 +159,17 @@ impl<'a> Out<'a> {
     #[inline(always)]
     pub fn put(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Appends bytes between two short ones of fixed lengths: a head, and an end of line.
+    #[inline(always)]
+    pub fn put_between<const A: usize, const B: usize>(
+        &mut self,
+        before: &[u8; A],
+        bytes: &[u8],
+        behind: &[u8; B],
+    ) {
+        self.buffer.extend_between(before, bytes, behind);
     }
 
     /// Makes room for `n` more bytes, for replies of a known size.

@@ -2,25 +2,32 @@
 //!
 //! [`begin`] writes the outline ([`crate::reflect`]) and leaves the large hash maps to follow, slice by
 //! slice, each where it is ([`Watch`]): who is going to change an entry has it written first, so it is
-//! written as it was, and what is put in later is not written. So there is no second copy of anything, no
-//! fork, and no check in the steady path of a map. A map that is about to grow, or growing, moves to a
-//! larger table instead, as under a change of shape, and its entries are written as they move.
+//! written as it was, and what is put in later is not written. Large maps within an entry follow in their
+//! turn, from the moment at which the entry is written. So there is no second copy of anything, no fork, and
+//! no check in the steady path of a map. A map that is about to grow, or growing, moves to a larger table
+//! instead, as under a change of shape, and its entries are written as they move.
 //!
 //! Invariant: each entry that a map had at `begin` is written once, and no other is.
 
-use core::ptr::{self, NonNull};
+mod follow;
+
+use core::ptr::NonNull;
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::collections::hash_map::conversion::{Conversion, Mover, Place, STEP_SLOTS};
+use self::follow::{Entries, Follow, Pen, Way};
+use crate::collections::btree_map::conversion::TreeConversion;
+use crate::collections::hash_map::conversion::{Conversion, Place, STEP_SLOTS};
 use crate::collections::hash_map::watch::Watch;
-use crate::collections::hash_map::{copying, erased};
-use crate::reflect::{Pair, Reflect};
-use crate::schema::{Schema, TypeIndex};
+use crate::reflect::Reflect;
+use crate::schema::Schema;
 
-/// Maps with fewer entries are written at once.
-const LATER_FROM: usize = 1024;
+/// So many bytes in one step are enough, however few entries they are: some ten microseconds' work.
+const STEP_BYTES: usize = 32 << 10;
+/// What an insert has written at most.
+const PAID_BYTES: usize = 256 << 10;
 
 thread_local! {
     static TAKING: RefCell<Option<Taking>> = const { RefCell::new(None) };
@@ -28,78 +35,13 @@ thread_local! {
 
 /// An image that is being taken.
 struct Taking {
-    maps: VecDeque<Map>,
+    /// Maps and trees that are not written to their end.
+    maps: HashMap<Way, Follow>,
+    /// The same, the one that is gone on with last; some are written meanwhile.
+    order: Vec<Way>,
     pen: Pen,
-}
-
-/// How the entries of a map are come by.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// It stays where it is.
-    Watched(NonNull<Watch>),
-    /// It moves to another table.
-    Moving(NonNull<Conversion>),
-}
-
-/// A map that follows.
-#[derive(Clone, Copy)]
-struct Map {
-    way: Way,
-    number: usize,
-    ty: TypeIndex,
-    key: TypeIndex,
-    slot: usize,
-    seed: [u64; 2],
-}
-
-/// What writes entries.
-struct Pen {
-    /// Before the schema: dropped first.
-    reflect: Reflect<'static>,
-    _schema: Arc<Schema>,
-    out: Vec<u8>,
-    entries: u64,
-    /// Nobody wants the image any more: maps move on, unwritten.
-    dry: bool,
-}
-
-impl Pen {
-    /// # Safety
-    /// `slot` is a full slot of the map.
-    unsafe fn write(&mut self, map: Map, slot: *mut u8) {
-        if !self.dry {
-            // SAFETY: the caller's promise.
-            unsafe { self.reflect.write_entry(map.number, map.ty, slot, &mut self.out) };
-            self.entries += 1;
-        }
-    }
-}
-
-struct Entries<'p>(&'p mut Pen, Map);
-
-impl Mover for Entries<'_> {
-    fn hash(&self, slot: *mut u8) -> u64 {
-        // SAFETY: the conversion passes its own slots.
-        unsafe { self.0.reflect.hash_of(self.1.key, slot, self.1.seed) }
-    }
-
-    fn convert(
-        &mut self,
-        _: &mut Conversion,
-        _: u64,
-        (from, to): (*mut u8, *mut u8),
-        _: bool,
-    ) -> bool {
-        let Self(pen, map) = self;
-        // SAFETY: as above; the new slot is vacant, the old one is given up.
-        unsafe {
-            pen.write(*map, from);
-            ptr::copy_nonoverlapping(from, to, map.slot);
-        }
-        true
-    }
-
-    fn bring_back(&mut self, _: &mut Conversion, _: u64, _: Option<u64>) {}
+    /// The longest that a call had to write at once.
+    longest_in_call: Duration,
 }
 
 /// Begins to take an image of the root at `root`; answers its outline. O(what is not in large hash
@@ -117,34 +59,26 @@ pub unsafe fn begin(schema: &Arc<Schema>, root: *mut u8) -> Vec<u8> {
         // SAFETY: the reflection borrows from the schema, which the `Arc` beside it keeps in its place.
         let reflect: Reflect<'static> =
             unsafe { core::mem::transmute::<Reflect<'_>, Reflect<'static>>(Reflect::new(schema)) };
-        let mut outline = Vec::new();
+        let (mut outline, mut left) = (Vec::new(), Vec::new());
+        let mut leave = |map| {
+            left.push(map);
+            true
+        };
         // SAFETY: the caller's promise.
-        let left = unsafe { reflect.write_outline(schema.root, root, &mut outline) };
-        let (out, entries) = (Vec::new(), 0);
-        let mut pen = Pen { reflect, _schema: Arc::clone(schema), out, entries, dry: false };
-        let mut maps = VecDeque::new();
+        unsafe { reflect.write_outline(schema.root, root, &mut outline, &mut leave) };
+        let mut pen = Pen::new(reflect, Arc::clone(schema), left.len());
         for (number, left) in left.into_iter().enumerate() {
-            let def = &schema.types[left.ty as usize];
-            let pair: Pair = pen.reflect.pair(def);
             // SAFETY: the caller's promise; nobody refers to the map.
-            unsafe {
-                if erased::len(left.at) < LATER_FROM {
-                    erased::each(left.at, pair, &mut |key, _| {
-                        pen.reflect.write_entry(number, left.ty, key, &mut pen.out);
-                        pen.entries += 1;
-                    });
-                    continue;
-                }
-                let seed = erased::seed(left.at);
-                let way = match Watch::begin(left.at, pair) {
-                    Some(watch) => Way::Watched(watch),
-                    None => Way::Moving(copying::begin(left.at, pair, number as u64)),
-                };
-                let (ty, key, slot) = (left.ty, def.args[0], pair.size());
-                maps.push_back(Map { way, number, ty, key, slot, seed });
-            }
+            unsafe { pen.begin(number, left) };
         }
-        *taking = Some(Taking { maps, pen });
+        let mut begun = Taking {
+            maps: HashMap::new(),
+            order: Vec::new(),
+            pen,
+            longest_in_call: Duration::ZERO,
+        };
+        begun.take_up();
+        *taking = Some(begun);
         outline
     })
 }
@@ -157,9 +91,9 @@ pub unsafe fn begin(schema: &Arc<Schema>, root: *mut u8) -> Vec<u8> {
 pub unsafe fn work(mut more: impl FnMut() -> bool) -> bool {
     TAKING.with_borrow_mut(|taking| {
         let Some(taking) = taking else { return false };
-        while let Some(&map) = taking.maps.front() {
+        while let Some(map) = taking.current() {
             // SAFETY: the caller's promise; a map that goes ends its conversion first.
-            unsafe { taking.advance(map, STEP_SLOTS, true) };
+            unsafe { taking.advance(map, STEP_SLOTS, usize::MAX, true) };
             if !more() {
                 break;
             }
@@ -189,6 +123,14 @@ pub fn is_running() -> bool {
     TAKING.with_borrow(Option::is_some)
 }
 
+/// The longest that a call of the plugin has had to write at once so far, since it was going to change that;
+/// where it was no more than a few entries it does not count.
+pub fn longest_in_call() -> Duration {
+    TAKING.with_borrow(|taking| {
+        taking.as_ref().map_or(Duration::ZERO, |taking| taking.longest_in_call)
+    })
+}
+
 /// Nobody wants the image any more. [`work`] still has to come to its end.
 pub fn give_up() {
     TAKING.with_borrow_mut(|taking| {
@@ -211,50 +153,96 @@ pub fn end() -> u64 {
 }
 
 impl Taking {
-    /// Goes over about so many slots. `exclusive`: also those to which references may lead.
-    ///
-    /// # Safety
-    /// The map lives; `exclusive`: nobody holds a reference to an entry of it.
-    unsafe fn advance(&mut self, map: Map, slots: u64, exclusive: bool) {
-        let mut left = slots;
-        // SAFETY: the caller's promise.
-        while left > 0 && unsafe { self.step(map, exclusive) } {
-            left = left.saturating_sub(if slots == u64::MAX { 0 } else { STEP_SLOTS });
-        }
-        // SAFETY: as above.
-        let complete = unsafe {
-            match map.way {
-                Way::Watched(watch) => watch.as_ref().is_complete(),
-                Way::Moving(conversion) => conversion.as_ref().is_complete(),
-            }
-        };
-        if complete {
-            self.maps.retain(|other| other.way != map.way);
+    /// Takes up what was come upon within entries: it is gone on with first.
+    fn take_up(&mut self) {
+        // The first one of them last, which is where the next one is taken from.
+        for map in self.pen.begun.drain(..).rev() {
+            self.order.push(map.way);
+            self.maps.insert(map.way, map);
         }
     }
 
-    /// [`STEP_SLOTS`] of them. False when that was all.
+    /// The map that is gone on with.
+    fn current(&mut self) -> Option<Follow> {
+        loop {
+            match self.maps.get(self.order.last()?) {
+                Some(map) => return Some(*map),
+                None => drop(self.order.pop()),
+            }
+        }
+    }
+
+    /// Goes over about so many slots, unless so many bytes are written before; answers how many slots are
+    /// left of them. `exclusive`: also those to which references may lead.
+    ///
+    /// # Safety
+    /// The map lives; `exclusive`: nobody holds a reference to an entry of it.
+    unsafe fn advance(&mut self, map: Follow, slots: u64, bytes: usize, exclusive: bool) -> u64 {
+        let (mut left, most) = (slots, self.pen.out.len().saturating_add(bytes));
+        // SAFETY: the caller's promise.
+        while left > 0 && self.pen.out.len() < most && unsafe { self.step(map, exclusive) } {
+            left = left.saturating_sub(if slots == u64::MAX { 0 } else { STEP_SLOTS });
+        }
+        if self.end_step(&map) { left } else { 0 }
+    }
+
+    /// Takes up what was come upon, and forgets a map that is complete, which may go at once. Answers whether
+    /// some of it is left.
+    fn end_step(&mut self, map: &Follow) -> bool {
+        self.take_up();
+        // SAFETY: its descriptor goes when the image has forgotten it.
+        let complete = unsafe { map.is_complete() };
+        if complete {
+            self.maps.remove(&map.way);
+        }
+        !complete
+    }
+
+    /// [`STEP_SLOTS`] of them, fewer where entries are large. False when that was all.
     ///
     /// # Safety
     /// As for [`Taking::advance`].
-    unsafe fn step(&mut self, map: Map, exclusive: bool) -> bool {
+    unsafe fn step(&mut self, map: Follow, exclusive: bool) -> bool {
         let pen = &mut self.pen;
+        let most = pen.out.len().saturating_add(STEP_BYTES);
         // SAFETY: the caller's promise; nobody else refers to the descriptors during the step. Slots that
         // a watch shows are full.
         unsafe {
             match map.way {
-                Way::Watched(watch) => (*watch.as_ptr()).step(&mut |slot| pen.write(map, slot)),
+                Way::Watched(watch) => (*watch.as_ptr()).step(&mut |slot| {
+                    pen.write_slot(&map, slot);
+                    pen.out.len() < most
+                }),
                 Way::Moving(at) => {
                     (*at.as_ptr()).step(&mut Entries(pen, map))
                         || exclusive && (*at.as_ptr()).merge(&mut Entries(pen, map))
+                }
+                Way::Leaves(at) => {
+                    let Some(tree) = self.maps.get_mut(&map.way) else { return false };
+                    tree.step_leaf(&mut *at.as_ptr(), pen)
                 }
             }
         }
     }
 
-    fn map_of(&self, way: Way) -> Option<Map> {
-        self.maps.iter().find(|map| map.way == way).copied()
+    fn map_of(&self, way: Way) -> Option<Follow> {
+        self.maps.get(&way).copied()
     }
+}
+
+/// Does what a call of the plugin asks of the image, if one is taken. Notes how long it took where that was
+/// more than a few entries: of those, what takes long is not their writing.
+fn in_call<R>(work: impl FnOnce(Option<&mut Taking>) -> R) -> R {
+    TAKING.with_borrow_mut(|taking| {
+        let begun = taking.as_ref().map(|taking| (Instant::now(), taking.pen.out.len()));
+        let done = work(taking.as_mut());
+        if let (Some(taking), Some((at, before))) = (taking, begun)
+            && taking.pen.out.len() > before + STEP_BYTES
+        {
+            taking.longest_in_call = taking.longest_in_call.max(at.elapsed());
+        }
+        done
+    })
 }
 
 /// [`ConversionTable::touch`](crate::collections::hash_map::conversion::ConversionTable::touch), if the
@@ -268,13 +256,15 @@ pub(crate) unsafe fn touch(
     index: usize,
     hash: u64,
 ) -> Option<Place> {
-    TAKING.with_borrow_mut(|taking| {
-        let taking = taking.as_mut()?;
+    in_call(|taking| {
+        let taking = taking?;
         let map = taking.map_of(Way::Moving(NonNull::new(at)?))?;
         // SAFETY: the caller's promise.
-        Some(unsafe {
+        let place = unsafe {
             (*at).touch(source as usize, index, hash, &mut Entries(&mut taking.pen, map))
-        })
+        };
+        taking.take_up();
+        Some(place)
     })
 }
 
@@ -283,12 +273,12 @@ pub(crate) unsafe fn touch(
 /// # Safety
 /// As there.
 pub(crate) unsafe fn advance(at: *mut Conversion, slots: u64, exclusive: bool) -> bool {
-    TAKING.with_borrow_mut(|taking| {
+    in_call(|taking| {
         let Some(taking) = taking else { return false };
         let way = NonNull::new(at).map(Way::Moving);
         let Some(map) = way.and_then(|way| taking.map_of(way)) else { return false };
         // SAFETY: the caller's promise.
-        unsafe { taking.advance(map, slots, exclusive) };
+        unsafe { taking.advance(map, slots, usize::MAX, exclusive) };
         true
     })
 }
@@ -298,14 +288,15 @@ pub(crate) unsafe fn advance(at: *mut Conversion, slots: u64, exclusive: bool) -
 /// # Safety
 /// As there.
 pub(crate) unsafe extern "C" fn write(at: *mut Watch, index: usize) {
-    TAKING.with_borrow_mut(|taking| {
-        let taking = taking.as_mut().expect("a watch that is not complete has its image");
+    in_call(|taking| {
+        let taking = taking.expect("a watch that is not complete has its image");
         // SAFETY: typed code passes its map's watch and a full slot.
         unsafe {
             let map = taking.map_of(Way::Watched(NonNull::new_unchecked(at)));
             let map = map.expect("the image knows each of its watches");
-            (*at).write(index, &mut |slot| taking.pen.write(map, slot));
+            (*at).write(index, &mut |slot| taking.pen.write_slot(&map, slot));
         }
+        taking.take_up();
     });
 }
 
@@ -314,12 +305,51 @@ pub(crate) unsafe extern "C" fn write(at: *mut Watch, index: usize) {
 /// # Safety
 /// As there.
 pub(crate) unsafe extern "C" fn write_on(at: *mut Watch, slots: u64) {
-    TAKING.with_borrow_mut(|taking| {
-        let taking = taking.as_mut().expect("a watch that is not complete has its image");
+    in_call(|taking| {
+        let taking = taking.expect("a watch that is not complete has its image");
         // SAFETY: typed code passes its map's watch; nothing moves.
         unsafe {
             let map = taking.map_of(Way::Watched(NonNull::new_unchecked(at)));
-            taking.advance(map.expect("the image knows each of its watches"), slots, true);
+            let map = map.expect("the image knows each of its watches");
+            let bytes = if slots == u64::MAX { usize::MAX } else { PAID_BYTES };
+            let left = taking.advance(map, slots, bytes, true);
+            if left > 0 {
+                (*at).owe(left);
+            }
+        }
+    });
+}
+
+/// [`ConversionTable::leaf`](crate::collections::hash_map::conversion::ConversionTable::leaf), if the
+/// conversion is one of an image.
+///
+/// # Safety
+/// As there.
+pub(crate) unsafe fn leaf(at: *mut TreeConversion, parent: *mut u8, child: usize) -> bool {
+    in_call(|taking| {
+        let Some(taking) = taking else { return false };
+        let way = NonNull::new(at).map(Way::Leaves);
+        let Some(tree) = way.and_then(|way| taking.map_of(way)) else { return false };
+        // SAFETY: typed code passes its tree's conversion, and a lowest inner node of it.
+        unsafe {
+            tree.write_leaf(&mut *at, parent, child, &mut taking.pen);
+        }
+        taking.end_step(&tree);
+        true
+    })
+}
+
+/// The same for `ConversionTable::end_tree`, of one that is not complete.
+///
+/// # Safety
+/// As there.
+pub(crate) unsafe fn end_tree(at: *mut TreeConversion) {
+    in_call(|taking| {
+        let Some(taking) = taking else { return };
+        let way = NonNull::new(at).map(Way::Leaves);
+        if let Some(tree) = way.and_then(|way| taking.map_of(way)) {
+            // SAFETY: typed code borrows the tree exclusively.
+            unsafe { taking.advance(tree, u64::MAX, usize::MAX, true) };
         }
     });
 }

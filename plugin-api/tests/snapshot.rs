@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use counting_heap::{Leaks, Random, rounds};
 use hotshell_plugin_api::collections::hash_map::Entry as Entries;
-use hotshell_plugin_api::collections::{Box, HashMap, HashSet, Option, String, Vec};
+use hotshell_plugin_api::collections::{
+    BTreeMap, Box, HashMap, HashSet, Option, String, Vec, VecDeque,
+};
 use hotshell_plugin_api::heap;
 use hotshell_plugin_api::reflect::{Rebuilding, Reflect};
 use hotshell_plugin_api::schema::Schema;
@@ -24,7 +26,21 @@ struct State {
     set: HashSet<u64>,
     maybe: Option<Box<Room>>,
     texts: Vec<String>,
+    shelves: HashMap<u32, Shelf>,
+    graves: Vec<HashMap<u64, String>>,
+    ranks: BTreeMap<u64, String>,
+    queue: VecDeque<BTreeMap<u32, u32>>,
     after: u32,
+}
+
+/// An entry with large maps in it, one of them in another one's entry.
+#[state]
+#[derive(Debug, Clone, PartialEq)]
+struct Shelf {
+    books: HashMap<u64, String>,
+    boxed: Option<Box<HashSet<u64>>>,
+    deep: HashMap<u8, HashMap<u64, u64>>,
+    order: BTreeMap<u64, HashSet<u64>>,
 }
 
 #[state]
@@ -52,8 +68,28 @@ fn name(n: u64) -> String {
     String::from(&*format!("name {n}"))
 }
 
+fn shelf(random: &mut Random) -> Shelf {
+    let mut some = |most| 0..random.below(most);
+    Shelf {
+        books: some(2600).map(|n| (n, name(n))).collect(),
+        boxed: Option::Some(Box::new(some(2600).collect())),
+        deep: some(3).map(|n| (n as u8, (0..1500 * n).map(|i| (i, n)).collect())).collect(),
+        order: some(2600).map(|n| (n * 2, (0..if n == 9 { 2000 } else { 2 }).collect())).collect(),
+    }
+}
+
 fn state(random: &mut Random, entries: u64) -> State {
     let mut state = State { before: 7, after: 9, ..State::default() };
+    (0..random.below(5)).for_each(|n| drop(state.shelves.insert(n as u32, shelf(random))));
+    if random.below(3) > 0 {
+        // So many that the map itself follows, too.
+        (10..1500).for_each(|n| drop(state.shelves.insert(n, Shelf::default())));
+    }
+    state.graves = Vec::from([shelf(random).books]);
+    state.ranks = (0..random.below(4000)).map(|n| (n * 2, name(n))).collect();
+    (0..2).for_each(|_| {
+        state.queue.push_back((0..random.below(2600) as u32).map(|n| (n, n)).collect())
+    });
     (0..entries).for_each(|n| drop(state.names.insert(name(n), entry(n))));
     (0..entries * 2).for_each(|n| _ = state.set.insert(n * 3));
     state.rooms[1].small = (0..random.below(50)).map(|n| (n, name(n))).collect();
@@ -65,6 +101,8 @@ fn state(random: &mut Random, entries: u64) -> State {
 
 /// Changes the state as plugins do: what is there, what is new, what goes, what is walked.
 fn disturb(state: &mut State, random: &mut Random, entries: u64) {
+    (0..random.below(6)).for_each(|_| disturb_shelves(state, random));
+    (0..random.below(6)).for_each(|_| disturb_trees(state, random));
     for _ in 0..1 + random.below(20) {
         let n = random.below(entries * 2);
         match random.below(12) {
@@ -103,6 +141,75 @@ fn disturb(state: &mut State, random: &mut Random, entries: u64) {
         2 => assert_eq!(state.names.iter().count(), state.names.len()),
         3 => drop(std::mem::take(&mut state.names)),
         _ => {}
+    }
+}
+
+/// Changes what lies in entries, takes entries with large maps away, and moves them elsewhere.
+fn disturb_shelves(state: &mut State, random: &mut Random) {
+    let (key, n) = (random.below(6) as u32, random.below(3000));
+    let State { shelves, graves, .. } = state;
+    let shelf_of = |random: &mut Random| shelf(random);
+    match random.below(40) {
+        0 => drop(shelves.remove(&key)),
+        1 => drop(shelves.insert(key, shelf_of(random))),
+        2 => shelves.remove(&key).into_iter().for_each(|shelf| graves.push(shelf.books)),
+        3 => drop(graves.pop()),
+        4 => _ = graves.last_mut().map(|grave| grave.take_some(300, |_, _| {})),
+        5 => shelves.values_mut().for_each(|shelf| shelf.deep.clear()),
+        6 => {
+            let Some(grave) = graves.first_mut() else { return };
+            shelves.get_mut(&key).into_iter().for_each(|s| std::mem::swap(&mut s.books, grave));
+        }
+        7 => shelves.reserve(40),
+        at => {
+            let Some(shelf) = shelves.get_mut(&key) else { return };
+            match at % 8 {
+                0 => drop(shelf.books.remove(&n)),
+                1 => drop(shelf.books.insert(n, name(n + 1))),
+                2 => (0..2000).for_each(|i| drop(shelf.books.insert(n + i, name(i)))),
+                3 => {
+                    let set = shelf.boxed.as_mut().into_iter();
+                    set.for_each(|set| _ = set.insert(n) && set.remove(&(n / 2)));
+                }
+                4 => shelf.deep.values_mut().for_each(|map| _ = map.insert(n, 1)),
+                5 => shelf.deep.values_mut().for_each(|map| _ = map.remove(&(n / 2))),
+                6 => shelf.boxed = Option::None,
+                _ => shelf.books.retain(|n, _| n % 3 > 0),
+            }
+        }
+    }
+}
+
+/// Changes trees, from a leaf here and there to most of them.
+fn disturb_trees(state: &mut State, random: &mut Random) {
+    let n = random.below(9000);
+    let State { ranks, shelves, queue, .. } = state;
+    match random.below(30) {
+        0 => ranks.retain(|n, _| n % 7 > 0),
+        1 => drop(std::mem::take(ranks)),
+        2 => (0..1500).for_each(|i| drop(ranks.insert(n + i, name(i)))),
+        3 => assert_eq!(ranks.iter().count(), ranks.len()),
+        4 => drop(queue.pop_front()),
+        5 => queue.push_back((0..1200).map(|n| (n, 0)).collect()),
+        6..=9 => drop(ranks.insert(n, name(1))),
+        10..=13 => drop(ranks.remove(&n)),
+        14 => ranks.get_mut(&n).into_iter().for_each(|text| text.push('x')),
+        15 => drop(ranks.pop_first()),
+        16 => drop(ranks.pop_last()),
+        17 => assert_eq!(ranks.get(&n).is_some(), ranks.rank(&n).is_ok()),
+        18 => ranks.range_mut(n..n + 50).for_each(|(_, text)| text.push('y')),
+        19 => queue.iter_mut().for_each(|tree| _ = tree.insert(n as u32 % 3000, 9)),
+        20 => queue.iter_mut().for_each(|tree| _ = tree.remove(&(n as u32 % 3000))),
+        at => {
+            let Some(shelf) = shelves.get_mut(&(at as u32 % 6)) else { return };
+            match n % 5 {
+                0 => drop(shelf.order.remove(&18)),
+                1 => drop(shelf.order.insert(n, HashSet::new())),
+                2 => shelf.order.get_mut(&18).into_iter().for_each(|set| _ = set.insert(n)),
+                3 => (0..200).for_each(|i| drop(shelf.order.remove(&(n + i)))),
+                _ => shelf.order.clear(),
+            }
+        }
     }
 }
 
@@ -191,7 +298,11 @@ fn an_image_that_lacks_an_entry_or_has_one_too_many_is_refused() {
     let mut state = state(&mut random, 10);
     let schema = Arc::new(Schema::of::<State, ()>());
     // SAFETY: the state lives and nobody refers to it.
-    let outline = unsafe { snapshot::begin(&schema, (&raw mut state).cast()) };
+    let outline = unsafe {
+        let outline = snapshot::begin(&schema, (&raw mut state).cast());
+        while snapshot::work(|| true) {}
+        outline
+    };
     let image = snapshot::take_entries(std::vec::Vec::new());
     let count = snapshot::end();
     for (entries, wrong) in [

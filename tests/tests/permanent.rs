@@ -173,6 +173,33 @@ fn three_starts_that_fail_fall_back_to_the_permanent_artifact_before() {
 }
 
 #[test]
+fn copies_of_code_that_nothing_needs_any_more_make_room_for_new_ones() {
+    let (data, builds) = (Folder::new(), 8_u8);
+    let code = std::fs::read(plugin("ledger-v1")).expect("it is built");
+    let host = settled(&data);
+    for n in 0..builds {
+        // What comes behind an ELF file changes its digest and nothing else.
+        let build = data.write(&format!("build-{n}.so"), &[&code[..], &[n]].concat());
+        host.swap(&build);
+        assert_eq!(host.lines().ask("ann"), format!("ann {}", n + 1));
+        host.json(&["snapshot"]);
+    }
+    let copies = || {
+        let all = std::fs::read_dir(data.at("data").join("main/artifacts")).expect("readable");
+        all.map(|entry| entry.expect("readable").file_name().into_string().expect("a name"))
+            .collect::<Vec<_>>()
+    };
+    let usable = host.json(&["list"]);
+    let usable = usable.as_array().expect("an array").iter();
+    let usable = usable.filter(|row| row["status"] != "discarded").count();
+    let kept = copies();
+    assert!(kept.len() <= usable + 2 && kept.len() < usize::from(builds), "{kept:?}");
+    kill(host);
+    assert_eq!(settled(&data).lines().ask("=ann"), format!("ann {builds}"));
+    assert_eq!(copies().len(), 3, "the permanent one and two ways back");
+}
+
+#[test]
 fn what_a_newer_version_remembers_is_refused_with_both_numbers() {
     let data = Folder::new();
     kill(settled(&data));

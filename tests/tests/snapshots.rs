@@ -96,6 +96,78 @@ fn a_snapshot_and_the_journal_behind_it_are_all_that_was_written() {
     assert_eq!(status["durability"], "journal");
 }
 
+/// Large values of every kind, and all that is in them, in an order of their own.
+fn large_values(client: &mut Resp) -> Vec<Vec<String>> {
+    let asked: [&[&str]; 6] = [
+        &["HGETALL", "hash"],
+        &["SMEMBERS", "set"],
+        &["ZRANGE", "scores", "0", "-1", "WITHSCORES"],
+        &["LRANGE", "list", "0", "-1"],
+        &["XRANGE", "stream", "-", "+"],
+        &["HGETALL", "moved"],
+    ];
+    asked
+        .map(|words| {
+            let reply = client.call(words);
+            let mut all: Vec<String> = reply.array().iter().map(|v| format!("{v:?}")).collect();
+            if ["HGETALL", "SMEMBERS"].contains(&words[0]) {
+                all.sort();
+            }
+            all
+        })
+        .into()
+}
+
+#[test]
+fn large_values_that_change_while_a_snapshot_is_taken_come_back_as_they_are() {
+    let data = Folder::new();
+    let first = host("kv-v2", &data, &["--fsync", "always"]);
+    let mut client = first.resp();
+    fill(&mut client, 3000);
+    for n in 0..3000 {
+        let (n, other) = (n.to_string(), (n * 7).to_string());
+        for words in [
+            &["HSET", "hash", &n, &other][..],
+            &["HSET", "renamed", &n, &other],
+            &["SADD", "set", &n],
+            &["ZADD", "scores", &other, &n],
+            &["RPUSH", "list", &other],
+            &["XADD", "stream", &format!("1-{}", n.parse::<u64>().expect("a number") + 1), "f", &n],
+        ] {
+            client.send(request(words));
+        }
+        (0..6).for_each(|_| drop(client.read()));
+    }
+    let mut asker = first.admin();
+    asker.send(request(&["snapshot"]));
+    let mut rounds = 0;
+    while rounds < 50 || asker.is_silent() {
+        let (n, new) = ((rounds * 37 % 3000).to_string(), format!("new-{rounds}"));
+        for words in [
+            &["HSET", "hash", &n, &new][..],
+            &["HDEL", "hash", &(rounds * 11 % 3000).to_string()],
+            &["SREM", "set", &n],
+            &["SADD", "set", &new],
+            &["ZADD", "scores", &rounds.to_string(), &n],
+            &["ZREM", "scores", &(rounds * 13 % 3000).to_string()],
+            &["LPOP", "list"],
+            &["XADD", "stream", &format!("2-{}", rounds + 1), "f", &new],
+        ] {
+            client.call(words);
+        }
+        if rounds == 10 {
+            assert_eq!(client.call(&["RENAME", "renamed", "moved"]).text(), "OK");
+        }
+        rounds += 1;
+    }
+    drop(asker.read());
+    let before = large_values(&mut client);
+    assert!(before.iter().all(|value| value.len() > 1000), "{rounds} rounds");
+    kill(first);
+    let again = host("kv-v2", &data, &[]);
+    assert_eq!(large_values(&mut again.resp()), before);
+}
+
 #[test]
 fn a_graceful_stop_leaves_a_snapshot_that_other_versions_load() {
     let data = Folder::new();
@@ -197,6 +269,7 @@ fn a_kill_at_any_moment_of_a_snapshot_loses_and_doubles_nothing() {
             value => value.text().parse().unwrap_or(0),
         };
         assert!((known..=known + 1).contains(&found), "round {round}: {known}, found {found}");
+        assert!(files(&data, "new").is_empty(), "round {round}: what the kill left is gone");
         assert_eq!(client.call(&["GET", "key-777"]).text(), "value of key-777", "round {round}");
         if round == 0 {
             client.call(&["SET", "key-0", "0"]);

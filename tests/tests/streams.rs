@@ -1,6 +1,8 @@
 //! Goal: version 2 of kv adds a type of value, and both ways across that change keep what each version
 //! can hold. Method: a real host, clients through sockets, versions swapped to and fro.
 
+use hotshell_tests::files::Folder;
+use hotshell_tests::host::text;
 use hotshell_tests::resp::request;
 use hotshell_tests::{Host, Resp, Value, eventually, kv_v1, kv_v2};
 
@@ -158,5 +160,42 @@ fn a_database_that_version_1_empties_takes_only_its_own_streams_along() {
         assert_eq!(ask(&mut client, "select 1").text(), "OK");
         assert_eq!(ask(&mut client, "xlen one"), int(1), "another database is not concerned");
         assert_eq!(host.status("set_aside"), 0);
+    }
+}
+
+/// What is set aside knows its database also after a restart, from a snapshot or from the journal alone.
+#[test]
+fn a_database_that_is_emptied_after_a_restart_takes_only_its_own_streams_along() {
+    for snapshot in [false, true] {
+        let data = Folder::new();
+        let path = data.at("data");
+        let start = || {
+            let host = Host::with(kv_v1()).flags(&["--probation", "0", "--data", text(&path)]);
+            host.flags(&["--snapshot-every", "0", "--fsync", "always"]).start()
+        };
+        let mut host = start();
+        host.swap(kv_v2());
+        let mut client = host.resp();
+        for (db, key) in [(0, "zero"), (1, "one")] {
+            assert_eq!(ask(&mut client, &format!("select {db}")).text(), "OK");
+            assert_eq!(ask(&mut client, &format!("xadd {key} 1-1 f v")).text(), "1-1");
+            assert_eq!(ask(&mut client, "set text v").text(), "OK");
+        }
+        host.json(&["rollback"]);
+        eventually("all has followed", || host.status("draining") == 0);
+        if snapshot {
+            host.cli(&["snapshot"]).expect(0);
+        }
+        host.signal(libc::SIGKILL);
+        host.wait();
+
+        let host = start();
+        let mut client = host.resp();
+        assert_eq!(host.status("set_aside"), 2, "with a snapshot: {snapshot}");
+        assert_eq!(ask(&mut client, "flushdb").text(), "OK");
+        host.swap(kv_v2());
+        assert_eq!(ask(&mut client, "exists zero"), int(0), "with a snapshot: {snapshot}");
+        assert_eq!(ask(&mut client, "select 1").text(), "OK");
+        assert_eq!((ask(&mut client, "xlen one"), host.status("set_aside")), (int(1), 0));
     }
 }

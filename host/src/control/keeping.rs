@@ -1,7 +1,9 @@
 //! What a server remembers beyond its process: the permanent artifact, copies of code, numbers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::Mutex;
@@ -9,25 +11,36 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::{Control, Server};
 use crate::config::Live;
-use crate::data::{Kept, Permanent, Store};
+use crate::data::{Digest, Kept, Permanent, Store};
 use crate::engine::Set;
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
 use crate::registry::Fresh;
 
+/// Between two tries to write what is to be remembered to a disk that did not take it.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// Where a server keeps its data, and what it is started from next.
 #[derive(Debug)]
 pub struct Keeping {
-    /// Its folder.
-    pub store: Store,
-    /// What is remembered: on disk, or on its way there.
-    pub permanent: RefCell<Permanent>,
-    /// What is on disk of it. Held while it is written, since several may change it at once.
-    pub on_disk: Mutex<Permanent>,
+    /// What outlives the process.
+    pub memory: Rc<Memory>,
     /// What the configuration says of what can be set at run time.
     pub configured: Live,
     /// What the plugin sets; taken by who listens.
     pub set: RefCell<Option<UnboundedReceiver<Set>>>,
+}
+
+/// [`Permanent`], here and on disk.
+#[derive(Debug)]
+pub struct Memory {
+    /// The server's folder.
+    pub store: Store,
+    permanent: RefCell<Permanent>,
+    /// What is on disk of it. Held while it is written: whoever comes second has the newer one.
+    on_disk: Mutex<Permanent>,
+    /// It is tried again until the disk takes it.
+    trying: Cell<bool>,
 }
 
 /// A key that can be set while a server runs.
@@ -64,35 +77,85 @@ impl From<&Artifact> for Kept {
     }
 }
 
-impl Keeping {
-    /// Changes what is remembered, and returns when that is on disk; changes that come at once are
-    /// written one after the other. A disk that fails is told in the log: what was done stands, and
-    /// cannot be refused any more.
-    async fn change(&self, change: impl FnOnce(&mut Permanent)) {
+impl Memory {
+    /// What is on disk already.
+    pub fn new(store: Store, permanent: Permanent) -> Rc<Self> {
+        let (on_disk, trying) = (Mutex::new(permanent.clone()), Cell::new(false));
+        Rc::new(Self { store, permanent: RefCell::new(permanent), on_disk, trying })
+    }
+
+    /// Changes what is remembered, and returns when that is on disk. A disk that fails is told in the
+    /// log, and asked again until it takes it: what was done stands, and cannot be refused any more.
+    async fn change(self: &Rc<Self>, change: impl FnOnce(&mut Permanent)) {
         change(&mut self.permanent.borrow_mut());
+        let Err(error) = self.write().await else { return };
+        tracing::error!(verb = "remember", "{error}; it is tried again until it is on disk");
+        if !self.trying.replace(true) {
+            tokio::task::spawn_local(Rc::clone(self).write_in_the_end());
+        }
+    }
+
+    /// Returns when what is remembered now is on disk.
+    async fn write(&self) -> Result<()> {
         let mut on_disk = self.on_disk.lock().await;
-        // Whoever wrote before may have written this change, too.
-        let permanent = self.permanent.borrow().clone();
-        if permanent == *on_disk {
-            return;
+        let wanted = self.permanent.borrow().clone();
+        if *on_disk != wanted {
+            let (store, permanent) = (self.store.clone(), wanted.clone());
+            let written = tokio::task::spawn_blocking(move || store.remember(&permanent)).await;
+            written.map_err(|panic| panicked(&panic.to_string()))??;
+            *on_disk = wanted;
         }
-        let (store, wanted) = (self.store.clone(), permanent.clone());
-        let written = tokio::task::spawn_blocking(move || store.remember(&wanted)).await;
-        match written {
-            Ok(Ok(())) => *on_disk = permanent,
-            Ok(Err(error)) => tracing::error!(verb = "remember", "{error}"),
-            Err(panic) => tracing::error!(verb = "remember", "{panic}"),
+        Ok(())
+    }
+
+    async fn write_in_the_end(self: Rc<Self>) {
+        loop {
+            tokio::time::sleep(AGAIN).await;
+            if self.write().await.is_ok() {
+                break;
+            }
         }
+        self.trying.set(false);
+        tracing::warn!(verb = "remember", "what the next start starts from is on disk");
+    }
+
+    /// Digests of the artifacts that are needed, whatever the next start finds on disk.
+    fn digests(&self) -> Result<BTreeSet<Digest>> {
+        let mut needed: BTreeSet<Digest> = self.permanent.borrow().digests().collect();
+        needed.extend(self.store.permanent()?.unwrap_or_default().digests());
+        needed.extend(self.store.origins()?.iter().map(|origin| origin.digest));
+        Ok(needed)
     }
 }
 
+#[cold]
+fn panicked(why: &str) -> Error {
+    let hint = "look at the log and report it";
+    Error::new(Code::Internal, "what is to be remembered was not written", why, hint)
+}
+
 impl Control {
-    /// Keeps a copy of a fresh generation's code, so that what it is going to write can be read back.
+    /// Keeps a copy of a fresh generation's code, so that what it is going to write can be read back. Those
+    /// that nothing needs any more make room for it.
     pub(super) async fn keep_copy(&self, server: &Server, fresh: &Fresh) -> Result<()> {
         let (Some(keeping), Some(image)) = (&server.keeping, &fresh.image) else { return Ok(()) };
-        let (artifacts, digest) = (keeping.store.artifacts(), fresh.callable.digest);
+        let memory = &keeping.memory;
+        let (artifacts, digest) = (memory.store.artifacts(), fresh.callable.digest);
+        let mut needed = memory.digests();
+        if let Ok(needed) = &mut needed {
+            needed.insert(digest);
+            needed.extend(server.registry.borrow().digests());
+        }
         let staged = image.staged_path().to_owned();
-        super::loads::at_low_priority("keeper", move || artifacts.keep(&digest, &staged)).await?
+        super::loads::at_low_priority("keeper", move || {
+            // Files come and go while it is looked at: the next load looks again.
+            let cleaned = needed.map(|needed| artifacts.retain(&needed));
+            if let Ok(Err(error)) = cleaned {
+                tracing::warn!(verb = "load", "copies that nothing needs stay: {error}");
+            }
+            artifacts.keep(&digest, &staged)
+        })
+        .await?
     }
 }
 
@@ -112,7 +175,10 @@ pub fn listen(control: &Rc<Control>) {
                     "{key} {text}"
                 );
                 if let Some(keeping) = &server.keeping {
-                    keeping.change(|permanent| drop(permanent.settings.insert(key, text))).await;
+                    keeping
+                        .memory
+                        .change(|permanent| drop(permanent.settings.insert(key, text)))
+                        .await;
                 }
             }
         });
@@ -136,6 +202,7 @@ impl Control {
         let set = server.handle.set(key, text.unwrap_or(&back)).await?;
         set.map_err(|_| wrong(key, text.unwrap_or_default()))?;
         keeping
+            .memory
             .change(|permanent| match text {
                 Some(text) => drop(permanent.settings.insert(key.to_owned(), text.to_owned())),
                 None => drop(permanent.settings.remove(key)),
@@ -149,7 +216,7 @@ impl Control {
 impl Keeping {
     /// Every key that can be set while the server runs.
     fn settings(&self, server: &Server) -> Vec<Setting> {
-        let permanent = self.permanent.borrow();
+        let permanent = self.memory.permanent.borrow();
         let one = |key: &'static str| {
             let configured = self.configured.show(key).unwrap_or_default();
             let set = permanent.settings.get(key);
@@ -192,28 +259,30 @@ impl Server {
     /// What was set at run time, by key of the configuration.
     pub(super) fn set_at_run_time(&self) -> std::collections::BTreeMap<String, String> {
         let keeping = self.keeping.as_ref();
-        keeping.map_or_else(Default::default, |keeping| keeping.permanent.borrow().settings.clone())
+        keeping.map_or_else(Default::default, |keeping| {
+            keeping.memory.permanent.borrow().settings.clone()
+        })
     }
 
     /// Remembers that numbers of generations up to the registry's are taken.
     pub(super) async fn remember_numbers(&self) {
         let Some(keeping) = &self.keeping else { return };
         let next = self.registry.borrow().next_number();
-        keeping.change(|permanent| permanent.next_generation = next).await;
+        keeping.memory.change(|permanent| permanent.next_generation = next).await;
     }
 
     /// A generation is good: it is what the next start starts from.
     pub(super) async fn make_permanent(&self, number: u64) {
         self.registry.borrow_mut().make_permanent(number);
         if let (Some(keeping), Some(kept)) = (&self.keeping, self.kept(number)) {
-            keeping.change(|permanent| permanent.set(kept)).await;
+            keeping.memory.change(|permanent| permanent.set(kept)).await;
         }
     }
 
     /// The engine has gone back to a generation: it is what the next start starts from.
     pub(super) async fn remember_rollback(&self, number: u64) {
         if let (Some(keeping), Some(kept)) = (&self.keeping, self.kept(number)) {
-            keeping.change(|permanent| permanent.back_to(kept)).await;
+            keeping.memory.change(|permanent| permanent.back_to(kept)).await;
         }
     }
 

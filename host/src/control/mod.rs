@@ -34,7 +34,7 @@ use crate::observe::{Events, Phase, Starting, Window};
 use crate::probation::Rules;
 use crate::registry::Registry;
 pub use gate::{Gate, Work};
-pub use keeping::{Keeping, Setting, listen};
+pub use keeping::{Keeping, Memory, Setting, listen};
 pub use loads::{Job, Loads, Texts, unmap};
 pub use probation::{Judged, Running, Watched};
 pub use report::{Checked, Discarded, Loaded, Swapped};

@@ -7,13 +7,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{Mutex, Notify};
 use tokio::task::{LocalSet, spawn_local};
 
 use super::*;
 use crate::config::Live;
-use crate::data::{Folder, Fsync};
+use crate::data::{Folder, Fsync, Permanent};
 use crate::engine::{Command, Policy};
 use crate::registry::Fresh;
 use crate::testing::{answer, engine, fresh};
@@ -411,9 +411,10 @@ fn a_rollback_right_behind_a_swap_leaves_nothing_on_probation() {
     let keep = |server: &mut Server| {
         on_probation(server);
         server.keeping = Some(Keeping {
-            store: data.store("main", Fsync::No).expect("a store"),
-            permanent: RefCell::default(),
-            on_disk: Mutex::default(),
+            memory: Memory::new(
+                data.store("main", Fsync::No).expect("a store"),
+                Permanent::default(),
+            ),
             configured: Live { fsync: Fsync::No, snapshots: Policy::default() },
             set: RefCell::new(None),
         });

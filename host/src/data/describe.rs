@@ -13,7 +13,7 @@ use hotshell_plugin_api::schema::{Field, Kind, Schema, TypeDef, TypeIndex};
 /// How deep values may nest: deeper ones are a damaged image, or a list made of boxes.
 const MAX_DEPTH: usize = 500;
 
-/// A hash map whose entries are not in the outline.
+/// A map or tree whose entries are not in the outline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {
     /// The way to it from the root: `dbs[0].keys`.
@@ -29,7 +29,7 @@ pub struct Describer<'s> {
     /// What was written.
     out: String,
     depth: usize,
-    /// The maps of an outline so far.
+    /// The maps whose entries follow, by their numbers, as far as they were come upon.
     maps: Vec<Left>,
     /// Within an outline: the way to the value.
     path: Option<String>,
@@ -41,16 +41,17 @@ impl<'s> Describer<'s> {
         Self { schema, out: String::new(), depth: 0, maps: Vec::new(), path: None }
     }
 
-    /// The root by its outline, and the maps whose entries follow: each is there as its number of entries.
+    /// The root by its outline: a map whose entries follow is there as their number.
     ///
     /// # Errors
     /// [`Ends`]: it is no outline of this schema.
-    pub fn outline(&mut self, image: &mut &[u8]) -> Result<(String, Vec<Left>), Ends> {
-        self.path = Some(String::new());
-        let written = self.value(self.schema.root, image);
-        self.path = None;
-        written?;
-        Ok((std::mem::take(&mut self.out), std::mem::take(&mut self.maps)))
+    pub fn outline(&mut self, image: &mut &[u8]) -> Result<String, Ends> {
+        self.below_path(String::new(), self.schema.root, image)
+    }
+
+    /// The map with a number, of those that were come upon.
+    pub fn map(&self, number: usize) -> Option<&Left> {
+        self.maps.get(number)
     }
 
     /// A value of a type.
@@ -62,20 +63,31 @@ impl<'s> Describer<'s> {
         Ok(std::mem::take(&mut self.out))
     }
 
-    /// An entry: its map, its key, and its value, unless it is of a set.
+    /// An entry: the way to its map, its key, and its value, unless it is of a set.
     ///
     /// # Errors
-    /// [`Ends`]: it is no entry of these maps.
-    pub fn entry<'m>(
-        &mut self,
-        maps: &'m [Left],
-        image: &mut &[u8],
-    ) -> Result<(&'m Left, String, Option<String>), Ends> {
+    /// [`Ends`]: it is no entry of the maps that were come upon so far.
+    pub fn entry(&mut self, image: &mut &[u8]) -> Result<(String, String, Option<String>), Ends> {
         let unknown = Ends { what: "an entry is of a map that is not in the outline" };
-        let map = maps.get(count(image)?).ok_or(unknown)?;
-        let key = self.one(map.key, image)?;
-        let value = map.value.map(|value| self.one(value, image)).transpose()?;
-        Ok((map, key, value))
+        let Left { path, key, value } = self.maps.get(count(image)?).ok_or(unknown)?.clone();
+        let key = self.one(key, image)?;
+        let within = |value| self.below_path(format!("{path}[{key}]"), value, image);
+        let value = value.map(within).transpose()?;
+        Ok((path, key, value))
+    }
+
+    /// A value by its outline, of which this is the way to it.
+    fn below_path(
+        &mut self,
+        path: String,
+        ty: TypeIndex,
+        image: &mut &[u8],
+    ) -> Result<String, Ends> {
+        self.path = Some(path);
+        let written = self.value(ty, image);
+        self.path = None;
+        written?;
+        Ok(std::mem::take(&mut self.out))
     }
 
     fn value(&mut self, ty: TypeIndex, image: &mut &[u8]) -> Result<(), Ends> {
@@ -107,12 +119,9 @@ impl<'s> Describer<'s> {
             Kind::Array => self.items(def.args[0], def.count as usize, image)?,
             Kind::Vec | Kind::VecDeque => {
                 let len = count(image)?;
-                // Within a list everything is part of the outline.
-                let path = self.path.take();
                 self.items(def.args[0], len, image)?;
-                self.path = path;
             }
-            Kind::HashMap | Kind::HashSet | Kind::BTreeMap => self.map(def, image)?,
+            Kind::HashMap | Kind::HashSet | Kind::BTreeMap => self.map_of(def, image)?,
         }
         Ok(())
     }
@@ -199,43 +208,49 @@ impl<'s> Describer<'s> {
         Ok(())
     }
 
-    fn map(&mut self, def: &'s TypeDef, image: &mut &[u8]) -> Result<(), Ends> {
-        let (len, hashed) = (count(image)?, def.kind != Kind::BTreeMap);
-        if hashed && len > 0 {
+    fn map_of(&mut self, def: &'s TypeDef, image: &mut &[u8]) -> Result<(), Ends> {
+        let head = count(image)?;
+        let (len, later) = match self.path {
+            Some(_) => (head >> 1, head & 1 == 1),
+            None => (head, false),
+        };
+        if len > 0 && def.kind != Kind::BTreeMap {
             let _: [u8; 16] = take(image)?;
         }
-        let (key, value) = (def.args[0], def.args.get(1).copied());
-        if let Some(path) = self.path.as_ref().filter(|_| hashed) {
-            // Maps without entries have no number.
-            if len > 0 {
-                self.maps.push(Left { path: path.clone(), key, value });
+        match self.path.clone().filter(|_| later) {
+            Some(path) => {
+                self.maps.push(Left { path, key: def.args[0], value: def.args.get(1).copied() });
+                let _ = write!(self.out, "{{\"entries\":{len}}}");
+                Ok(())
             }
-            let _ = write!(self.out, "{{\"entries\":{len}}}");
-            return Ok(());
+            None => self.pairs(def, len, image),
         }
-        let path = self.path.take();
+    }
+
+    /// The entries of a map.
+    fn pairs(&mut self, def: &'s TypeDef, len: usize, image: &mut &[u8]) -> Result<(), Ends> {
+        let (key, value) = (def.args[0], def.args.get(1).copied());
         let named = value.is_some() && self.schema.types[key as usize].kind == Kind::String;
         self.out.push(if named { '{' } else { '[' });
         for n in 0..len {
             self.comma(n);
-            match (value, named) {
-                (None, _) => self.value(key, image)?,
-                (Some(value), true) => {
-                    self.value(key, image)?;
-                    self.out.push(':');
-                    self.value(value, image)?;
-                }
-                (Some(value), false) => {
-                    self.out.push('[');
-                    self.value(key, image)?;
-                    self.out.push(',');
-                    self.value(value, image)?;
-                    self.out.push(']');
-                }
+            let Some(value) = value else {
+                self.value(key, image)?;
+                continue;
+            };
+            if !named {
+                self.out.push('[');
+            }
+            let at = self.out.len();
+            self.value(key, image)?;
+            let step = self.path.is_some().then(|| format!("[{}]", &self.out[at..]));
+            self.out.push(if named { ':' } else { ',' });
+            self.below(&step.unwrap_or_default(), value, image)?;
+            if !named {
+                self.out.push(']');
             }
         }
         self.out.push(if named { '}' } else { ']' });
-        self.path = path;
         Ok(())
     }
 

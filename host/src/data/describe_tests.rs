@@ -25,6 +25,7 @@ struct Root {
     sizes: BTreeMap<u32, Text>,
     rooms: [Room; 2],
     lists: Vec<Room>,
+    owners: HashMap<Text, Room>,
 }
 
 #[state]
@@ -71,6 +72,7 @@ fn root() -> Root {
         sizes: [(3, Text::from("three"))].into_iter().collect(),
         rooms: [room(&[]), room(&[("key", 5)])],
         lists: Vec::from([room(&[("inner", 6)])]),
+        owners: [(Text::from("ann"), room(&[("own", 7)]))].into_iter().collect(),
     }
 }
 
@@ -79,30 +81,40 @@ fn a_value_of_every_kind_is_json_that_says_what_it_is() {
     let (schema, mut root) = (Schema::of::<Root, ()>(), root());
     let (mut image, reflect) = (std::vec::Vec::new(), Reflect::new(&schema));
     let at = (&raw mut root).cast();
+    let mut left = std::vec::Vec::new();
+    // Keys follow later, and what lies within an entry does not.
+    let mut leave = |map: hotshell_plugin_api::reflect::Left| {
+        left.push(map);
+        true
+    };
     // SAFETY: the schema is the value's own.
-    let left = unsafe { reflect.write_outline(schema.root, at, &mut image) };
+    unsafe { reflect.write_outline(schema.root, at, &mut image, &mut leave) };
     let mut describer = Describer::new(&schema);
-    let (json, maps) = describer.outline(&mut &*image).expect("a whole outline");
+    let json = describer.outline(&mut &*image).expect("a whole outline");
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     let expected = serde_json::json!({
         "small": -3, "wide": u64::MAX, "ratio": 0.5, "never": "NaN", "flags": [true, false],
         "name": "a \"quoted\" name", "raw": {"hex": "00ff"}, "maybe": [7, 8], "none": null,
-        "kind": {"Circle": {"radius": 9}}, "other": {"Label": "x"}, "sizes": [[3, "three"]],
-        "rooms": [{"keys": {"entries": 0}, "seen": {"entries": 0}},
-                  {"keys": {"entries": 1}, "seen": {"entries": 0}}],
-        "lists": [{"keys": {"inner": [6]}, "seen": []}],
+        "kind": {"Circle": {"radius": 9}}, "other": {"Label": "x"}, "sizes": {"entries": 1},
+        "rooms": [{"keys": {}, "seen": []}, {"keys": {"entries": 1}, "seen": []}],
+        "lists": [{"keys": {"entries": 1}, "seen": []}],
+        "owners": {"entries": 1},
     });
     assert_eq!(json, expected);
-    assert_eq!(maps.iter().map(|map| &*map.path).collect::<std::vec::Vec<_>>(), ["rooms[1].keys"]);
+    let path = |number| describer.map(number).map(|map| &*map.path);
+    assert_eq!([path(0), path(1)], [Some("sizes"), Some("rooms[1].keys")]);
+    assert_eq!([path(2), path(3), path(4)], [Some("lists[0].keys"), Some("owners"), None]);
     let mut entry = std::vec::Vec::new();
-    let mut write = |slot: *mut u8| {
-        // SAFETY: a full slot of the map.
-        unsafe { reflect.write_entry(0, left[0].ty, slot, &mut entry) };
-    };
-    let pair = root.rooms[1].keys.iter().next().expect("one entry");
-    write(std::ptr::from_ref(pair.0).cast_mut().cast());
-    let (map, key, value) = describer.entry(&maps, &mut &*entry).expect("a whole entry");
-    assert_eq!((&*map.path, &*key, value.as_deref()), ("rooms[1].keys", "\"key\"", Some("[5]")));
+    let (key, value) = root.owners.iter().next().expect("one entry");
+    let key = std::ptr::from_ref(key).cast_mut().cast();
+    let value = std::ptr::from_ref(value).cast_mut().cast();
+    // SAFETY: an entry of the map.
+    unsafe { reflect.write_entry(3, (left[3].ty, key, value), &mut entry, &mut |_| true) };
+    let (map, key, value) = describer.entry(&mut &*entry).expect("a whole entry");
+    assert_eq!((&*map, &*key), ("owners", "\"ann\""));
+    assert_eq!(value.as_deref(), Some("{\"keys\":{\"entries\":1},\"seen\":[]}"));
+    let within = describer.map(4).expect("the entry has a map that follows");
+    assert_eq!(within.path, "owners[\"ann\"].keys");
 }
 
 #[test]
@@ -111,7 +123,7 @@ fn an_image_that_ends_early_is_refused_wherever_it_ends() {
     let mut image = std::vec::Vec::new();
     let at = (&raw mut root).cast();
     // SAFETY: the schema is the value's own.
-    unsafe { Reflect::new(&schema).write_outline(schema.root, at, &mut image) };
+    unsafe { Reflect::new(&schema).write_outline(schema.root, at, &mut image, &mut |_| false) };
     for len in 0..image.len() {
         let ended = Describer::new(&schema).outline(&mut &image[..len]);
         assert!(ended.is_err(), "{len} of {} bytes", image.len());

@@ -10,7 +10,7 @@ use hotshell_plugin_api::schema::Schema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::describe::{Describer, Left};
+use super::describe::Describer;
 use super::folder::Store;
 use super::recovery::{Frame, Step};
 use super::snapshot::{Kind as Block, Snapshot};
@@ -172,19 +172,17 @@ impl<'a> Export<'a> {
         let schema = Schema::decode(&schema).map_err(|why| self.wrong(&why.to_string()))?;
         self.tell(About::Snapshot { position, schema: schema.number }, each)?;
         let mut describer = Describer::new(&schema);
-        let mut maps = Vec::new();
         loop {
             let (kind, content) = next()?;
             let image = &mut &*content;
             match kind {
                 Block::Root => {
-                    let (value, left) = describer.outline(image).map_err(|e| self.ends(e))?;
-                    maps = left;
+                    let value = describer.outline(image).map_err(|e| self.ends(e))?;
                     self.tell(About::Root { value: raw(value) }, each)?;
                 }
                 Block::Sessions => self.sessions(&mut describer, schema.session, image, each)?,
                 Block::Aside => self.aside(image, each)?,
-                Block::Entries => self.entries(&mut describer, &maps, image, each)?,
+                Block::Entries => self.entries(&mut describer, image, each)?,
                 Block::Done => return Ok(()),
                 Block::Schema => return Err(self.wrong("it has two schemas")),
             }
@@ -225,14 +223,13 @@ impl<'a> Export<'a> {
     fn entries(
         &self,
         describer: &mut Describer<'_>,
-        maps: &[Left],
         image: &mut &[u8],
         each: &mut Each<'_>,
     ) -> Result<()> {
         while !image.is_empty() {
-            let (map, key, value) = describer.entry(maps, image).map_err(|e| self.ends(e))?;
+            let (map, key, value) = describer.entry(image).map_err(|e| self.ends(e))?;
             let (key, value) = (raw(key), value.map(raw));
-            self.tell(About::Entry { map: &map.path, key, value }, each)?;
+            self.tell(About::Entry { map: &map, key, value }, each)?;
         }
         Ok(())
     }

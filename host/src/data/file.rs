@@ -12,6 +12,11 @@ pub fn beside(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Whether a file has such a name: who wrote it did not come to its end.
+pub fn is_beside(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "new")
+}
+
 /// Writes a file beside, syncs it, renames it, and syncs its folder. A crash leaves the old file or the
 /// new one.
 pub fn replace(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<File> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
-use super::{Artifacts, Fsync};
+use super::{Artifacts, Fsync, file};
 use crate::error::{Code, Error, Result};
 
 /// How long a child of a host that was killed may hold the lock.
@@ -77,6 +77,31 @@ impl Store {
     /// Copies of the artifacts that are needed to read the rest.
     pub fn artifacts(&self) -> Artifacts {
         Artifacts::new(self.folder.join("artifacts"))
+    }
+}
+
+impl Store {
+    /// Removes the files that a crash has left without their names; answers their bytes. For who has the
+    /// folder's lock.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn remove_leftovers(&self) -> io::Result<u64> {
+        let mut bytes = 0;
+        for folder in [self.folder.clone(), self.folder.join("artifacts")] {
+            let entries = match fs::read_dir(folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                if file::is_beside(&entry.path()) {
+                    bytes += entry.metadata()?.len();
+                    fs::remove_file(entry.path())?;
+                }
+            }
+        }
+        Ok(bytes)
     }
 }
 

@@ -14,6 +14,7 @@ pub mod frame;
 mod head;
 mod origin;
 mod permanent;
+mod progress;
 mod recovery;
 pub mod segment;
 pub mod snapshot;
@@ -31,9 +32,10 @@ pub use folder::{Folder, Store, cannot};
 pub use head::BadHead;
 pub use origin::Origin;
 pub use permanent::{Kept, Permanent, STARTS};
+pub use progress::Progress;
 pub use recovery::{Frame, Recovered, Replay, Step, Torn};
 pub use way::way;
-pub use writer::{Progress, Writer};
+pub use writer::Writer;
 
 /// When the journal reaches the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -15,6 +15,7 @@
 //! | reserved, 0 | 4 | | | |
 //! | CRC-32 of the 92 bytes before | 4 | | | |
 
+mod output;
 mod read;
 mod take;
 

@@ -55,7 +55,7 @@ impl Place {
             let (mut records, mut frames) = (Vec::new(), Vec::new());
             text.split('+').for_each(|one| frame::put_record(&mut records, one.as_bytes()));
             end += frame::seal(&mut frames, Kind::Call, &records) as u64;
-            writer.append(frames, end);
+            writer.append(&mut frames, end);
         }
         writer.close();
         end
@@ -160,12 +160,12 @@ fn a_switch_begins_a_file_of_its_own_and_is_told_before_what_it_writes() {
         frame::put_record(&mut records, b"use");
         position += frame::seal(&mut frames, Kind::Use, &records) as u64;
         writer.begin(origin);
-        writer.append(frames, position);
+        writer.append(&mut frames, position);
     }
     let (mut records, mut frames) = (Vec::new(), Vec::new());
     frame::put_record(&mut records, b"second");
     position += frame::seal(&mut frames, Kind::Call, &records) as u64;
-    writer.append(frames, position);
+    writer.append(&mut frames, position);
     writer.close();
     let mut read = Read::default();
     let found = place.store.recover(0, &mut read).expect("the journal is whole");

@@ -2,7 +2,7 @@
 //!
 //! Everything that arrived while the last sync ran is written and synced together: a group commit.
 //! A full disk is waited out: output is held back meanwhile, under `always` at once, otherwise as soon
-//! as frames have waited for longer than [`LATE_AFTER`]. Any other error of the disk ends the process:
+//! as frames have waited for too long ([`Progress::is_late`]). Any other error of the disk ends the process:
 //! what is durable is known then, and a restart finds it. A sync that failed once may not be asked
 //! again, since the system may have dropped the pages and say "done" the next time.
 
@@ -10,14 +10,14 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use super::disk::{Disk, System};
 use super::folder::{Store, cannot};
+use super::progress::Progress;
 use super::{Fsync, Origin, segment};
 use crate::engine::monotonic_ns;
 use crate::error::{Code, Error, Result};
@@ -28,98 +28,10 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 const SECOND: Duration = Duration::from_secs(1);
 /// Between two tries to write to a disk that is full.
 const FULL_RETRY: Duration = Duration::from_millis(200);
-
-/// Frames that have waited for the disk for so long hold output back, whatever the policy: what is
-/// shown to clients is never further ahead of the disk than this.
-const LATE_AFTER: Duration = Duration::from_secs(2);
-
-/// How far the journal is on disk, and how the disk does. Written by the journal's thread only.
-#[derive(Debug, Default)]
-pub struct Progress {
-    durable: AtomicU64,
-    /// Somebody waits for this position.
-    wanted: AtomicU64,
-    moved: Notify,
-    /// Monotonic nanoseconds at which the batch that is being written and synced was begun; 0 between
-    /// batches.
-    busy_since_ns: AtomicU64,
-    /// Monotonic nanoseconds at which the disk was found full; 0 while it is not.
-    full_since_ns: AtomicU64,
-    /// An [`Fsync`].
-    fsync: AtomicU8,
-    syncs: AtomicU64,
-    sync_ns: AtomicU64,
-    sync_ns_max: AtomicU64,
-    segments: AtomicU64,
-}
-
-impl Progress {
-    fn new(fsync: Fsync) -> Self {
-        Self { fsync: AtomicU8::new(fsync as u8), ..Self::default() }
-    }
-
-    /// When the journal reaches the disk.
-    pub fn fsync(&self) -> Fsync {
-        let number = self.fsync.load(Ordering::Relaxed);
-        let all = [Fsync::EverySec, Fsync::Always, Fsync::No];
-        all.into_iter().find(|fsync| *fsync as u8 == number).unwrap_or_default()
-    }
-
-    /// Changes that, from the next batch on.
-    pub fn set_fsync(&self, fsync: Fsync) {
-        self.fsync.store(fsync as u8, Ordering::Relaxed);
-    }
-
-    /// Frames before this position are on disk; under `no`, with the system.
-    pub fn durable(&self) -> u64 {
-        self.durable.load(Ordering::Acquire)
-    }
-
-    /// Returns when frames before `position` are on disk. For one waiter at a time.
-    pub async fn reached(&self, position: u64) {
-        self.wanted.store(position, Ordering::Relaxed);
-        while self.durable() < position {
-            self.moved.notified().await;
-        }
-    }
-
-    /// Whether frames wait for a disk that is full or slow, for so long that output must wait, too.
-    pub fn is_late(&self) -> bool {
-        let since = self.busy_since_ns.load(Ordering::Relaxed);
-        since > 0 && monotonic_ns().saturating_sub(since) > LATE_AFTER.as_nanos() as u64
-    }
-
-    /// For how long the disk has been full; `None` while it is not.
-    pub fn full_for(&self) -> Option<Duration> {
-        let since = self.full_since_ns.load(Ordering::Relaxed);
-        (since > 0).then(|| Duration::from_nanos(monotonic_ns().saturating_sub(since)))
-    }
-
-    /// Syncs so far, the time that all of them took, and the longest, nanoseconds.
-    pub fn syncs(&self) -> (u64, u64, u64) {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        (get(&self.syncs), get(&self.sync_ns), get(&self.sync_ns_max))
-    }
-
-    /// Segments that were begun because one had grown large.
-    pub fn rotations(&self) -> u64 {
-        self.segments.load(Ordering::Relaxed)
-    }
-
-    fn reach(&self, position: u64) {
-        self.durable.store(position, Ordering::Release);
-        self.moved.notify_one();
-    }
-
-    fn synced(&self, took_ns: u64) {
-        let add = |counter: &AtomicU64, by| {
-            counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
-        };
-        add(&self.syncs, 1);
-        add(&self.sync_ns, took_ns);
-        self.sync_ns_max.fetch_max(took_ns, Ordering::Relaxed);
-    }
-}
+/// Buffers of frames that were written and wait to serve again.
+const SPARES: usize = 16;
+/// Larger ones go back to the system.
+const SPARE_BYTES: usize = 1 << 20;
 
 enum Order {
     /// Frames, and the position behind them.
@@ -134,6 +46,9 @@ enum Order {
 #[derive(Debug)]
 pub struct Writer {
     orders: Sender<Order>,
+    /// Empty buffers of frames that were written. They come back, so that neither thread waits for the
+    /// other in the C library's allocator.
+    spares: Receiver<Vec<u8>>,
     progress: Arc<Progress>,
 }
 
@@ -149,6 +64,8 @@ impl Writer {
         let progress = Arc::new(Progress::new(store.fsync));
         progress.reach(position);
         let (orders, inbox) = channel();
+        let (give_back, spares) = sync_channel(SPARES);
+        let inbox = Inbox { orders: inbox, give_back };
         let log = Log::new(System, store, file, (position, origin), Arc::clone(&progress));
         let folder = store.folder.clone();
         let thread = std::thread::Builder::new().name("journal".to_owned());
@@ -157,11 +74,13 @@ impl Writer {
             let hint = "raise the limit of threads (ulimit -u)";
             Error::new(Code::Start, "cannot start the journal", error.to_string(), hint)
         })?;
-        Ok(Self { orders, progress })
+        Ok(Self { orders, spares, progress })
     }
 
-    /// Hands over whole frames that end at `position`.
-    pub fn append(&self, frames: Vec<u8>, position: u64) {
+    /// Hands over whole frames that end at `position`; leaves an empty buffer for the next ones.
+    pub fn append(&self, frames: &mut Vec<u8>, position: u64) {
+        let spare = self.spares.try_recv().unwrap_or_default();
+        let frames = std::mem::replace(frames, spare);
         // The thread lives as long as the sender, or has ended the process.
         let _ = self.orders.send(Order::Append(frames, position));
     }
@@ -184,6 +103,22 @@ impl Writer {
         let (done, wait) = sync_channel(1);
         if self.orders.send(Order::Close(done)).is_ok() {
             let _ = wait.recv();
+        }
+    }
+}
+
+/// Where the thread gets its orders from.
+struct Inbox {
+    orders: Receiver<Order>,
+    give_back: SyncSender<Vec<u8>>,
+}
+
+impl Inbox {
+    /// What was written serves again, unless it is large or enough others wait to.
+    fn give_back(&self, mut frames: Vec<u8>) {
+        if frames.capacity() <= SPARE_BYTES {
+            frames.clear();
+            let _ = self.give_back.try_send(frames);
         }
     }
 }
@@ -230,31 +165,35 @@ impl<D: Disk> Log<D> {
     ///
     /// # Errors
     /// What the disk says, unless it is only full. What is durable is known, and nothing else is.
-    fn run(mut self, inbox: &Receiver<Order>) -> io::Result<()> {
+    fn run(mut self, inbox: &Inbox) -> io::Result<()> {
         let mut next_sync = Instant::now() + SECOND;
         loop {
-            let first = inbox.recv_timeout(next_sync.saturating_duration_since(Instant::now()));
+            let until_sync = next_sync.saturating_duration_since(Instant::now());
+            let first = inbox.orders.recv_timeout(until_sync);
             let mut closing = None;
             let mut order = match first {
                 Ok(order) => Some(order),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return self.sync(),
             };
-            self.progress.busy_since_ns.store(monotonic_ns(), Ordering::Relaxed);
+            self.progress.begin_batch();
             while let Some(some) = order {
                 match some {
-                    Order::Append(frames, position) => self.write(&frames, position)?,
+                    Order::Append(frames, position) => {
+                        self.write(&frames, position)?;
+                        inbox.give_back(frames);
+                    }
                     Order::Begin(origin, tell) => {
                         self.begin(origin)?;
                         let _ = tell.send(());
                     }
                     Order::Close(done) => closing = Some(done),
                 }
-                order = inbox.try_recv().ok();
+                order = inbox.orders.try_recv().ok();
             }
             let fsync = self.progress.fsync();
             let due = fsync == Fsync::EverySec && Instant::now() >= next_sync;
-            let awaited = self.progress.wanted.load(Ordering::Relaxed) > self.progress.durable();
+            let awaited = self.progress.is_awaited();
             if due || awaited || closing.is_some() || fsync == Fsync::Always {
                 self.sync()?;
             }
@@ -268,7 +207,7 @@ impl<D: Disk> Log<D> {
             if self.len >= self.segment_bytes {
                 self.rotate()?;
             }
-            self.progress.busy_since_ns.store(0, Ordering::Relaxed);
+            self.progress.end_batch();
         }
     }
 
@@ -303,7 +242,7 @@ impl<D: Disk> Log<D> {
 
     #[cold]
     fn note_full(&self) {
-        self.progress.full_since_ns.store(monotonic_ns(), Ordering::Relaxed);
+        self.progress.note_full();
         tracing::warn!(
             verb = "journal",
             folder = %self.folder.display(),
@@ -313,8 +252,7 @@ impl<D: Disk> Log<D> {
 
     #[cold]
     fn note_room(&self) {
-        let waited_ms = self.progress.full_for().unwrap_or_default().as_millis() as u64;
-        self.progress.full_since_ns.store(0, Ordering::Relaxed);
+        let waited_ms = self.progress.note_room().as_millis() as u64;
         tracing::warn!(verb = "journal", waited_ms, "there is room on the disk again");
     }
 
@@ -334,7 +272,7 @@ impl<D: Disk> Log<D> {
     fn rotate(&mut self) -> io::Result<()> {
         match self.next_segment() {
             Ok(()) => {
-                self.progress.segments.fetch_add(1, Ordering::Relaxed);
+                self.progress.rotated();
                 Ok(())
             }
             // The present one grows on, and the next batch tries again.

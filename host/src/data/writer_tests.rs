@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use super::*;
 use crate::data::frame::Kind;
+use crate::data::progress::LATE_AFTER;
 use crate::data::tests::Read;
 use crate::data::{Folder, Recovered, frame};
 
@@ -68,6 +69,7 @@ struct Rig {
     disk: Faulty,
     progress: Arc<Progress>,
     orders: Sender<Order>,
+    spares: Receiver<Vec<u8>>,
     thread: JoinHandle<io::Result<()>>,
     position: u64,
 }
@@ -84,8 +86,11 @@ impl Rig {
             Log::new(disk.clone(), &store, file, (0, Origin::default()), Arc::clone(&progress));
         log.segment_bytes = segment_bytes;
         let (orders, inbox) = channel();
+        let (give_back, spares) = sync_channel(SPARES);
+        let inbox = Inbox { orders: inbox, give_back };
         let thread = std::thread::spawn(move || log.run(&inbox));
-        Self { _dir: dir, _folder: folder, store, disk, progress, orders, thread, position: 0 }
+        let (_dir, _folder, position) = (dir, folder, 0);
+        Self { _dir, _folder, store, disk, progress, orders, spares, thread, position }
     }
 
     /// Hands a frame with one record over.
@@ -242,4 +247,19 @@ fn a_policy_that_lets_output_go_ahead_does_not_do_so_for_longer_than_its_limit()
     rig.until("it is written", |rig| rig.progress.durable() == rig.position);
     rig.until("it is late no more", |rig| !rig.progress.is_late());
     assert_eq!(rig.disk.seen("sync"), 0, "the policy asks for none");
+}
+
+#[test]
+fn the_memory_of_frames_that_were_written_comes_back_unless_it_is_large() {
+    let mut rig = Rig::new(Fsync::Always, SEGMENT_BYTES, |_| {});
+    rig.append("small");
+    rig.append(&"large".repeat(SPARE_BYTES));
+    let spare = rig.spares.recv_timeout(Duration::from_secs(30)).expect("it comes back");
+    assert!(spare.is_empty() && spare.capacity() > 0);
+    rig.append("small again");
+    let spare = rig.spares.recv_timeout(Duration::from_secs(30)).expect("it comes back");
+    assert!(spare.capacity() <= SPARE_BYTES, "{}", spare.capacity());
+    let (outcome, found, _) = rig.end();
+    outcome.expect("the disk is well");
+    assert_eq!(found.records, 3);
 }

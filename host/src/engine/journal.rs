@@ -56,7 +56,7 @@ impl Journal {
     pub(super) fn begin_file(&mut self, origin: Origin) -> (u64, oneshot::Receiver<()>) {
         self.seal();
         if !self.frames.is_empty() {
-            self.writer.append(std::mem::take(&mut self.frames), self.position);
+            self.writer.append(&mut self.frames, self.position);
         }
         (self.position, self.writer.begin(origin))
     }
@@ -78,7 +78,7 @@ impl Journal {
     /// Gives the writer all whole frames. Answers what output must wait for, if it must.
     pub(super) fn hand_over(&mut self) -> Option<(u64, Arc<Progress>)> {
         if !self.frames.is_empty() {
-            self.writer.append(std::mem::take(&mut self.frames), self.position);
+            self.writer.append(&mut self.frames, self.position);
         }
         let progress = self.writer.progress();
         let behind = progress.durable() < self.position;

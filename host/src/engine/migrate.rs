@@ -269,7 +269,6 @@ impl Core {
         // sides are mapped, since a discard waits for the end of a drain.
         let more = unsafe { drains::work(change, &mut more) || trees::work(change, more) };
         self.take_left();
-        self.set_aside(change, trees::finished(change));
         self.count_panicked(change.take_panicked());
         if !more {
             self.change = None;

@@ -62,6 +62,11 @@ impl<K> BTreeSet<K> {
         self.map.get_index(index).map(|(key, ())| key)
     }
 
+    /// Removes the key with `index` keys before it. O(log n).
+    pub fn remove_index(&mut self, index: usize) -> Option<K> {
+        self.map.remove_index(index).map(|(key, ())| key)
+    }
+
     /// The smallest key. O(log n).
     pub fn first(&self) -> Option<&K> {
         self.get_index(0)

@@ -22,6 +22,7 @@ use super::convert::{Converter, EntryMover, Lost, Step};
 use super::marks;
 use super::plan::Pair;
 use super::returns::{ByHash, OfMap};
+use super::trees;
 use crate::collections::hash_map::conversion::{
     self, Conversion, ConversionTable, Mover, Place, STEP_SLOTS,
 };
@@ -336,11 +337,13 @@ pub fn progress(change: &Arc<Change>) -> Progress {
     })
 }
 
-/// What drains have left so far, by their change; each part is told once. What was below an entry that has
-/// been removed since is not.
+/// What drains, and conversions of trees, have left so far, by their change; each part is told once. What was
+/// below an entry that has been removed since is not.
 pub fn left() -> Vec<(Arc<Change>, Finished)> {
     let late = marks::late();
     let mut left = found();
+    let of_tree = |lost| Finished { lost, overtaken: Vec::new() };
+    left.extend(trees::found().into_iter().map(|(change, lost)| (change, of_tree(lost))));
     if !late.is_empty() {
         left.iter_mut().for_each(|(_, left)| left.lost.retain(|part| !late.has(part)));
     }
@@ -436,7 +439,8 @@ unsafe extern "C" fn recall(at: *mut Conversion, from: u64, to: u64) {
 
 /// Whether something may be found that has not been told yet.
 fn any() -> bool {
-    DRAINS.with_borrow(|drains| !(drains.running.is_empty() && drains.finished.is_empty()))
+    let maps = |drains: &Drains| !(drains.running.is_empty() && drains.finished.is_empty());
+    DRAINS.with_borrow(maps) || trees::any()
 }
 
 extern "C" fn removed(map: u64, hash: u64) -> bool {

@@ -12,6 +12,7 @@ use super::drains::{Held, Progress};
 use super::plan::Pair;
 use crate::collections::btree_map::conversion::TreeConversion;
 use crate::collections::btree_map::erased;
+use crate::snapshot;
 
 thread_local! {
     static TREES: RefCell<Trees> = const { RefCell::new(Trees::new()) };
@@ -41,6 +42,12 @@ impl Trees {
 
     fn position(&self, at: *mut TreeConversion) -> Option<usize> {
         self.running.iter().position(|tree| tree.at.as_ptr() == at)
+    }
+
+    fn draw_number(&mut self) -> u32 {
+        let number = self.next;
+        self.next = number.checked_add(1).unwrap_or(1);
+        number
     }
 
     fn finish(&mut self, position: usize) {
@@ -108,6 +115,11 @@ impl Tree {
     }
 }
 
+/// A layout id that no leaf has.
+pub(crate) fn next_number() -> u32 {
+    TREES.with_borrow_mut(Trees::draw_number)
+}
+
 /// Begins to convert the values of the tree at `from`, which gets its new header at `to`. O(1).
 ///
 /// # Safety
@@ -124,8 +136,7 @@ pub(crate) unsafe fn begin(
         let mut same = trees.running.iter().map(|tree| &tree.held);
         let held = same.find(|held| Arc::ptr_eq(&held.change, change)).cloned();
         let held = held.unwrap_or_else(|| Held::new(change));
-        let number = trees.next;
-        trees.next = number.checked_add(1).unwrap_or(1);
+        let number = trees.draw_number();
         // SAFETY: the caller's promise.
         let at = unsafe { TreeConversion::begin(number, from, to) };
         let entries = EntryMover::new(held.converter.maps(pair), path, None);
@@ -179,15 +190,29 @@ pub fn progress(change: &Arc<Change>) -> Progress {
     })
 }
 
-/// What ended conversions of a change set aside; each part is told once.
-pub fn finished(change: &Arc<Change>) -> Vec<Lost> {
+/// What conversions have set aside so far, by their change; each part is told once.
+pub(super) fn found() -> Vec<(Arc<Change>, Vec<Lost>)> {
     TREES.with_borrow_mut(|trees| {
-        let of = trees.finished.extract_if(.., |(of, _)| Arc::ptr_eq(of, change));
-        of.flat_map(|(_, lost)| lost).collect()
+        let mut all = core::mem::take(&mut trees.finished);
+        for Tree { held, entries, .. } in &mut trees.running {
+            if !entries.lost.is_empty() {
+                all.push((Arc::clone(&held.change), core::mem::take(&mut entries.lost)));
+            }
+        }
+        all
     })
 }
 
+/// Whether something may be found that has not been told yet.
+pub(super) fn any() -> bool {
+    TREES.with_borrow(|trees| !(trees.running.is_empty() && trees.finished.is_empty()))
+}
+
 pub(super) unsafe extern "C" fn leaf(at: *mut TreeConversion, parent: *mut u8, child: usize) {
+    // SAFETY: typed code passes its map's conversion and a lowest inner node of it.
+    if unsafe { snapshot::leaf(at, parent, child) } {
+        return;
+    }
     TREES.with_borrow_mut(|trees| {
         let position = trees.position(at).expect("a tree with leaves in the old shape runs");
         // SAFETY: typed code passes its map's conversion and a lowest inner node of it.
@@ -196,11 +221,17 @@ pub(super) unsafe extern "C" fn leaf(at: *mut TreeConversion, parent: *mut u8, c
 }
 
 pub(super) unsafe extern "C" fn end_tree(at: *mut TreeConversion) {
-    TREES.with_borrow_mut(|trees| {
-        // One that is complete may have been filed already.
-        let Some(position) = trees.position(at) else { return };
+    let converted = TREES.with_borrow_mut(|trees| {
+        let Some(position) = trees.position(at) else { return false };
         // SAFETY: typed code passes its map's conversion, and borrows the map exclusively.
         unsafe { trees.running[position].advance(&mut || true) };
         trees.finish(position);
+        true
     });
+    // One that is complete may have been filed already. SAFETY: as above.
+    unsafe {
+        if !converted && !(*at).is_complete() {
+            snapshot::end_tree(at);
+        }
+    }
 }

@@ -27,7 +27,7 @@ use crate::collections::{btree_map, hash_map, vec, vec_deque};
 use crate::schema::{Field, Kind, Schema, TypeDef, TypeIndex};
 
 pub use build::{Ends, Source};
-pub use outline::{Left, Rebuilding};
+pub use outline::{Leave, Left, Rebuilding};
 pub use write::Sink;
 
 /// A schema, ready to be followed: with what is asked for every value worked out once per type.
@@ -37,9 +37,13 @@ pub struct Reflect<'s> {
     owners: Cow<'s, Owners>,
 }
 
-/// Which types of a schema own memory, at any depth. Worked out once for a schema that is followed often.
+/// Which types of a schema own memory, and which hold maps, at any depth. Worked out once for a schema
+/// that is followed often.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owners(Vec<bool>);
+pub struct Owners {
+    memory: Vec<bool>,
+    maps: Vec<bool>,
+}
 
 /// The layout of a map's entry: a `repr(C)` pair of key and value.
 #[derive(Debug, Clone, Copy)]
@@ -51,17 +55,28 @@ pub(crate) struct Pair {
 impl Owners {
     /// O(types²) at worst, O(types) as a rule.
     pub fn of(schema: &Schema) -> Self {
-        let mut owns: Vec<bool> = schema.types.iter().map(|def| has_memory(def.kind)).collect();
-        loop {
-            let mut grown = false;
-            for (index, def) in schema.types.iter().enumerate() {
-                if !owns[index] && inside(def).any(|ty| owns[ty as usize]) {
-                    (owns[index], grown) = (true, true);
-                }
+        let types = &schema.types;
+        let mut memory: Vec<bool> = types.iter().map(|def| has_memory(def.kind)).collect();
+        spread(types, &mut memory);
+        let is_map =
+            |def: &TypeDef| matches!(def.kind, Kind::HashMap | Kind::HashSet | Kind::BTreeMap);
+        let mut maps: Vec<bool> = types.iter().map(is_map).collect();
+        spread(types, &mut maps);
+        Self { memory, maps }
+    }
+}
+
+/// Marks each type with a part that is marked.
+fn spread(types: &[TypeDef], marks: &mut [bool]) {
+    loop {
+        let mut grown = false;
+        for (index, def) in types.iter().enumerate() {
+            if !marks[index] && inside(def).any(|ty| marks[ty as usize]) {
+                (marks[index], grown) = (true, true);
             }
-            if !grown {
-                return Self(owns);
-            }
+        }
+        if !grown {
+            return;
         }
     }
 }
@@ -84,7 +99,12 @@ impl<'s> Reflect<'s> {
 
     /// Whether values of this type own memory, at any depth.
     pub fn owns_memory(&self, ty: TypeIndex) -> bool {
-        self.owners.0[ty as usize]
+        self.owners.memory[ty as usize]
+    }
+
+    /// Whether maps or trees lie in values of this type, at any depth.
+    fn holds_maps(&self, ty: TypeIndex) -> bool {
+        self.owners.maps[ty as usize]
     }
 
     /// Size and alignment of a type's values.

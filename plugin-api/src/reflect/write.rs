@@ -69,10 +69,21 @@ impl Reflect<'_> {
     ///
     /// # Safety
     /// `at` is a hash map.
-    pub(super) unsafe fn write_map_head(&self, at: *mut u8, sink: &mut dyn Sink) {
+    unsafe fn write_map_head(&self, at: *mut u8, sink: &mut dyn Sink) {
         // SAFETY: the caller's promise.
         unsafe {
             put_count(sink, hash_map::erased::len(at));
+            self.write_seed(at, sink);
+        }
+    }
+
+    /// Writes the seed of a hash map, if there are entries.
+    ///
+    /// # Safety
+    /// `at` is a hash map.
+    pub(super) unsafe fn write_seed(&self, at: *mut u8, sink: &mut dyn Sink) {
+        // SAFETY: the caller's promise.
+        unsafe {
             if hash_map::erased::len(at) > 0 {
                 let [a, b] = hash_map::erased::seed(at);
                 sink.put(&a.to_le_bytes());

@@ -56,7 +56,6 @@ impl<P: Plugin> TestServer<P> {
         // SAFETY: no call runs, and the state is borrowed exclusively.
         let more = unsafe { drains::work(&change, &mut more) || trees::work(&change, more) };
         self.host.keep_left();
-        self.host.set_aside(&change, trees::finished(&change));
         self.host.conversions_panicked += change.take_panicked();
         if !more {
             self.host.change = None;

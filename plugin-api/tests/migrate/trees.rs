@@ -283,6 +283,24 @@ fn slices_alone_convert_all_of_it_and_every_entry_keeps_its_rest() {
 }
 
 #[test]
+fn rests_are_set_aside_slice_by_slice() {
+    let (server, model) = filled(3000);
+    let mut server = up(server);
+    server.drain();
+    for n in model.keys() {
+        server.state_mut().ranks.get_mut(n).expect("there").more = [1; 4];
+    }
+    let mut server = down(server);
+    let (mut before, mut most) = (0, 0);
+    while server.drain_some(128) {
+        most = most.max(server.set_aside() - before);
+        before = server.set_aside();
+    }
+    assert_eq!(server.set_aside(), model.len());
+    assert!(most < model.len() / 4, "{most} at once");
+}
+
+#[test]
 fn a_tree_that_is_dropped_cleared_or_taken_apart_in_between_leaks_nothing() {
     let bytes = TestServer::<Two>::new().state_bytes();
     for way in 0..4 {

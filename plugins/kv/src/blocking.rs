@@ -38,6 +38,8 @@ pub enum Wish<'a> {
     Members(End, core::option::Option<u64>),
     /// Entries of streams, at most so many.
     Entries(Reading, u64),
+    /// Replicas, of which there are none.
+    Replicas,
 }
 
 impl Wish<'_> {
@@ -58,6 +60,7 @@ impl Wish<'_> {
                 let reading = Option::Some(Box::new(reading));
                 Waiting { pops: READS_ENTRIES, count, reading, ..Waiting::default() }
             }
+            Self::Replicas => Waiting { pops: NO_KEYS, ..Waiting::default() },
         }
     }
 }
@@ -66,6 +69,8 @@ impl Wish<'_> {
 const POPS_MEMBERS: u8 = 1;
 /// [`Waiting::pops`] of streams.
 const READS_ENTRIES: u8 = 2;
+/// [`Waiting::pops`] of a client that waits for nothing but its timeout.
+const NO_KEYS: u8 = 3;
 
 /// Lets the client of `cx` wait for one of `keys`; `until_ms` 0 waits for ever.
 pub fn wait(cx: &mut Cx<'_>, keys: &[&[u8]], wish: Wish<'_>, until_ms: u64) {
@@ -365,12 +370,11 @@ pub fn release(
     error: core::option::Option<&str>,
 ) -> bool {
     let waiting = shell.session_of(client).and_then(|session| forget(state, client, session));
-    if waiting.is_none() {
-        return false;
-    }
+    let Some(waiting) = waiting else { return false };
     if let Some(mut out) = shell.out_of(client) {
         match error {
             Some(text) => out.error(text),
+            None if waiting.pops == NO_KEYS => out.int(0),
             None => out.null_array(),
         }
     }

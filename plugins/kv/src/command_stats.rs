@@ -50,13 +50,18 @@ fn bucket(ns: u64) -> usize {
 }
 
 impl Counters {
-    /// Counts an execution.
+    /// Counts an execution; unless `untimed`, by how long it took, too.
     #[inline(always)]
-    pub fn count(&mut self, ns: u64, failed: bool) {
+    pub fn count(&mut self, ns: u64, failed: bool, untimed: bool) {
         self.calls += 1;
         self.total_ns += ns;
         self.failed += u64::from(failed);
-        self.histogram[bucket(ns)] += 1;
+        self.histogram[bucket(ns)] += u64::from(!untimed);
+    }
+
+    /// Executions that were counted by how long they took.
+    pub fn timed(&self) -> u64 {
+        self.histogram.iter().sum()
     }
 
     /// The longest duration of each bucket in nanoseconds, and how many executions took no longer; only
@@ -72,8 +77,7 @@ impl Counters {
 
     /// The duration in nanoseconds within which so many of a hundred executions came to their end.
     pub fn percentile(&self, percent: f64) -> u64 {
-        let total: u64 = self.histogram.iter().sum();
-        let wanted = (total as f64 * percent / 100.0).ceil().max(1.0) as u64;
+        let wanted = (self.timed() as f64 * percent / 100.0).ceil().max(1.0) as u64;
         self.cumulated().find(|(_, count)| *count >= wanted).map_or(0, |(ns, _)| ns)
     }
 }

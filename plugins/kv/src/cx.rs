@@ -20,6 +20,8 @@ pub type Outcome = Result<(), &'static str>;
 
 /// A value that was looked for, beside the output.
 pub type Found<'a> = (Option<&'a Value>, Out<'a>);
+/// The same, to be changed.
+pub type FoundMut<'a> = (Option<&'a mut Value>, Out<'a>);
 
 /// What becomes of the client after the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +188,41 @@ impl Cx<'_> {
         }
     }
 
+    /// [`Cx::find_mut`] beside the output.
+    ///
+    /// # Errors
+    /// When it is of another type.
+    #[inline]
+    pub fn find_mut_and_out(
+        &mut self,
+        key: &[u8],
+        kind: Kind,
+    ) -> Result<FoundMut<'_>, &'static str> {
+        self.before_use(key);
+        match self.state.use_key(self.shell, self.session.db, key, self.mark) {
+            Some(value) if value.kind() != kind => Err(errors::WRONG_TYPE),
+            value => Ok((value, self.out.reborrow())),
+        }
+    }
+
+    /// Changes the collection at a key; one that is not there yet is put there empty. Call
+    /// [`Cx::event`] after it, or [`Cx::drop_empty`].
+    ///
+    /// # Errors
+    /// When it is of another type than `empty`.
+    #[inline]
+    pub fn change_or_put<T>(
+        &mut self,
+        key: &[u8],
+        (kind, empty): (Kind, fn() -> Value),
+        change: impl FnOnce(&mut Value) -> T,
+    ) -> Result<T, &'static str> {
+        if let Some(value) = self.find_mut(key, kind)? {
+            return Ok(change(value));
+        }
+        Ok(change(self.find_or_put(key, empty)?))
+    }
+
     /// The collection at a key, to be changed; one that is not there yet is put there empty. Call
     /// [`Cx::event`] after it, or [`Cx::drop_empty`].
     ///
@@ -221,8 +258,16 @@ impl Cx<'_> {
 
     /// Tells of an event of a collection, and removes it if it lost its last element.
     pub fn changed(&mut self, key: &[u8], class: u32, event: &str) {
+        let empty = self.db().keys.get(key).is_some_and(Value::is_empty);
+        self.taken_from(key, class, event, empty);
+    }
+
+    /// [`Cx::changed`], where it is known whether the collection is `empty` now.
+    #[inline]
+    pub fn taken_from(&mut self, key: &[u8], class: u32, event: &str, empty: bool) {
         self.event(key, class, event);
-        if self.drop_empty(key) {
+        if empty {
+            self.db().remove(key);
             self.notify(notify::GENERIC, "del", key);
         }
     }

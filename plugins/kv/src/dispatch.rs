@@ -3,19 +3,21 @@
 use hotshell_plugin_api::collections::Bytes;
 
 use crate::blocking;
-use crate::cx::{After, Cx, Outcome, is};
+use crate::cx::{After, Cx, Outcome};
 use crate::errors;
 use crate::eviction::{self, Ended};
 use crate::flags::Flags;
+use crate::inline::{self, Line};
 use crate::journal;
 use crate::latency;
 use crate::monitor;
+use crate::refusal::{self, refuse, reject};
 use crate::reply::Reply;
 use crate::resp::{self, Args, Front};
 use crate::slowlog;
 use crate::state::{
-    MODE_AUTH, MODE_MEMORY, MODE_MONITOR, MODE_TRACKING, SESSION_AUTHENTICATED, SESSION_DIRTY,
-    SESSION_FAILED, SESSION_MULTI, SESSION_SILENT, SESSION_SKIP, SESSION_SKIP_NEXT,
+    MODE_AUTH, MODE_MEMORY, MODE_MONITOR, MODE_TRACKING, MODE_UNSAVED, SESSION_AUTHENTICATED,
+    SESSION_DIRTY, SESSION_FAILED, SESSION_MULTI, SESSION_SILENT, SESSION_SKIP, SESSION_SKIP_NEXT,
 };
 use crate::table::{Level, Row, Run};
 use crate::tracking;
@@ -97,7 +99,7 @@ fn run(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
     let ended = cx.shell.monotonic_ns_now();
     let took = ended.saturating_sub(began);
     let failed = cx.state.stats.errors != errors;
-    cx.state.commands.of(number).count(took, failed);
+    cx.state.commands.of(number).count(took, failed, cx.state.settings.untimed);
     cx.state.ended_ns = ended;
     if took >= cx.state.settings.slow_ns {
         note_slow(cx, row, args, took);
@@ -227,18 +229,12 @@ fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]], re
         let text = "OOM command not allowed when used memory > 'maxmemory'.";
         return refuse(cx, Some(row), text);
     }
+    if cx.state.modes & MODE_UNSAVED != 0 && refusal::needs_saving(cx, row) {
+        let new = cx.has(Level::of(6, 2, 0));
+        return refuse(cx, Some(row), if new { errors::UNSAVED } else { errors::UNSAVED_4 });
+    }
     if cx.session.only_listens() && !row.flags.has(Flags::IN_SUBSCRIBED) {
-        let text = if cx.has(Level::of(7, 0, 0)) {
-            let name = full_name(row, args);
-            format!(
-                "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
-                 RESET are allowed in this context"
-            )
-        } else {
-            "ERR only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT allowed in this context"
-                .to_owned()
-        };
-        return refuse(cx, Some(row), &text);
+        return refusal::only_listens(cx, row, args);
     }
     if cx.session.in_multi() && !row.flags.has(Flags::AT_ONCE) {
         if row.flags.has(Flags::NO_MULTI) {
@@ -271,61 +267,6 @@ fn has_memory(cx: &mut Cx<'_>, row: &Row) -> bool {
     !row.flags.has(Flags::DENYOOM) && !queued
 }
 
-/// The name with the subcommand's, as Redis 7 has it: `config|get`.
-fn full_name(row: &Row, args: &[&[u8]]) -> String {
-    let sub = args.get(1).and_then(|word| row.subs.iter().find(|sub| is(word, sub.name)));
-    sub.map_or(row.name.to_owned(), |sub| format!("{}|{}", row.name, sub.name))
-}
-
-/// Refuses a request that names no command, or has the wrong number of arguments.
-#[cold]
-fn reject(cx: &mut Cx<'_>, row: Option<&'static Row>, args: &[&[u8]]) {
-    let text = match row {
-        Some(row) => format!("ERR wrong number of arguments for '{}' command", row.name),
-        None => unknown(cx, args),
-    };
-    refuse(cx, row, &text);
-}
-
-/// Answers with an error in place of a command, which spoils a transaction; EXEC itself ends it.
-fn refuse(cx: &mut Cx<'_>, row: Option<&'static Row>, text: &str) {
-    if let Some(row) = row {
-        let number = cx.state.commands.number_of(row.name);
-        cx.state.commands.of(number).rejected += 1;
-    }
-    if row.is_some_and(|row| row.name == "exec") && cx.has(Level::of(6, 2, 0)) {
-        discard(cx);
-        let text = text.strip_prefix("ERR ").unwrap_or(text);
-        let _ = cx.error(&format!("EXECABORT Transaction discarded because of: {text}"));
-        return;
-    }
-    fail_transaction(cx);
-    let _ = cx.error(text);
-}
-
-fn unknown(cx: &Cx<'_>, args: &[&[u8]]) -> String {
-    let name = String::from_utf8_lossy(&args[0][..args[0].len().min(128)]);
-    if !cx.has(Level::of(5, 0, 0)) {
-        return format!("ERR unknown command '{name}'");
-    }
-    let mut rest = String::new();
-    for arg in &args[1..] {
-        if rest.len() >= 128 {
-            break;
-        }
-        let arg = &arg[..arg.len().min(128 - rest.len())];
-        rest.push_str(&format!("'{}' ", String::from_utf8_lossy(arg)));
-    }
-    format!("ERR unknown command '{name}', with args beginning with: {rest}")
-}
-
-/// A request that cannot be queued spoils the transaction.
-fn fail_transaction(cx: &mut Cx<'_>) {
-    if cx.session.in_multi() {
-        cx.session.flags |= SESSION_FAILED;
-    }
-}
-
 /// Runs what was queued since MULTI, and writes the array of replies.
 pub fn exec(cx: &mut Cx<'_>) {
     let queue = core::mem::take(&mut cx.session.queue);
@@ -346,8 +287,8 @@ fn exec_one(cx: &mut Cx<'_>, request: &[u8]) {
     let args = match resp::parse(request, &mut args) {
         Front::Request(_) => args.as_slice(),
         _ => {
-            words = crate::inline::parse(request);
-            let crate::inline::Line::Words(words, _) = &words else { return };
+            words = inline::parse(request);
+            let Line::Words(words, _) = &words else { return };
             inline = words.iter().map(Vec::as_slice).collect();
             &inline
         }

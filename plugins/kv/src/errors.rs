@@ -10,6 +10,16 @@ pub const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
 pub const NOT_POSITIVE: &str = "ERR value is out of range, must be positive";
 /// Not a float.
 pub const NOT_A_FLOAT: &str = "ERR value is not a valid float";
+/// A write, or PING, while data are not saved.
+pub const UNSAVED: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable \
+    to persist to disk. Commands that may modify the data set are disabled, because this instance is \
+    configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error \
+    option). Please check the Redis logs for details about the RDB error.";
+/// The same in Redis before 6.2.
+pub const UNSAVED_4: &str = "MISCONF Redis is configured to save RDB snapshots, but it is currently not \
+    able to persist on disk. Commands that may modify the data set are disabled, because this instance \
+    is configured to report errors during writes if RDB snapshotting fails \
+    (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
 /// No such place in a list.
 pub const INDEX: &str = "ERR index out of range";
 /// Options that do not fit.

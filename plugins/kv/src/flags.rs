@@ -35,6 +35,7 @@ flags! {
     AT_ONCE = 16, "", "Executed inside MULTI instead of queued.";
     NO_MANDATORY_KEYS = 18, "no_mandatory_keys", "The number of keys may be 0.";
     SKIP_SLOWLOG = 19, "skip_slowlog", "Not in the slow log.";
+    ASKING = 20, "asking", "Also of keys that a cluster is about to move here.";
     NO_ASYNC_LOADING = 17, "no_async_loading", "Not while a replica loads beside its old data.";
 }
 

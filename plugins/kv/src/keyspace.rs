@@ -161,6 +161,7 @@ impl State {
     pub fn has_graves(&self) -> bool {
         !self.graveyard.is_empty()
             || !self.expiry_graves.is_empty()
+            || !self.reader_graves.is_empty()
             || !self.value_graves.is_empty()
     }
 
@@ -177,6 +178,7 @@ impl State {
                 });
             }
             bury_some(&mut self.expiry_graves, |_| {});
+            bury_some(&mut self.reader_graves, drop);
             bury_values(values);
         }
         self.has_graves()

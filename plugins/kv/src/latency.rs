@@ -3,6 +3,7 @@
 use hotshell_plugin_api::collections::{Bytes, VecDeque};
 use hotshell_plugin_api::state;
 
+use crate::sparkline;
 use crate::state::State;
 
 /// Samples that are kept of an event.
@@ -45,5 +46,28 @@ pub fn note(state: &mut State, event: &str, ns: u64, now_ms: u64) {
             }
             spikes.samples.push_back(Sample { time_s, ms });
         }
+    }
+}
+
+/// The samples of an event as LATENCY GRAPH draws them: oldest first, each with how long it was ago.
+pub fn picture(event: &str, spikes: &Spikes, now_s: u64) -> String {
+    let all = spikes.samples.iter().map(|sample| sample.ms);
+    let (low, high) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
+    let samples = spikes.samples.iter();
+    let samples = samples.map(|sample| (sample.ms, age(now_s.saturating_sub(sample.time_s))));
+    let samples: Vec<(u64, String)> = samples.collect();
+    let (line, picture) = ("-".repeat(sparkline::COLUMNS), sparkline::draw(&samples));
+    format!(
+        "{event} - high {high} ms, low {low} ms (all time high {} ms)\n{line}\n{picture}",
+        spikes.max_ms
+    )
+}
+
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
     }
 }

@@ -260,8 +260,18 @@ fn scaled(n: f64, power: i32) -> f64 {
     n * 2f64.powi(power / 2) * 2f64.powi(power - power / 2)
 }
 
+/// Digits and nothing else, few enough to be exact as a float, whatever they begin with.
+fn parse_digits(text: &[u8]) -> Option<u64> {
+    const MOST: usize = 15;
+    let fits = (1..=MOST).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+    fits.then(|| text.iter().fold(0, |n, &digit| n * 10 + u64::from(digit - b'0')))
+}
+
 /// [`parse_f64`] for scores: what is too large or too small for a float is refused, as C's `ERANGE`.
 pub fn parse_score(text: &[u8]) -> Option<f64> {
+    if let Some(n) = parse_digits(text) {
+        return Some(n as f64);
+    }
     let n = parse_f64(text)?;
     let mantissa = text.split(|b| b.eq_ignore_ascii_case(&b'e')).next()?;
     let named = text.iter().any(|b| b.eq_ignore_ascii_case(&b'n'));
@@ -332,6 +342,10 @@ mod tests {
         for (n, text) in table {
             assert_eq!(core::str::from_utf8(Decimal::new().float(n)), Ok(text));
         }
+        assert_eq!(parse_score(b"000000000042"), Some(42.0));
+        assert_eq!(parse_score(b"999999999999999"), Some(999_999_999_999_999.0));
+        assert_eq!(parse_score(b"9007199254740993"), Some(9_007_199_254_740_992.0));
+        assert_eq!(parse_score(b""), None);
         assert_eq!(parse_score(b"1e400"), None);
         assert_eq!(parse_score(b"1e-400"), None);
         assert_eq!(parse_score(b"0e5"), Some(0.0));

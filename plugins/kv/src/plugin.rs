@@ -45,7 +45,7 @@ impl<E: Edition> Plugin for Kv<E> {
     #[inline]
     fn data(ctx: &mut Ctx<'_, Self>, unread: &[u8]) -> Flow {
         let mut args = Args::new();
-        match resp::parse(unread, &mut args) {
+        match resp::parse_within(unread, &mut args, ctx.state.settings.max_bulk) {
             Front::Request(n) => {
                 if ctx.state.modes & MODE_PAUSE != 0 && held(ctx, args.as_slice()) {
                     return Flow::Blocked;
@@ -91,7 +91,7 @@ impl<E: Edition> Plugin for Kv<E> {
         blocking::forget(cx.state, cx.client, cx.session);
         pubsub::forget(cx.state, cx.client, cx.session);
         cx.state.speak(cx.client, cx.session, false);
-        tracking::end(cx.state, cx.client);
+        tracking::leave(cx.state, cx.shell, cx.client);
         if cx.session.has(SESSION_MONITOR) {
             monitor::end(cx.state, cx.client);
         }

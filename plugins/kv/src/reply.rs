@@ -172,9 +172,20 @@ impl Reply for Out<'_> {
 
     #[inline]
     fn bulk(&mut self, bytes: &[u8]) {
-        head(self, b'$', bytes.len());
-        self.put(bytes);
-        self.put(b"\r\n");
+        const END: &[u8; 2] = b"\r\n";
+        let n = bytes.len();
+        match n {
+            0..10 => self.put_between(&[b'$', b'0' + n as u8, b'\r', b'\n'], bytes, END),
+            10..100 => {
+                let (tens, ones) = (b'0' + (n / 10) as u8, b'0' + (n % 10) as u8);
+                self.put_between(&[b'$', tens, ones, b'\r', b'\n'], bytes, END);
+            }
+            _ => {
+                long_head(self, b'$', n as i64);
+                self.put(bytes);
+                self.put(END);
+            }
+        }
     }
 
     #[inline]

@@ -10,7 +10,7 @@ use crate::number;
 pub const INLINE_ARGS: usize = 16;
 /// Most arguments of a request.
 pub const MAX_ARGS: i64 = 1024 * 1024;
-/// Longest argument in bytes.
+/// Longest argument in bytes, unless `proto-max-bulk-len` says something else.
 pub const MAX_BULK: i64 = 512 * 1024 * 1024;
 /// Longest inline request, and longest number line, in bytes.
 pub const MAX_LINE: usize = 64 * 1024;
@@ -90,6 +90,12 @@ enum Line {
 /// Looks at the front of `input`, which is not empty.
 #[inline]
 pub fn parse<'a>(input: &'a [u8], args: &mut Args<'a>) -> Front {
+    parse_within(input, args, MAX_BULK)
+}
+
+/// The same with another limit on the bytes of an argument.
+#[inline]
+pub fn parse_within<'a>(input: &'a [u8], args: &mut Args<'a>, max_bulk: i64) -> Front {
     if input.first() != Some(&b'*') {
         return Front::Inline;
     }
@@ -111,7 +117,7 @@ pub fn parse<'a>(input: &'a [u8], args: &mut Args<'a>) -> Front {
             None => return missing(input, at, count as usize - done),
         }
         let (len, start) = match number_line(input, at + 1) {
-            Line::Number(len, start) if (0..=MAX_BULK).contains(&len) => (len as usize, start),
+            Line::Number(len, start) if (0..=max_bulk).contains(&len) => (len as usize, start),
             Line::More => return missing(input, at, count as usize - done),
             Line::TooLong => return Front::Broken("too big bulk count string".to_owned()),
             Line::Number(..) | Line::NotANumber => {

@@ -8,7 +8,8 @@ use hotshell_plugin_api::state;
 
 use crate::number::parse_i64;
 use crate::services::Services;
-use crate::state::State;
+use crate::settings::Settings;
+use crate::state::{MODE_UNSAVED, State};
 
 /// Time between two looks at the save points, milliseconds.
 const LOOK_MS: u64 = 1000;
@@ -99,11 +100,19 @@ pub fn last_save_ms(shell: &dyn Services) -> u64 {
     }
 }
 
+/// Whether data may be changed: not while the last snapshot has failed where save points ask for some.
+pub fn choose_mode(state: &mut State, shell: &dyn Services) {
+    let Settings { save_points, write_anyway, .. } = &state.settings;
+    let cares = !save_points.is_empty() && !write_anyway && is_kept(shell);
+    state.set_mode(MODE_UNSAVED, cares && shell.durability().snapshot_failed != 0);
+}
+
 /// Takes a snapshot where a save point says so.
 pub fn tick(state: &mut State, shell: &mut dyn Services, now: u64) {
     if state.settings.save_points.is_empty() {
         return;
     }
+    choose_mode(state, shell);
     if now < state.saving.look_ms {
         return shell.wake_at(state.saving.look_ms);
     }

@@ -48,9 +48,16 @@ pub struct Settings {
     pub max_clients: u64,
     /// Longest string in bytes.
     #[state(default = 512 << 20)]
-    pub max_bulk: u64,
+    pub max_bulk: i64,
     /// When snapshots are taken beside those of the shell.
     pub save_points: Vec<SavePoint>,
+    /// Data are changed also while the last snapshot that save points asked for has failed.
+    pub write_anyway: bool,
+    /// Keys of which readers are noted, at most; 0: no limit.
+    #[state(default = 1_000_000)]
+    pub tracked_keys: u64,
+    /// How long commands take is not noted by its distribution.
+    pub untimed: bool,
     /// Expiry cycles a second.
     #[state(default = 10)]
     pub hz: u32,

@@ -13,7 +13,7 @@ use crate::saving::Saving;
 use crate::settings::Settings;
 use crate::slowlog::SlowLog;
 use crate::stream::Id;
-use crate::tracking::Tracking;
+use crate::tracking::{Readers, Tracking};
 use crate::value::Value;
 
 /// Databases, as in Redis' default configuration.
@@ -39,6 +39,8 @@ pub struct State {
     pub graveyard: Vec<Keyspace>,
     /// Their times to live.
     pub expiry_graves: Vec<HashMap<Bytes, u64>>,
+    /// Who read which key, of all keys that were flushed.
+    pub reader_graves: Vec<Readers>,
     /// Large values that were removed and are taken apart in slices.
     pub value_graves: Vec<Value>,
     /// The text of what CONFIG SET changed.
@@ -204,6 +206,8 @@ pub const MODE_PAUSE: u32 = 4;
 pub const MODE_MEMORY: u32 = 8;
 /// Clients keep copies of what they read.
 pub const MODE_TRACKING: u32 = 16;
+/// Data are not saved, so they are not changed.
+pub const MODE_UNSAVED: u32 = 32;
 
 /// The client chose RESP3 with HELLO.
 pub const SESSION_RESP3: u32 = 1024;
@@ -226,7 +230,7 @@ pub struct Watched {
 pub struct Waiting {
     /// The database of the keys.
     pub db: u32,
-    /// What is popped: 0 elements of lists, 1 members of sorted sets.
+    /// What is waited for: 0 elements of lists, 1 members of sorted sets, 2 entries of streams, 3 nothing.
     pub pops: u8,
     /// Which end is popped: 0 head or lowest score, 1 tail or highest score.
     pub end: u8,

@@ -16,9 +16,6 @@ use crate::services::Services;
 use crate::state::{MODE_TRACKING, State};
 use crate::table::Row;
 
-/// Keys of which readers are noted, at most (`tracking-table-max-keys`). Beyond it readers of any key
-/// are told that it changed.
-const READ_KEYS: usize = 1_000_000;
 /// Where clients of RESP2 hear of changes, when a client sends them there.
 const CHANNEL: &[u8] = b"__redis__:invalidate";
 
@@ -29,7 +26,7 @@ pub struct Tracking {
     /// Who tracks.
     pub clients: HashMap<ClientId, Tracker>,
     /// Who read a key and was not told since that it changed.
-    pub readers: HashMap<Bytes, StateVec<ClientId>>,
+    pub readers: Readers,
     /// Who hears of all keys that begin so.
     pub prefixes: BTreeMap<Bytes, StateVec<ClientId>>,
     /// Who is to hear of which key behind the reply.
@@ -37,6 +34,9 @@ pub struct Tracking {
     /// Keys that changed since prefixes were told last, and by whom.
     changed: BTreeMap<Bytes, ClientId>,
 }
+
+/// Clients by the key that they read.
+pub type Readers = HashMap<Bytes, StateVec<ClientId>>;
 
 /// How one client tracks.
 #[state]
@@ -103,7 +103,16 @@ pub fn begin(
     state.set_mode(MODE_TRACKING, true);
 }
 
-/// Ends it for a client. What was noted of its reads is forgotten when it would be told.
+/// Ends it for a client that is gone. When it was the last one, all that was noted is forgotten.
+pub fn leave(state: &mut State, shell: &mut dyn Services, client: ClientId) {
+    end(state, client);
+    if state.tracking.clients.is_empty() {
+        forget_readers(state, shell);
+    }
+}
+
+/// Ends it for a client. What was noted of its reads is forgotten when it would be told, as in Redis:
+/// it is told if it tracks again by then.
 pub fn end(state: &mut State, client: ClientId) {
     let tracking = &mut state.tracking;
     let Some(tracker) = tracking.clients.remove(&client) else { return };
@@ -115,10 +124,24 @@ pub fn end(state: &mut State, client: ClientId) {
             }
         }
     }
-    if tracking.clients.is_empty() {
-        *tracking = Tracking::default();
-        state.set_mode(MODE_TRACKING, false);
+    choose_mode(state);
+}
+
+/// Commands look at it as long as there is somebody to tell, or something noted.
+fn choose_mode(state: &mut State) {
+    let Tracking { clients, readers, .. } = &state.tracking;
+    let on = !clients.is_empty() || !readers.is_empty();
+    state.set_mode(MODE_TRACKING, on);
+}
+
+/// What was noted of all keys is taken apart in slices.
+fn forget_readers(state: &mut State, shell: &mut dyn Services) {
+    let readers = core::mem::take(&mut state.tracking.readers);
+    if !readers.is_empty() {
+        state.reader_graves.push(readers);
+        shell.wake_at(shell.unix_ms());
     }
+    choose_mode(state);
 }
 
 /// A key was changed by a client; 0: by nobody.
@@ -135,12 +158,15 @@ pub fn changed(state: &mut State, by: ClientId, key: &[u8]) {
             news.push(News { client, flushed: false, key: key.into() });
         }
     }
+    if clients.is_empty() && readers.is_empty() {
+        choose_mode(state);
+    }
 }
 
 /// All keys of a database are gone: whoever tracks forgets all that it has. Cheap when nobody does.
-pub fn flushed(state: &mut State) {
+pub fn flushed(state: &mut State, shell: &mut dyn Services) {
+    forget_readers(state, shell);
     let tracking = &mut state.tracking;
-    tracking.readers = HashMap::default();
     for &client in tracking.clients.keys() {
         tracking.news.push(News { client, flushed: true, key: Bytes::new() });
     }
@@ -171,8 +197,10 @@ pub fn after(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]]) {
     }
 }
 
+/// Beyond the limit readers of any key are told that it changed.
 fn keep_within_limit(cx: &mut Cx<'_>) {
-    while cx.state.tracking.readers.len() > READ_KEYS {
+    let most = cx.state.settings.tracked_keys;
+    while most > 0 && cx.state.tracking.readers.len() as u64 > most {
         let random = cx.state.tracking.readers.random_entry(|| cx.shell.random());
         let Some(key) = random.map(|(key, _)| key.clone()) else { return };
         // Of prefixes nobody is told: the key is as it was.

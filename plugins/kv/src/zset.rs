@@ -77,12 +77,14 @@ impl Ranking {
                 place.score = rank_of(score);
                 self.order.insert(place);
             }
-            None => {
-                let member = Bytes::from(member);
-                self.order.insert(Place { score: rank_of(score), member: member.clone() });
-                self.scores.insert(member, score);
-            }
+            None => self.insert(member, score),
         }
+    }
+
+    /// Adds a member that is not there.
+    fn insert(&mut self, member: &[u8], score: f64) {
+        self.order.insert(Place { score: rank_of(score), member: Bytes::from(member) });
+        self.scores.insert(Bytes::from(member), score);
     }
 
     fn remove(&mut self, member: &[u8]) -> bool {
@@ -92,8 +94,7 @@ impl Ranking {
 
     fn remove_ranks(&mut self, ranks: Range<usize>) {
         for _ in ranks.clone() {
-            if let Some(place) = self.order.get_index(ranks.start).cloned() {
-                self.order.remove(&place);
+            if let Some(place) = self.order.remove_index(ranks.start) {
                 self.scores.remove(&place.member);
             }
         }
@@ -151,10 +152,25 @@ pub fn score(zset: &Value, member: &[u8]) -> Option<f64> {
 
 /// Sets a member's score. O(log n).
 pub fn put(zset: &mut Value, member: &[u8], score: f64, limits: Limits) {
-    // One zero: packs of Redis know no other.
-    let score = if score == 0.0 { 0.0 } else { score };
+    match zset {
+        Value::Zset(_, ranking) => ranking.put(member, one_zero(score)),
+        Value::ZsetPack(_, bytes) => {
+            remove_packed(bytes, member);
+            insert(zset, member, score, limits);
+        }
+        _ => {}
+    }
+}
+
+/// Packs of Redis know no other zero.
+fn one_zero(score: f64) -> f64 {
+    if score == 0.0 { 0.0 } else { score }
+}
+
+/// Adds a member that is not there. O(log n).
+pub fn insert(zset: &mut Value, member: &[u8], score: f64, limits: Limits) {
+    let score = one_zero(score);
     if let Value::ZsetPack(_, bytes) = zset {
-        remove_packed(bytes, member);
         if Pack::of(bytes).len() / 2 < pack::most(limits.zset_entries)
             && member.len() as u64 <= limits.zset_value
         {
@@ -167,7 +183,7 @@ pub fn put(zset: &mut Value, member: &[u8], score: f64, limits: Limits) {
         unpack(zset);
     }
     if let Value::Zset(_, ranking) = zset {
-        ranking.put(member, score);
+        ranking.insert(member, score);
     }
 }
 

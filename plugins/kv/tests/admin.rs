@@ -2,8 +2,14 @@
 //! tables over both versions, eviction with a filled server.
 
 mod common;
+#[allow(dead_code, reason = "the differential test uses the rest")]
+mod peer;
+mod resp;
 
-use common::{One, V1, V2, words};
+use common::{One, V1, V2, text, words};
+use hotshell_kv::latency::{Sample, Spikes, picture};
+use peer::Redis;
+use resp::{Value, parse};
 
 #[test]
 fn parameters_are_checked_kept_and_shown() {
@@ -249,4 +255,72 @@ fn how_long_commands_take_is_told_by_powers_of_two() {
     assert!(info.contains("latency_percentiles_usec_get:p90=") && !info.contains("p99"), "{info}");
     one.check(&[("config resetstat", "+OK"), ("latency histogram get", "*0")]);
     assert!(one.ask("latency histogram config").contains("config|resetstat"));
+    one.check(&[
+        ("config set latency-tracking no", "+OK"),
+        ("get k", "$1|v"),
+        ("latency histogram get", "*0"),
+    ]);
+    assert!(one.ask("info commandstats").contains("cmdstat_get:calls=1,"));
+    assert!(!one.ask("info latencystats").contains("_get:"));
+}
+
+#[test]
+fn the_longest_string_is_as_long_as_it_is_set() {
+    const TOO_LONG: &str = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+    let mut one = One::<V2>::new();
+    one.check(&[
+        ("config set proto-max-bulk-len 1mb", "+OK"),
+        ("setrange k 1048575 ab", TOO_LONG),
+        ("setbit k 8388608 1", "-ERR bit offset is not an integer or out of range"),
+        ("bitfield k set u8 8388608 1", "-ERR bit offset is not an integer or out of range"),
+        ("setbit k 8388607 1", ":0"),
+        ("strlen k", ":1048576"),
+        ("append k x", TOO_LONG),
+    ]);
+    let refused = one.server.ask(one.client, b"*2\r\n$4\r\nECHO\r\n$1048577\r\n");
+    assert_eq!(text(refused), "-ERR Protocol error: invalid bulk length\r\n");
+}
+
+#[test]
+fn a_graph_of_latencies_is_drawn_as_by_redis() {
+    let Some(mut redis) = Redis::start_with(&["--enable-debug-command", "local"]) else {
+        println!("skipped: no redis-server");
+        return;
+    };
+    redis.renew(1);
+    let mut ask = |line: &str| {
+        redis.send(0, &words(line));
+        redis.sync();
+        let reply = redis.read_until(0, |bytes| parse(bytes).is_some());
+        parse(&reply).expect("a whole reply").0
+    };
+    ask("config set latency-monitor-threshold 1");
+    for seconds in ["0.3", "1.05", "0.002", "1.01"] {
+        ask(&format!("debug sleep {seconds}"));
+    }
+    // Samples are kept in state memory, which comes with a server.
+    let _server = One::<V2>::new();
+    loop {
+        let now_s = peer::unix_ms() / 1000;
+        let [before, theirs, after] =
+            ["latency history command", "latency graph command", "latency history command"]
+                .map(&mut ask);
+        // A loaded machine makes slow what is not, and how long ago that was is told in seconds.
+        if before != after || peer::unix_ms() / 1000 != now_s {
+            continue;
+        }
+        let mut spikes = Spikes::default();
+        for sample in before.elements() {
+            let [Value::Int(time_s), Value::Int(ms)] = *sample.elements() else {
+                panic!("{sample:?}")
+            };
+            spikes.samples.push_back(Sample { time_s: time_s as u64, ms: ms as u64 });
+            spikes.max_ms = spikes.max_ms.max(ms as u64);
+        }
+        assert!(spikes.samples.len() >= 2, "{spikes:?}");
+        assert_eq!(picture("command", &spikes, now_s), theirs.text());
+        break;
+    }
+    let mut one = One::<V2>::new();
+    one.check(&[("latency graph no", "-ERR No samples available for event 'no'")]);
 }

@@ -73,4 +73,16 @@ fn a_cardinality_is_sparse_until_it_would_take_too_much() {
         ("append r x", ":21"),
         ("pfcount r", "-INVALIDOBJ Corrupted HLL object detected"),
     ]);
+    one.check(&[
+        ("pfadd s a", ":1"),
+        ("pfdebug encoding s", "+sparse"),
+        ("pfdebug decode s", "$20|Z:12711 v:2,1 Z:3672"),
+        ("pfdebug todense s", ":1"),
+        ("pfdebug todense s", ":0"),
+        ("pfdebug decode s", "-ERR HLL encoding is not sparse"),
+        ("pfdebug encoding none", "-ERR The specified key does not exist"),
+        ("pfdebug what s", "-ERR Unknown PFDEBUG subcommand 'what'"),
+        ("pfselftest", "+OK"),
+    ]);
+    assert!(one.ask("pfdebug getreg s").starts_with("*16384\r\n:0\r\n"));
 }

@@ -169,7 +169,7 @@ fn commands_are_told_of_as_by_redis() {
 }
 
 /// Commands of Redis 7.0 that there are not here. The README says what to use instead.
-const ABSENT: &[&str] = &["latency|graph", "pfdebug", "pfselftest", "restore-asking"];
+const ABSENT: &[&str] = &[];
 
 #[test]
 fn every_command_of_redis_is_there_or_known_to_be_absent() {

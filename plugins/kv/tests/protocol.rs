@@ -55,6 +55,17 @@ fn requests_may_be_cut_at_every_byte() {
 }
 
 #[test]
+fn a_browser_is_turned_away_without_a_word_also_inside_multi() {
+    for line in ["POST / HTTP/1.1\r\n", "Host: example\r\n"] {
+        let mut one = One::<V2>::new();
+        one.check(&[("multi", "+OK")]);
+        let reply = one.server.ask(one.client, format!("{line}set k v\r\n").as_bytes());
+        assert_eq!(text(reply), "");
+        assert!(!one.server.is_connected(one.client), "{line}");
+    }
+}
+
+#[test]
 fn what_is_not_resp_is_told_and_ends_the_connection() {
     let long = [b"*1\r\n$".as_slice(), &[b'1'; 70_000]].concat();
     let inline = vec![b'x'; 70_000];

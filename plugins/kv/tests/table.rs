@@ -42,7 +42,7 @@ fn version_2_has_all_of_version_1_and_more() {
 fn rows_say_what_is_needed_to_run_and_to_document_them() {
     for row in FAMILIES.iter().copied().flatten() {
         let name = row.name;
-        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
+        assert!(name.chars().all(|c| c.is_ascii_lowercase() || "_-".contains(c)), "{name}");
         assert!(row.summary.ends_with('.') && !row.complexity.is_empty(), "{name}");
         assert_ne!(row.arity, 0, "{name}");
         let (first, last, step) = row.keys;

@@ -64,6 +64,36 @@ fn a_reader_hears_once_of_a_key_that_it_read() {
 }
 
 #[test]
+fn what_was_read_is_noted_while_nobody_tracks_until_somebody_leaves() {
+    let mut pair = Pair::new("");
+    pair.read("mget a b", "*2|_|_");
+    pair.read("client tracking off", "+OK");
+    pair.write("set a 1", "");
+    pair.read("client tracking on", "+OK");
+    pair.write("set a 2", "");
+    pair.write("set b 1", ">2|$10|invalidate|*1|$1|b");
+    pair.read("get b", "$1|1");
+    pair.read("client tracking off", "+OK");
+    let other = pair.server.connect();
+    pair.server.disconnect(other);
+    pair.read("client tracking on", "+OK");
+    pair.write("set b 2", "");
+}
+
+#[test]
+fn more_keys_are_not_noted_than_the_limit_says() {
+    let mut pair = Pair::new("");
+    pair.read("config set tracking-table-max-keys 2", "+OK");
+    pair.read("get a", "_");
+    pair.read("get b", "_");
+    let heard = text(pair.server.ask(pair.reader, &words("get c")));
+    let one_of_them = ["a", "b", "c"].map(|key| lines(&format!("_|>2|$10|invalidate|*1|$1|{key}")));
+    assert!(one_of_them.contains(&heard), "{heard}");
+    pair.read("config set tracking-table-max-keys 0", "+OK");
+    pair.read("mget d e f g", "*4|_|_|_|_");
+}
+
+#[test]
 fn a_client_hears_of_its_own_change_behind_the_reply_unless_it_wants_not_to() {
     let mut pair = Pair::new("");
     pair.read("get a", "_");

@@ -4,9 +4,8 @@
 //! wait for anything that it holds: their channels allocate nothing, and a block's memory goes to and fro
 //! until the thread gives it back, so that neither meets the other in the C library's allocator.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,13 +13,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use tokio::sync::oneshot;
 
-use super::{BLOCK_HEAD, HEAD, Head, Kind, checksum, list, path};
+use super::output::Output;
+use super::{BLOCK_HEAD, Head, Kind, checksum, list, path};
 use crate::data::folder::{Store, cannot};
 use crate::data::{file, segment};
 use crate::error::{Code, Error, Result};
-
-/// Bytes between two hints to the system to write back, so that the last sync has little left to do.
-const WRITE_BACK: u64 = 16 << 20;
 
 /// Orders that may wait: more than the blocks that a backlog has.
 const ORDERS: usize = 128;
@@ -82,7 +79,9 @@ impl Taker {
             let Ok(Order::Begin(head)) = inbox.recv() else { return };
             let name = path(&folder, head.position);
             let mut inbox = Inbox { orders: inbox, give_back, backlog: counter };
-            let taken = write(&folder, &name, head, &mut inbox);
+            // The next start finds what is written last in the system's cache.
+            let taken = Output::create(&file::beside(&name), serving)
+                .and_then(|new| write(new, &name, head, &mut inbox));
             if !matches!(taken, Ok(Some(_))) {
                 // Whatever is there has no name yet, and means nothing.
                 let _ = fs::remove_file(file::beside(&name));
@@ -165,12 +164,9 @@ fn give_way() {
 }
 
 /// `None`: it was given up.
-fn write(folder: &Path, name: &Path, head: Head, inbox: &mut Inbox) -> io::Result<Option<Taken>> {
-    let mut options = File::options();
-    let options = options.write(true).create(true).truncate(true).mode(0o600);
-    let new = options.open(file::beside(name))?;
-    let (mut out, mut bytes, mut hinted) = (BufWriter::new(&new), HEAD as u64, 0);
-    out.write_all(&head.encode())?;
+fn write(new: Output, name: &Path, head: Head, inbox: &mut Inbox) -> io::Result<Option<Taken>> {
+    let mut out = new;
+    out.put(&head.encode())?;
     let _spares = loop {
         match inbox.orders.recv() {
             Err(_) => return Ok(None),
@@ -178,23 +174,17 @@ fn write(folder: &Path, name: &Path, head: Head, inbox: &mut Inbox) -> io::Resul
             Ok(Order::Begin(_)) => unreachable!("a file begins once"),
             Ok(Order::Block(kind, content)) => {
                 write_block(&mut out, kind, &content)?;
-                bytes += (BLOCK_HEAD + content.len()) as u64;
                 inbox.backlog.bytes.fetch_sub(content.len(), Ordering::Relaxed);
                 inbox.backlog.blocks.fetch_sub(1, Ordering::Relaxed);
                 // Nobody wants it when the engine has given all its blocks.
                 let _ = inbox.give_back.try_send(content);
             }
         }
-        if bytes - hinted >= WRITE_BACK {
-            out.flush()?;
-            write_back(&new, hinted, bytes - hinted);
-            hinted = bytes;
-        }
     };
-    out.flush()?;
-    drop(out);
-    new.sync_all()?;
+    let bytes = out.len();
+    out.finish()?;
     file::publish(name)?;
+    let folder = name.parent().expect("a file lies in a folder");
     for (position, old) in list(folder)? {
         if position < head.position {
             file::remove(&old)?;
@@ -204,27 +194,13 @@ fn write(folder: &Path, name: &Path, head: Head, inbox: &mut Inbox) -> io::Resul
     Ok(Some(Taken { bytes, cut }))
 }
 
-fn write_block(out: &mut impl io::Write, kind: Kind, content: &[u8]) -> io::Result<()> {
+fn write_block(out: &mut Output, kind: Kind, content: &[u8]) -> io::Result<()> {
     let mut head = [0; BLOCK_HEAD];
     let len = u32::try_from(content.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
     head[..4].copy_from_slice(&kind.tag());
     head[4..8].copy_from_slice(&len.to_le_bytes());
     let crc = checksum(&head[..8], content);
     head[8..].copy_from_slice(&crc.to_le_bytes());
-    out.write_all(&head)?;
-    out.write_all(content)
-}
-
-/// Asks the system to begin to write a range back. A hint: what it answers changes nothing.
-fn write_back(file: &File, from: u64, len: u64) {
-    use std::os::fd::AsRawFd as _;
-    // SAFETY: a system call on an open file, without pointers.
-    unsafe {
-        libc::sync_file_range(
-            file.as_raw_fd(),
-            from as i64,
-            len as i64,
-            libc::SYNC_FILE_RANGE_WRITE,
-        );
-    }
+    out.put(&head)?;
+    out.put(content)
 }

@@ -126,7 +126,7 @@ impl Core {
                 taking.taker.block(Kind::Entries, image::take_entries(spare));
             }
             let lap = taking.watch.lap(started);
-            taking.stop = taking.stop.max(lap);
+            taking.stop = taking.stop.max(lap).max(Lap::by_clock(image::longest_in_call()));
         }
         self.counters.unwatch();
         more

@@ -208,6 +208,9 @@ pub unsafe fn free(at: *mut u8, pair: Pair) {
     }
 }
 
+/// Hears that an entry has moved from one place to another.
+pub type Moved<'m> = dyn FnMut(*mut u8, *mut u8) + 'm;
+
 /// A map that is being made.
 pub struct Builder {
     at: *mut u8,
@@ -248,15 +251,36 @@ impl Builder {
     /// # Safety
     /// The spare entry is written; `hash_of` answers the hash of the key at an address.
     pub unsafe fn put(&mut self, hash_of: impl Fn(*mut u8) -> u64) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { self.put_telling(hash_of, &mut |_, _| {}) }
+    }
+
+    /// The same; `moved` hears of each entry that goes from one place to another: the new one from the
+    /// spare place, and as good as never others, too.
+    ///
+    /// # Safety
+    /// As for [`Builder::put`].
+    pub unsafe fn put_telling(
+        &mut self,
+        hash_of: impl Fn(*mut u8) -> u64,
+        moved: &mut Moved<'_>,
+    ) -> *mut u8 {
         self.len += 1;
+        let spare = self.spare.as_ptr();
         // SAFETY: the caller's promise.
         unsafe {
-            self.place(self.spare.as_ptr(), &hash_of).unwrap_or_else(|| {
-                self.lengthen(&hash_of);
-                let placed = self.place(self.spare.as_ptr(), &hash_of);
-                placed.expect("the tail alone holds all entries")
-            })
+            let placed = self.place(spare, &hash_of).unwrap_or_else(|| {
+                self.lengthen(&hash_of, moved);
+                self.place(spare, &hash_of).expect("the tail alone holds all entries")
+            });
+            moved(spare, placed);
+            placed
         }
+    }
+
+    /// Where the map is going to be: whoever moves that says so here.
+    pub const fn at_mut(&mut self) -> &mut *mut u8 {
+        &mut self.at
     }
 
     /// Copies the entry at `from` to where its hash belongs. `None` when the table is full there.
@@ -287,14 +311,15 @@ impl Builder {
     /// # Safety
     /// As for [`Builder::put`].
     #[cold]
-    unsafe fn lengthen(&mut self, hash_of: &impl Fn(*mut u8) -> u64) {
+    unsafe fn lengthen(&mut self, hash_of: &impl Fn(*mut u8) -> u64, moved: &mut Moved<'_>) {
         let geometry = self.table.geometry().with_tail_for(2 * (self.len + 1));
         let table = Table::with_slots(geometry, slot_layout(self.pair));
         let mut old = core::mem::replace(&mut self.table, table);
         // SAFETY: the old table holds entries of this layout, and is freed without them.
         unsafe {
             each_slot(&old, 0, &mut |slot| {
-                self.place(slot, hash_of).expect("the tail alone holds all entries");
+                let placed = self.place(slot, hash_of);
+                moved(slot, placed.expect("the tail alone holds all entries"));
             });
             old.free(self.pair.align());
         }

@@ -204,8 +204,13 @@ impl Watch {
         }
     }
 
-    /// Has what lies in a few groups written. False when that was all.
-    pub(crate) fn step(&mut self, write: &mut dyn FnMut(*mut u8)) -> bool {
+    /// Slots that were paid for are still to be written.
+    pub(crate) const fn owe(&mut self, slots: u64) {
+        self.credit = self.credit.saturating_add(slots);
+    }
+
+    /// Has what lies in a few groups written, as long as `write` wants more. False when that was all.
+    pub(crate) fn step(&mut self, write: &mut dyn FnMut(*mut u8) -> bool) -> bool {
         let end = self.table.geometry().groups() as u64;
         for group in self.at..(self.at + STEP_GROUPS).min(end) {
             let first = group as usize * WIDTH;
@@ -213,7 +218,11 @@ impl Watch {
             for bit in unsafe { Group::load(self.table.ctrl.add(first)) }.full() {
                 if self.wants(first + bit) {
                     // SAFETY: as above.
-                    write(unsafe { self.table.raw_slot(first + bit) });
+                    let more = write(unsafe { self.table.raw_slot(first + bit) });
+                    self.pass(first + bit);
+                    if !more {
+                        return true;
+                    }
                 }
             }
             self.at = group + 1;

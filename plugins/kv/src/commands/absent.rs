@@ -1,13 +1,16 @@
 //! Subsystems that this server lacks: the commands of scripts, functions, replication, cluster and
 //! modules. Empty ones answer as an empty Redis does; the README says what to use instead.
 
+use super::blocking::timeout_ms_of;
+use super::dump::restore;
+use crate::blocking::{self, Wish};
 use crate::cx::{Cx, Outcome, int, is};
 use crate::dispatch;
 use crate::errors;
-use crate::flags::{CONNECTION, Flags};
+use crate::flags::{CONNECTION, Flags, WRITE};
 use crate::rdb;
 use crate::reply::Reply;
-use crate::table::{NO_KEYS, rows, subs, v};
+use crate::table::{NO_KEYS, ONE_KEY, rows, subs, v};
 
 const SCRIPT: Flags =
     Flags::NOSCRIPT.or(Flags::STALE).or(Flags::SKIP_MONITOR).or(Flags::NO_MANDATORY_KEYS);
@@ -268,14 +271,17 @@ mod remote {
         )
     }
 
-    /// There are no replicas, so there is nobody to wait for.
+    /// There are no replicas, so whoever waits for some waits until the timeout.
     fn wait(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-        int(args[1])?;
+        let replicas = int(args[1])?;
         let timeout = int(args[2]).map_err(|_| "ERR timeout is not an integer or out of range")?;
-        if timeout < 0 {
-            return Err("ERR timeout is negative");
+        let timeout_ms = timeout_ms_of(cx, timeout)?;
+        if replicas <= 0 || cx.in_exec {
+            cx.out.int(0);
+            return Ok(());
         }
-        cx.out.int(0);
+        let until_ms = if timeout_ms == 0 { 0 } else { cx.now + timeout_ms };
+        blocking::wait(cx, &[], Wish::Replicas, until_ms);
         Ok(())
     }
 }
@@ -290,6 +296,9 @@ mod others {
             "O(1)", "Configures a server as replica of another, or promotes it to a master.";
         "slaveof", 3, ADMIN, NO_KEYS, v(1, 0), replicaof,
             "O(1)", "Sets a Redis server as a replica of another, or promotes it to being a master.";
+        "restore-asking", -4, WRITE.or(Flags::ASKING), ONE_KEY, v(3, 0), restore,
+            "O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the number of objects composing the value and M their average size.",
+            "Is RESTORE, as nodes of a cluster send it to each other.";
         "role", 1, Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE).or(Flags::FAST), NO_KEYS, v(2, 8), role,
             "O(1)", "Returns the replication role.";
         "psync", -3, SYNC, NO_KEYS, v(2, 8), no_replication,

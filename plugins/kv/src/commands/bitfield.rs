@@ -1,6 +1,6 @@
 //! BITFIELD and BITFIELD_RO: integers of any width in a string.
 
-use super::bits::{MOST, grown};
+use super::bits::{grown, most};
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{READ_FAST, WRITE};
@@ -45,19 +45,19 @@ enum Action {
 type Step = (Field, Action, Overflow);
 
 fn bitfield(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let steps = read(&args[2..])?;
+    let steps = read(&args[2..], most(cx))?;
     run(cx, args[1], &steps)
 }
 
 fn bitfield_ro(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let steps = read(&args[2..])?;
+    let steps = read(&args[2..], most(cx))?;
     if steps.iter().any(|(_, action, _)| !matches!(action, Action::Get)) {
         return Err("ERR BITFIELD_RO only supports the GET subcommand");
     }
     run(cx, args[1], &steps)
 }
 
-fn read(words: &[&[u8]]) -> Result<Vec<Step>, &'static str> {
+fn read(words: &[&[u8]], most: u64) -> Result<Vec<Step>, &'static str> {
     let (mut steps, mut overflow, mut rest) = (Vec::new(), Overflow::Wrap, words);
     while !rest.is_empty() {
         rest = match *rest {
@@ -71,11 +71,11 @@ fn read(words: &[&[u8]]) -> Result<Vec<Step>, &'static str> {
                 more
             }
             [word, kind, at, ref more @ ..] if is(word, "get") => {
-                steps.push((Field::read(kind, at)?, Action::Get, overflow));
+                steps.push((Field::read(kind, at, most)?, Action::Get, overflow));
                 more
             }
             [word, kind, at, n, ref more @ ..] if is(word, "set") || is(word, "incrby") => {
-                let field = Field::read(kind, at)?;
+                let field = Field::read(kind, at, most)?;
                 let n = int(n)?;
                 let action = if is(word, "set") { Action::Set(n) } else { Action::Add(n) };
                 steps.push((field, action, overflow));
@@ -88,7 +88,7 @@ fn read(words: &[&[u8]]) -> Result<Vec<Step>, &'static str> {
 }
 
 impl Field {
-    fn read(kind: &[u8], at: &[u8]) -> Result<Self, &'static str> {
+    fn read(kind: &[u8], at: &[u8], end: u64) -> Result<Self, &'static str> {
         const TYPE: &str = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
         const OFFSET: &str = "ERR bit offset is not an integer or out of range";
         let (signed, width) = match kind {
@@ -103,7 +103,7 @@ impl Field {
             _ => (1, at),
         };
         let at = number::parse_i64(at).and_then(|n| n.checked_mul(factor)).ok_or(OFFSET)?;
-        let at = u64::try_from(at).ok().filter(|&n| n < MOST).ok_or(OFFSET)?;
+        let at = u64::try_from(at).ok().filter(|&n| n < end).ok_or(OFFSET)?;
         Ok(Self { signed, bits: bits as u32, at: at as usize })
     }
 

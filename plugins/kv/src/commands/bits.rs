@@ -14,8 +14,6 @@ use crate::value::{Kind, Value};
 
 /// BITOP's keys: the target and the sources.
 const FROM_SECOND: Keys = (2, -1, 1);
-/// Bits of the longest string.
-pub(super) const MOST: u64 = crate::resp::MAX_BULK as u64 * 8;
 
 rows! { Bitmap:
     "setbit", 4, WRITE, ONE_KEY, v(2, 2), setbit,
@@ -31,9 +29,14 @@ rows! { Bitmap:
         "O(N)", "Performs bitwise operations on multiple strings, and stores the result.";
 }
 
+/// Bits of the longest string.
+pub(super) fn most(cx: &Cx<'_>) -> u64 {
+    (cx.state.settings.max_bulk as u64).saturating_mul(8)
+}
+
 /// A bit's place in a string.
-fn offset(text: &[u8]) -> Result<usize, &'static str> {
-    let n = number::parse_i64(text).and_then(|n| u64::try_from(n).ok()).filter(|&n| n < MOST);
+fn offset(cx: &Cx<'_>, text: &[u8]) -> Result<usize, &'static str> {
+    let n = number::parse_i64(text).and_then(|n| u64::try_from(n).ok()).filter(|&n| n < most(cx));
     n.map(|n| n as usize).ok_or("ERR bit offset is not an integer or out of range")
 }
 
@@ -58,7 +61,7 @@ pub(super) fn grown<'a>(
 }
 
 fn setbit(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let at = offset(args[2])?;
+    let at = offset(cx, args[2])?;
     let on = match number::parse_i64(args[3]) {
         Some(0) => false,
         Some(1) => true,
@@ -80,7 +83,7 @@ fn setbit(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn getbit(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let at = offset(args[2])?;
+    let at = offset(cx, args[2])?;
     let (value, mut out) = cx.find(args[1], Kind::String)?;
     let mut digits = Digits::new();
     let text = value.and_then(|value| value.text(&mut digits)).unwrap_or_default();

@@ -134,6 +134,7 @@ fn apply(cx: &mut Cx<'_>) {
     }
     state.set_mode(MODE_AUTH, locked);
     state.set_mode(MODE_MEMORY, limited);
+    saving::choose_mode(state, cx.shell);
     cx.shell.wake_at(cx.now);
 }
 

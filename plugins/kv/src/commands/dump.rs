@@ -71,7 +71,7 @@ impl Options {
     }
 }
 
-fn restore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+pub(super) fn restore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (key, payload) = (args[1], args[3]);
     let options = Options::read(cx, &args[4..])?;
     if !options.replace && cx.get(key).is_some() {

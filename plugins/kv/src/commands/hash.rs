@@ -64,9 +64,10 @@ fn set_pairs(cx: &mut Cx<'_>, args: &[&[u8]], name: &str) -> Result<Option<i64>,
         return Err("ERR wrong number of arguments for HMSET");
     }
     let limits = cx.state.settings.limits;
-    let value = cx.find_or_put(args[1], Value::hash)?;
-    hash::make_room(value, &args[2..], limits);
-    let new = pairs.iter().filter(|[field, text]| hash::set(value, field, text, limits)).count();
+    let new = cx.change_or_put(args[1], (Kind::Hash, Value::hash), |value| {
+        hash::make_room(value, &args[2..], limits);
+        pairs.iter().filter(|[field, text]| hash::set(value, field, text, limits)).count()
+    })?;
     cx.event(args[1], notify::HASH, "hset");
     Ok(Some(new as i64))
 }

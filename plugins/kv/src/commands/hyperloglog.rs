@@ -3,13 +3,13 @@
 use hotshell_plugin_api::collections::Bytes;
 
 use super::range::bytes_mut;
-use crate::cx::{Cx, Outcome};
+use crate::cx::{Cx, Outcome, is};
 use crate::errors;
-use crate::flags::{READ, WRITE, WRITE_FAST};
+use crate::flags::{Flags, READ, WRITE, WRITE_FAST};
 use crate::hll;
 use crate::notify;
 use crate::reply::Reply;
-use crate::table::{ALL_KEYS, ONE_KEY, rows, v};
+use crate::table::{ALL_KEYS, Level, NO_KEYS, ONE_KEY, rows, v};
 use crate::value::{Kind, Value};
 
 rows! { HyperLogLog:
@@ -22,6 +22,10 @@ rows! { HyperLogLog:
     "pfmerge", -2, WRITE, ALL_KEYS, v(2, 8), pfmerge,
         "O(N) to merge N HyperLogLogs, but with high constant times.",
         "Merges one or more HyperLogLog values into a single key.";
+    "pfdebug", 3, WRITE.or(Flags::ADMIN), (2, 2, 1), Level::of(2, 8, 9), pfdebug,
+        "N/A", "Shows, or changes, how a HyperLogLog is kept: for tests.";
+    "pfselftest", 1, Flags::ADMIN, NO_KEYS, Level::of(2, 8, 9), pfselftest,
+        "N/A", "Tests HyperLogLogs.";
 }
 
 const NOT_HLL: &str = "WRONGTYPE Key is not a valid HyperLogLog string value.";
@@ -107,6 +111,46 @@ fn pfmerge(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     }
     hll::forget_estimate(bytes);
     cx.event(args[1], notify::STRING, "pfadd");
+    cx.out.ok();
+    Ok(())
+}
+
+fn pfdebug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let (word, key) = (args[1], args[2]);
+    if check(cx, key)? {
+        return Err("ERR The specified key does not exist");
+    }
+    let bytes = bytes_mut(cx, key)?.ok_or(errors::NO_SUCH_KEY)?;
+    let sparse = !hll::is_dense(bytes);
+    match word {
+        _ if is(word, "decode") && !sparse => return Err("ERR HLL encoding is not sparse"),
+        _ if is(word, "decode") => {
+            let text = hll::runs(bytes);
+            cx.out.bulk(text.as_bytes());
+        }
+        _ if is(word, "encoding") => cx.out.simple(if sparse { "sparse" } else { "dense" }),
+        _ if is(word, "getreg") => {
+            hll::make_dense(bytes)?;
+            let registers = hll::registers(bytes)?;
+            cx.dirty |= sparse;
+            cx.out.array(registers.len());
+            registers.iter().for_each(|&value| cx.out.int(i64::from(value)));
+        }
+        _ if is(word, "todense") => {
+            hll::make_dense(bytes)?;
+            cx.dirty |= sparse;
+            cx.out.int(i64::from(sparse));
+        }
+        _ => {
+            let word = String::from_utf8_lossy(word);
+            return cx.error(&format!("ERR Unknown PFDEBUG subcommand '{word}'"));
+        }
+    }
+    Ok(())
+}
+
+fn pfselftest(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    hll::self_test()?;
     cx.out.ok();
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::command_stats::Counters;
 use crate::cx::{Cx, Outcome};
 use crate::dispatch;
 use crate::flags::Flags;
+use crate::latency;
 use crate::reply::Reply;
 use crate::table::{NO_KEYS, rows, subs, v};
 
@@ -16,6 +17,7 @@ rows! { Server:
 
 subs! {
     "doctor", 2, v(2, 8), doctor;
+    "graph", 3, v(2, 8), graph;
     "help", 2, v(2, 8), dispatch::help;
     "histogram", -2, v(7, 0), histogram;
     "history", 3, v(2, 8), history;
@@ -50,6 +52,16 @@ fn history(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     Ok(())
 }
 
+fn graph(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let Some(spikes) = cx.state.latency.get(args[2]) else {
+        let event = String::from_utf8_lossy(args[2]);
+        return cx.error(&format!("ERR No samples available for event '{event}'"));
+    };
+    let text = latency::picture(&String::from_utf8_lossy(args[2]), spikes, cx.now / 1000);
+    cx.out.verbatim(text.as_bytes());
+    Ok(())
+}
+
 /// How often commands took how long, in microseconds, cumulated.
 fn histogram(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let names = &args[2..];
@@ -60,7 +72,7 @@ fn histogram(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             let sub = counters.name.strip_prefix(&name[..]);
             sub.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"|"))
         };
-        counters.calls > 0 && (names.is_empty() || names.iter().any(named))
+        counters.timed() > 0 && (names.is_empty() || names.iter().any(named))
     };
     let all: Vec<&Counters> = cx.state.commands.iter().filter(wanted).collect();
     cx.out.map(all.len());
@@ -68,7 +80,7 @@ fn histogram(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         cx.out.bulk(&counters.name);
         cx.out.map(2);
         cx.out.bulk(b"calls");
-        cx.out.int(counters.calls as i64);
+        cx.out.int(counters.timed() as i64);
         cx.out.bulk(b"histogram_usec");
         cx.out.map(counters.cumulated().count());
         for (ns, count) in counters.cumulated() {

@@ -34,16 +34,14 @@ fn llen(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 fn lrange(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (start, end) = (int(args[2])?, int(args[3])?);
-    cx.get(args[1]);
-    match cx.state.dbs[cx.session.db as usize].keys.get(args[1]) {
-        None => cx.out.array(0),
-        Some(list) if list.kind() == Kind::List => {
-            let range = index_range(list.len(), start, end);
-            cx.out.array(range.len());
-            list::each(list, range, |element| element.reply(&mut cx.out));
-        }
-        Some(_) => return Err(errors::WRONG_TYPE),
-    }
+    let (list, mut out) = cx.find(args[1], Kind::List)?;
+    let Some(list) = list else {
+        out.array(0);
+        return Ok(());
+    };
+    let range = index_range(list.len(), start, end);
+    out.array(range.len());
+    list::each(list, range, |element| element.reply(&mut out));
     Ok(())
 }
 
@@ -54,17 +52,15 @@ fn index(len: usize, n: i64) -> Option<usize> {
 }
 
 fn lindex(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    cx.get(args[1]);
-    match cx.state.dbs[cx.session.db as usize].keys.get(args[1]) {
-        None => cx.out.null(),
-        Some(list) if list.kind() == Kind::List => {
-            let at = index(list.len(), int(args[2])?);
-            match at.and_then(|at| list::get(list, at)) {
-                Some(element) => element.reply(&mut cx.out),
-                None => cx.out.null(),
-            }
-        }
-        Some(_) => return Err(errors::WRONG_TYPE),
+    let (list, mut out) = cx.find(args[1], Kind::List)?;
+    let Some(list) = list else {
+        out.null();
+        return Ok(());
+    };
+    let at = index(list.len(), int(args[2])?);
+    match at.and_then(|at| list::get(list, at)) {
+        Some(element) => element.reply(&mut out),
+        None => out.null(),
     }
     Ok(())
 }

@@ -103,31 +103,27 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], end: End, name: &str) -> Outcome {
         }
         _ => return cx.arity(name),
     };
-    cx.get(key);
-    let value = cx.state.dbs[cx.session.db as usize].keys.get_mut(key);
-    let list = match value {
-        None => {
-            match count {
-                None => cx.out.null(),
-                Some(_) => cx.out.null_array(),
-            }
-            return Ok(());
+    let (list, mut out) = cx.find_mut_and_out(key, Kind::List)?;
+    let Some(list) = list else {
+        match count {
+            None => out.null(),
+            Some(_) => out.null_array(),
         }
-        Some(list) if list.kind() == Kind::List => list,
-        Some(_) => return Err(errors::WRONG_TYPE),
+        return Ok(());
     };
     if count == Some(0) {
-        cx.out.array(0);
+        out.array(0);
         return Ok(());
     }
     let n = count.map_or(1, |n| list.len().min(n as usize));
     if count.is_some() {
-        cx.out.array(n);
+        out.array(n);
     }
     for _ in 0..n {
-        list::pop_shown(list, end, |element| element.reply(&mut cx.out));
+        list::pop_shown(list, end, |element| element.reply(&mut out));
     }
-    cx.changed(key, notify::LIST, popped(end));
+    let empty = list.is_empty();
+    cx.taken_from(key, notify::LIST, popped(end), empty);
     Ok(())
 }
 

@@ -8,7 +8,6 @@ use crate::flags::{READ, WRITE};
 use crate::notify;
 use crate::number::Digits;
 use crate::reply::Reply;
-use crate::resp::MAX_BULK;
 use crate::table::{ONE_KEY, rows, v};
 use crate::value::{HEAD_RAW, Value};
 
@@ -92,7 +91,9 @@ pub(super) fn append(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             cx.notify(notify::STRING, "append", key);
             tail.len()
         }
-        Some(old) if (old + tail.len()) as i64 > MAX_BULK => return Err(errors::TOO_LONG),
+        Some(old) if (old + tail.len()) as i64 > cx.state.settings.max_bulk => {
+            return Err(errors::TOO_LONG);
+        }
         Some(old) => {
             if let Some(bytes) = bytes_mut(cx, key)? {
                 bytes.extend_from_slice(tail);
@@ -121,7 +122,7 @@ fn setrange(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         return Ok(());
     }
     let end = offset.saturating_add(part.len() as i64);
-    if end > MAX_BULK {
+    if end > cx.state.settings.max_bulk {
         return Err(errors::TOO_LONG);
     }
     let (offset, end) = (offset as usize, end as usize);

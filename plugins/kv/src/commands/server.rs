@@ -32,7 +32,7 @@ fn dbsize(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
 fn flushdb(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     check_flush(cx, args)?;
     flush(cx, cx.session.db);
-    tracking::flushed(cx.state);
+    tracking::flushed(cx.state, cx.shell);
     cx.out.ok();
     Ok(())
 }
@@ -44,7 +44,7 @@ fn flushall(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     }
     // Nor does another version bring anything back.
     cx.shell.forget_entries();
-    tracking::flushed(cx.state);
+    tracking::flushed(cx.state, cx.shell);
     cx.out.ok();
     Ok(())
 }

@@ -38,8 +38,9 @@ rows! { Set:
 
 fn sadd(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let limits = cx.state.settings.limits;
-    let value = cx.find_or_put(args[1], Value::set)?;
-    let new = args[2..].iter().filter(|member| set::insert(value, member, limits)).count();
+    let new = cx.change_or_put(args[1], (Kind::Set, Value::set), |value| {
+        args[2..].iter().filter(|member| set::insert(value, member, limits)).count()
+    })?;
     if new > 0 {
         cx.event(args[1], notify::SET, "sadd");
     }
@@ -132,8 +133,9 @@ fn spop(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             let member = member.to_bytes();
             cx.out.bulk(&member);
             set::remove(value, &member);
+            let empty = value.is_empty();
             cx.tell(&[b"SREM", key, &member]);
-            cx.changed(key, notify::SET, "spop");
+            cx.taken_from(key, notify::SET, "spop", empty);
         }
         return Ok(());
     };

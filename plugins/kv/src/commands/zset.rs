@@ -112,34 +112,25 @@ fn add(cx: &mut Cx<'_>, key: &[u8], pairs: &[&[u8]], options: &Options) -> Outco
     for [score, _] in pairs {
         number::parse_score(score).ok_or(errors::NOT_A_FLOAT)?;
     }
-    let (mut added, mut updated, mut last) = (0, 0, None);
-    let there = cx.find_mut(key, Kind::Zset)?.is_some();
-    if there || !options.only_old {
-        let limits = cx.state.settings.limits;
-        let value = cx.find_or_put(key, Value::zset)?;
-        if !there {
-            zset::make_room(value, pairs[0][1], limits);
-        }
-        let mut failed = None;
-        for [score, member] in pairs {
-            let score = number::parse_score(score).unwrap_or_default();
-            match add_one(value, score, member, options, limits) {
-                Ok(Change::Added(score)) => (added, last) = (added + 1, Some(score)),
-                Ok(Change::Updated(score)) => (updated, last) = (updated + 1, Some(score)),
-                Ok(Change::Same(score)) => last = Some(score),
-                Ok(Change::None) => {}
-                Err(text) => failed = Some(text),
-            }
-        }
-        if added + updated > 0 {
-            cx.event(key, notify::ZSET, if options.increment { "zincr" } else { "zadd" });
-            cx.signal(cx.session.db, key);
-        } else {
-            cx.drop_empty(key);
-        }
-        if let Some(text) = failed {
-            return Err(text);
-        }
+    let limits = cx.state.settings.limits;
+    let done = if options.only_old {
+        let value = cx.find_mut(key, Kind::Zset)?;
+        value.map(|value| add_all(value, pairs, options, limits))
+    } else {
+        Some(cx.change_or_put(key, (Kind::Zset, Value::zset), |value| {
+            add_all(value, pairs, options, limits)
+        })?)
+    };
+    let there = done.is_some();
+    let Done { added, updated, last, failed } = done.unwrap_or_default();
+    if added + updated > 0 {
+        cx.event(key, notify::ZSET, if options.increment { "zincr" } else { "zadd" });
+        cx.signal(cx.session.db, key);
+    } else if there {
+        cx.drop_empty(key);
+    }
+    if let Some(text) = failed {
+        return Err(text);
     }
     match (options.increment, last) {
         (true, Some(score)) => Element::Score(score).reply(&mut cx.out),
@@ -147,6 +138,37 @@ fn add(cx: &mut Cx<'_>, key: &[u8], pairs: &[&[u8]], options: &Options) -> Outco
         (false, _) => cx.out.int(added + if options.changes { updated } else { 0 }),
     }
     Ok(())
+}
+
+/// What became of all members.
+#[derive(Default)]
+struct Done {
+    added: i64,
+    updated: i64,
+    /// The score of the last one.
+    last: Option<f64>,
+    failed: Option<&'static str>,
+}
+
+/// Adds members, whose scores were looked at before.
+fn add_all(value: &mut Value, pairs: &[[&[u8]; 2]], options: &Options, limits: Limits) -> Done {
+    if value.is_empty() {
+        zset::make_room(value, pairs[0][1], limits);
+    }
+    let mut done = Done::default();
+    for [score, member] in pairs {
+        let score = number::parse_score(score).unwrap_or_default();
+        match add_one(value, score, member, options, limits) {
+            Ok(Change::Added(score)) => (done.added, done.last) = (done.added + 1, Some(score)),
+            Ok(Change::Updated(score)) => {
+                (done.updated, done.last) = (done.updated + 1, Some(score));
+            }
+            Ok(Change::Same(score)) => done.last = Some(score),
+            Ok(Change::None) => {}
+            Err(text) => done.failed = Some(text),
+        }
+    }
+    done
 }
 
 fn add_one(
@@ -160,7 +182,7 @@ fn add_one(
         if options.only_old {
             return Ok(Change::None);
         }
-        zset::put(value, member, score, limits);
+        zset::insert(value, member, score, limits);
         return Ok(Change::Added(score));
     };
     if options.only_new {
@@ -253,8 +275,8 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], max: bool) -> Outcome {
         }
         _ => return Err(errors::SYNTAX),
     };
-    let (value, mut out) = cx.find(args[1], Kind::Zset)?;
-    let len = value.map_or(0, Value::len);
+    let (value, mut out) = cx.find_mut_and_out(args[1], Kind::Zset)?;
+    let len = value.as_ref().map_or(0, |value| value.len());
     let n = len.min(count);
     let ranks = if max { len - n..len } else { 0..n };
     let nested = args.len() > 2;
@@ -263,7 +285,7 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], max: bool) -> Outcome {
     } else {
         out.array(n * 2)
     }
-    if let Some(value) = value {
+    if let Some(value) = value.filter(|_| n > 0) {
         zset::each(value, ranks.clone(), max, |member, score| {
             if nested {
                 out.pair();
@@ -271,12 +293,9 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], max: bool) -> Outcome {
             out.bulk(member);
             Element::Score(score).reply(&mut out);
         });
-    }
-    if n > 0 {
-        if let Some(value) = cx.find_mut(args[1], Kind::Zset)? {
-            zset::remove_ranks(value, ranks);
-        }
-        cx.changed(args[1], notify::ZSET, if max { "zpopmax" } else { "zpopmin" });
+        zset::remove_ranks(value, ranks);
+        let event = if max { "zpopmax" } else { "zpopmin" };
+        cx.taken_from(args[1], notify::ZSET, event, n == len);
     }
     Ok(())
 }

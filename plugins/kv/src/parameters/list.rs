@@ -128,7 +128,7 @@ parameters! {
     "jemalloc-bg-thread", v(6, 0), Kind::Switch, "yes";
     "latency-monitor-threshold", v(2, 8), Kind::Integer(0, LONG), "0",
         |all, text| all.latency_ms = number(text) as u64;
-    "latency-tracking", v(7, 0), Kind::Switch, "yes";
+    "latency-tracking", v(7, 0), Kind::Switch, "yes", |all, text| all.untimed = text == b"no";
     "latency-tracking-info-percentiles", v(7, 0), Kind::Percentiles, "50 99 99.9";
     "lazyfree-lazy-eviction", v(4, 0), Kind::Switch, "no";
     "lazyfree-lazy-expire", v(4, 0), Kind::Switch, "no";
@@ -175,7 +175,7 @@ parameters! {
         "ignore";
     "protected-mode", v(3, 2), Kind::Switch, "yes";
     "proto-max-bulk-len", v(4, 0), Kind::Memory(1 << 20, BYTES), "536870912",
-        |all, text| all.max_bulk = number(text) as u64;
+        |all, text| all.max_bulk = number(text);
     "rdb-del-sync-files", v(6, 0), Kind::Switch, "no";
     "rdb-save-incremental-fsync", v(5, 0), Kind::Switch, "yes";
     "rdbchecksum", v(2, 6), Kind::Fixed, "yes";
@@ -226,7 +226,8 @@ parameters! {
     "slowlog-max-len", v(2, 2), Kind::Integer(0, LONG), "128",
         |all, text| all.slowlog_len = number(text) as u64;
     "socket-mark-id", v(7, 0), Kind::Fixed, "0";
-    "stop-writes-on-bgsave-error", v(2, 6), Kind::Switch, "yes";
+    "stop-writes-on-bgsave-error", v(2, 6), Kind::Switch, "yes",
+        |all, text| all.write_anyway = text == b"no";
     "stream-node-max-bytes", v(5, 0), Kind::Memory(0, BYTES), "4096";
     "stream-node-max-entries", v(5, 0), Kind::Integer(0, LONG), "100";
     "supervised", v(3, 2), Kind::Fixed, "no";
@@ -257,7 +258,8 @@ parameters! {
     "tls-session-cache-size", v(6, 0), Kind::Integer(0, INT), "20480";
     "tls-session-cache-timeout", v(6, 0), Kind::Integer(0, INT), "300";
     "tls-session-caching", v(6, 0), Kind::Switch, "yes";
-    "tracking-table-max-keys", v(6, 0), Kind::Integer(0, LONG), "1000000";
+    "tracking-table-max-keys", v(6, 0), Kind::Integer(0, LONG), "1000000",
+        |all, text| all.tracked_keys = number(text) as u64;
     "unixsocket", v(2, 2), Kind::Fixed, "";
     "unixsocketperm", v(4, 0), Kind::Fixed, "0";
     "watchdog-period", v(2, 6), Kind::Integer(0, INT), "0";

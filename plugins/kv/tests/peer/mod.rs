@@ -21,6 +21,11 @@ pub struct Redis {
 impl Redis {
     /// Starts `redis-server` on a free port; `None` when there is none, or not version 7.0.
     pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with further options.
+    pub fn start_with(options: &[&str]) -> Option<Self> {
         let version = Command::new("redis-server").arg("--version").output().ok()?;
         if !String::from_utf8_lossy(&version.stdout).contains("v=7.0.") {
             return None;
@@ -31,6 +36,7 @@ impl Redis {
             .args(["--appendonly", "no", "--dir", "/tmp", "--daemonize", "no"])
             // A loaded machine makes commands slow, which would be in the log of one server only.
             .args(["--slowlog-log-slower-than", "-1"])
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

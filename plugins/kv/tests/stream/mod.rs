@@ -95,7 +95,8 @@ bitop and K K K;bitop or K K K;bitop xor K K K;bitop not K K;bitop not K K K;bit
 bitfield K get T1 D;bitfield K set T1 D I;bitfield K set u8 #N I get u4 0;bitfield K incrby T1 D I get T1 D;\
 bitfield K overflow T2 incrby T1 D I set T1 D I;bitfield K overflow T2 set T1 D I get T1 D;bitfield_ro K get T1 D;bitfield_ro K set u8 0 1;bitfield K O D;\
 pfadd P2 V V;pfadd P2 G;pfadd P2 U U U U;pfcount P2;pfcount P2 P2;pfmerge P2 P2 P2;pfcount K;pfmerge P2 K;\
-get P2;strlen P2;getrange P2 0 15;pfadd P2 U U U U U U U U U U U U U U U U U U U U;append P2 V;\
+get P2;strlen P2;getrange P2 0 15;pfadd P2 U U U U U U U U U U U U U U U U U U U U;append P2 V;setrange P2 N V;setrange P2 18 V;\
+pfdebug getreg P2;pfdebug encoding P2;pfdebug encoding P2;pfdebug decode P2;pfdebug todense P2;pfdebug decode K;pfdebug O P2;\
 geoadd Z G1 G2 G;geoadd Z G1 G2 G G1 G2 G;geoadd Z Y G1 G2 G;geoadd K G1 G2 V;geoadd z2 G1 G2 G G1 G2 G G1 G2 G;geopos Z G G;geopos K V;\
 geodist Z G G;geodist Z G G G3;geodist K V V G3;geohash Z G G;geohash K V;\
 georadius Z G1 G2 G4 G3;georadius Z G1 G2 G4 G3 G5;georadius Z G1 G2 G4 G3 G5 G5 count N;georadius z2 G1 G2 5000 km asc G5;\
@@ -112,18 +113,18 @@ expire K T;pexpire K M;expireat K A;pexpireat K P;expire K T O;expire K T O O;pe
 ttl K;pttl K;expiretime K;pexpiretime K;persist K;expire K J;\
 sort K;sort K alpha;sort K desc;sort K limit N N;sort K alpha desc limit N N;sort S alpha;\
 sort K by K* get # get K;sort K alpha store K;sort S store K;sort_ro z9;sort_ro z9 by nosort desc;zadd z9 X G X G;sort_ro z9 alpha;sort K O N;\
-swapdb N N;auth V;auth default V;wait 0 W;wait 0 N;script exists V;fcall V N;evalsha V N;\
+swapdb N N;auth V;auth default V;wait 0 W;wait 0 N;wait N 100000;wait N 0;script exists V;fcall V N;evalsha V N;\
 multi;multi;exec;exec;discard;watch K;watch K K;unwatch;\
 subscribe C;unsubscribe C;psubscribe c*;punsubscribe c*;publish C V;publish C V;pubsub numsub C C;\
 pubsub numpat;pubsub O;pubsub channels x;\
 ping;ping V;echo V;hello 4;hello x;client setname V;client getname;client O;client O V;\
-client tracking on;client tracking on noloop;client tracking on optin;client caching yes;client tracking on optout;client caching no;client tracking on O;\
-restore K 0 V;restore K J V;restore K T V O;restore K 0 V replace O N;dump none;memory purge;memory usage none;memory usage none O N;\
+client tracking on;client tracking off;client tracking on noloop;client tracking on optin;client caching yes;client tracking on optout;client caching no;client tracking on O;\
+restore K 0 V;restore K J V;restore K T V O;restore-asking K J V;restore K 0 V replace O N;dump none;memory purge;memory usage none;memory usage none O N;\
 client trackinginfo;client getredir;client no-evict V;client unblock -5 O;client unblock x;acl whoami;acl users;acl cat V;acl V;\
 reset;command count V;config O;config set V;config get nothing;nosuchcommand V V;\
 keys *;keys K;keys [a-c];keys V;randomkey V;object freq K;object idletime L;object refcount K;quit V;\
 script flush;script flush V;script kill;script debug no;script debug V;function flush;function list;function stats;function dump;failover;failover abort;failover to V I;failover to V 6379 force timeout N;failover O;failover timeout I;function kill;function delete V;\
-slowlog get N;slowlog len;slowlog reset;slowlog get V;latency history V;latency latest;latency reset;\
+slowlog get N;slowlog len;slowlog reset;slowlog get V;latency history V;latency graph V;latency latest;latency reset;\
 client no-evict on;client no-evict V;client pause N;client pause 0;client unpause;client reply on;client reply V;\
 config resetstat;config rewrite;command getkeys get K;command getkeys V;command getkeysandflags set K V O;command getkeysandflags sort K by K* store K;\
 command getkeysandflags lmpop N K K left;command getkeysandflags V V V;\

@@ -129,6 +129,34 @@ pub(crate) unsafe fn convert_leaf(
     }
 }
 
+/// Visits the entries of the leaf that is child `at` of a lowest inner node, and gives it this layout id,
+/// unless it has that already. Answers how many entries it has, 0 if none was visited.
+///
+/// # Safety
+/// `parent` is a lowest inner node of a tree with entries of this layout.
+pub(crate) unsafe fn mark_leaf(
+    parent: Node,
+    at: usize,
+    layout: u32,
+    pair: Pair,
+    visit: &mut dyn FnMut(*mut u8, *mut u8),
+) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let leaf = *children(parent).add(at);
+        if (*leaf).unit.layout == layout {
+            return 0;
+        }
+        let (shape, len) =
+            (LeafShape::of(pair, usize::from((*leaf).cap)), usize::from((*leaf).len));
+        for i in 0..len {
+            visit(shape.key(leaf, i), shape.value(leaf, i));
+        }
+        (*leaf).unit.layout = layout;
+        len
+    }
+}
+
 /// The lowest inner node on the way to the entry of a rank, the child of it that leads there, and the
 /// rank of that child's first entry.
 ///

@@ -104,7 +104,7 @@ fn commandstats(cx: &mut Cx<'_>, page: &mut Page) {
 fn latencystats(cx: &mut Cx<'_>, page: &mut Page) {
     let wanted = cx.state.config.get(&b"latency-tracking-info-percentiles"[..]);
     let wanted = wanted.map_or("50 99 99.9".into(), |text| String::from_utf8_lossy(text));
-    for counters in cx.state.commands.iter().filter(|counters| counters.calls > 0) {
+    for counters in cx.state.commands.iter().filter(|counters| counters.timed() > 0) {
         let name = format!("latency_percentiles_usec_{}", String::from_utf8_lossy(&counters.name));
         let percentiles = wanted.split(' ').filter_map(|percent| {
             let us = counters.percentile(percent.parse().ok()?) as f64 / 1e3;
