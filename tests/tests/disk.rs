@@ -9,7 +9,7 @@ use hotshell_tests::cli;
 use hotshell_tests::eventually;
 use hotshell_tests::files::{Folder, kv_v1};
 use hotshell_tests::host::{Host, text};
-use hotshell_tests::resp::request;
+use hotshell_tests::resp::{Value, request};
 use hotshell_tests::small_disk::SmallDisk;
 
 /// More than the copies of a plugin that the folder keeps.
@@ -99,8 +99,18 @@ fn a_snapshot_that_finds_the_disk_full_leaves_everything_as_it_was_and_the_next_
     let left = fs::read_dir(disk.outside(&data).join("main")).expect("readable");
     let left = left.map(|entry| entry.expect("readable").file_name());
     assert!(left.into_iter().all(|name| !name.to_string_lossy().contains("snapshot-")));
+    assert_eq!(client.call(&["CONFIG", "SET", "save", "3600 1000000"]).text(), "OK");
+    let refused = client.call(&["SET", "after", "0"]).error();
+    assert!(refused.starts_with("MISCONF Redis is configured to save RDB snapshots"), "{refused}");
+    assert_eq!(client.call(&["PING"]).error(), refused);
+    assert_eq!(client.call(&["STRLEN", "key-7"]).int(), large.len() as i64, "reads are answered");
+    let anyway = ["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"];
+    assert_eq!(client.call(&anyway).text(), "OK");
     assert_eq!(client.call(&["SET", "after", "1"]).text(), "OK");
+    assert_eq!(client.call(&["CONFIG", "SET", anyway[2], "yes"]).text(), "OK");
+    assert_eq!(client.call(&["SET", "after", "2"]).error(), refused);
     host.json(&["snapshot"]);
+    eventually("the data are saved", || client.call(&["PING"]) == Value::Simple("PONG".to_owned()));
     host.signal(libc::SIGKILL);
     let outside = Folder::new();
     copy(&disk.outside(&data), &outside.at("data"));
