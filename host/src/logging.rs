@@ -17,7 +17,9 @@ use crate::time;
 
 /// Starts logging. Without effect when the process logs already.
 pub fn start(host: &HostConfig) {
-    let filter = EnvFilter::try_new(&host.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    // A folder that is watched may go and come: notify thinks that worth a warning.
+    let wanted = format!("notify=off,{}", host.log_level);
+    let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _ = match host.log_format {
         LogFormat::Human => builder.event_format(Human).try_init(),

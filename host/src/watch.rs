@@ -42,8 +42,6 @@ struct Watcher {
     server: String,
     file: PathBuf,
     folder: PathBuf,
-    /// Which folder that was at the last look: device and inode.
-    place: Option<(u64, u64)>,
     prints: HashMap<PathBuf, Print>,
     /// Digests of what was refused, and texts of what could not even be read.
     refused: HashSet<String>,
@@ -74,9 +72,9 @@ pub fn start(control: Rc<Control>, server: &str, file: &Path) -> Result<()> {
         // Without them only the folder that is there now is watched.
         let _ = notifier.watch(&above, RecursiveMode::NonRecursive);
     }
-    let (server, file, place) = (server.to_owned(), file.to_owned(), place_of(&folder));
+    let (server, file) = (server.to_owned(), file.to_owned());
     let (prints, refused) = (HashMap::new(), HashSet::new());
-    let mut watcher = Watcher { control, server, file, folder, place, prints, refused };
+    let mut watcher = Watcher { control, server, file, folder, prints, refused };
     watcher.changed();
     tokio::task::spawn_local(watcher.run(notifier, heard));
     Ok(())
@@ -128,19 +126,15 @@ impl Watcher {
         drop(notifier);
     }
 
-    /// Watches the folder that the path leads to now.
-    fn follow(&mut self, notifier: &mut RecommendedWatcher) {
-        let place = place_of(&self.folder);
-        if place.is_none() || place == self.place {
-            return;
-        }
+    /// Watches the folder that the path leads to now. Whether it is the one of before cannot be told: a
+    /// new folder may have the inode of the old one.
+    fn follow(&self, notifier: &mut RecommendedWatcher) {
         // The folder of before may be gone, and its watch with it.
         let _ = notifier.unwatch(&self.folder);
-        match notifier.watch(&self.folder, RecursiveMode::NonRecursive) {
-            Ok(()) => self.place = place,
-            Err(error) => {
-                tracing::warn!(verb = "watch", server = self.server, "cannot go on: {error}");
-            }
+        if let Err(error) = notifier.watch(&self.folder, RecursiveMode::NonRecursive)
+            && self.folder.is_dir()
+        {
+            tracing::warn!(verb = "watch", server = self.server, "cannot go on: {error}");
         }
     }
 
@@ -231,10 +225,6 @@ impl Watcher {
             }
         }
     }
-}
-
-fn place_of(folder: &Path) -> Option<(u64, u64)> {
-    fs::metadata(folder).ok().map(|found| (found.dev(), found.ino()))
 }
 
 fn print_of(path: &Path) -> Option<Print> {

@@ -57,8 +57,8 @@ unsafe extern "C" fn attach(host: *const HostTable) -> Outcome {
 fn hook(info: &PanicHookInfo<'_>) {
     let message = payload_text(info.payload());
     let text = match info.location() {
-        Some(at) => format!("plugin panicked at {}:{}: {message}", at.file(), at.line()),
-        None => format!("plugin panicked: {message}"),
+        Some(at) => format!("panicked at {}:{}: {message}", at.file(), at.line()),
+        None => format!("panicked: {message}"),
     };
     if let Some(host) = ctx::try_host() {
         // SAFETY: `[any]`; the text is valid for the call.

@@ -1,8 +1,10 @@
 //! Built plugins and the built host, for tests.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// What tests load, and the program that loads it.
 const PACKAGES: [&str; 17] = [
@@ -24,6 +26,9 @@ const PACKAGES: [&str; 17] = [
     "ledger-v1",
     "ledger-v2",
 ];
+
+/// How long cargo may build before somebody who looks at the tests is told.
+const SILENT: Duration = Duration::from_secs(5);
 
 /// The `.so` of a package, built with the profile of the running test.
 ///
@@ -50,7 +55,19 @@ fn build() -> PathBuf {
     cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
     cargo.arg("--target-dir").arg(dir.parent().expect("a target directory"));
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    let status = cargo.status().expect("cargo runs");
+    let (mut child, begun) = (cargo.spawn().expect("cargo runs"), Instant::now());
+    let mut told = false;
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            break status;
+        }
+        if begun.elapsed() > SILENT && !told {
+            told = true;
+            // Past the harness's capture: otherwise the first tests would seem to hang.
+            let _ = writeln!(std::io::stderr(), "cargo build of what the tests load takes a while");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
     assert!(status.success(), "the plugins cannot be built: {status}");
     dir
 }

@@ -105,6 +105,27 @@ pub fn nodelete(bytes: &mut [u8]) {
     bytes[at] |= 8;
 }
 
+/// Makes a symbol that it exports, other than its entry, a GNU_UNIQUE one, as C++ inline variables are.
+pub fn unique_symbol(bytes: &mut [u8]) {
+    const DYNSYM: usize = 11;
+    const SYMBOL: usize = 24;
+    const UNIQUE: u8 = 10;
+    let number = |at: usize, len: usize| {
+        bytes[at..at + len].iter().rev().fold(0, |n: usize, &byte| n << 8 | usize::from(byte))
+    };
+    let headers = (0..number(0x3c, 2)).map(|n| number(0x28, 8) + n * number(0x3a, 2));
+    let table = headers.clone().find(|&at| number(at + 4, 4) == DYNSYM).expect("a .dynsym");
+    let names = headers.clone().nth(number(table + 0x28, 4)).expect("its texts");
+    let symbols =
+        (0..number(table + 0x20, 8) / SYMBOL).map(|n| number(table + 0x18, 8) + n * SYMBOL);
+    let own = |&at: &usize| {
+        let name = number(names + 0x18, 8) + number(at, 4);
+        number(at + 6, 2) != 0 && !bytes[name..].starts_with(b"hotshell_plugin_")
+    };
+    let at = symbols.clone().find(own).expect("it exports something else, too") + 4;
+    bytes[at] = UNIQUE << 4 | bytes[at] & 0xf;
+}
+
 fn body(bytes: &[u8]) -> usize {
     let mut head = Vec::new();
     head.extend_from_slice(&NOTE_TYPE.to_le_bytes());

@@ -345,6 +345,8 @@ fn a_panic_in_data_before_begin_closes_that_client() {
     let mut other = host.lines();
     other.send("boom\n");
     assert!(other.is_closed());
+    host.logs("ERROR plugin: panicked at tests/plugins/misbehave/src/lib.rs:");
+    host.logs(": misbehave was told to data-panic server=main");
     goes_on(&host, &mut client, 1);
 }
 
@@ -364,6 +366,24 @@ fn a_panic_whose_payload_panics_when_dropped_is_contained() {
     let (host, mut client) = swapped_to("payload-drop-panics");
     assert!(client.ask("boom").starts_with("error "));
     goes_on(&host, &mut client, 1);
+}
+
+/// std would read the debug information of each image that panics, and keep it.
+#[test]
+fn caught_panics_take_no_memory_though_the_environment_asks_for_backtraces() {
+    let host = Host::with(artifacts::plugin("misbehave")).flags(&["--probation", "0"]);
+    let host = host.env("RUST_BACKTRACE", "1").start();
+    let (mut client, bad) = (host.lines(), misbehave("data-panic-after-begin"));
+    let bad = host.folder.write("bad.so", &bad);
+    let mut generation_that_panics = || {
+        host.swap(&bad);
+        assert!(client.ask("boom").starts_with("error "));
+    };
+    (0..4).for_each(|_| generation_that_panics());
+    let before = host.resident_bytes();
+    (0..4).for_each(|_| generation_that_panics());
+    let grown = host.resident_bytes().saturating_sub(before);
+    assert!(grown < 16 << 20, "{grown} bytes for four generations that panicked once");
 }
 
 #[test]

@@ -388,6 +388,7 @@ fn sighup_reloads_every_server_from_its_own_file() {
     folder.install("two.so", b"half a build");
     host.signal(libc::SIGHUP);
     host.logs("WARN  reload: cannot load");
+    host.logs("server=two by=\"signal SIGHUP\" code=ELF");
     host.logs("(generation 2), adopt");
     assert_eq!(client.ask("x"), "x otherwise");
     let generation =

@@ -111,6 +111,7 @@ fn the_watcher_follows_a_folder_that_is_made_anew() {
     eventually("it is taken", || client.ask("x") == "x otherwise");
     folder.install("out/plugin.so", &misbehave("none"));
     eventually("and the next one, too", || client.ask("x") == "x ok");
+    assert!(!host.log().contains("WARN"), "{}", host.log());
 }
 
 #[test]

@@ -142,6 +142,11 @@ pub fn no_such(name: &str) -> Error {
 }
 
 impl Verb {
+    /// Whether it can be told which server it is about.
+    pub fn is_about_a_server(&self) -> bool {
+        self.options.iter().any(|option| option.name == SERVER.name)
+    }
+
     /// `swap FILE [--server NAME] ...` without the options: `swap FILE`.
     pub fn usage(&self) -> String {
         let mut usage = self.name.to_owned();

@@ -212,16 +212,17 @@ impl Control {
 async fn run(control: Rc<Control>, request: Request, answer: oneshot::Sender<Result<Answer>>) {
     let (verb, asker) = (request.verb, request.asker.clone());
     let changes = verb.changes && !request.options.dry_run;
+    let server = control.server(request.options.server.as_deref()).ok();
+    let server = server.filter(|_| verb.is_about_a_server()).map(|server| server.name.clone());
     let outcome = (verb.run)(control, request).await;
+    let (verb, server) = (verb.name, server.as_deref());
     match &outcome {
-        Ok(done) if changes => {
-            tracing::info!(verb = verb.name, by = asker, "{}", done.first_line());
-        }
-        Ok(_) => tracing::debug!(verb = verb.name, by = asker, "answered"),
+        Ok(done) if changes => tracing::info!(verb, server, by = asker, "{}", done.first_line()),
+        Ok(_) => tracing::debug!(verb, server, by = asker, "answered"),
         Err(error) if changes => {
-            tracing::warn!(verb = verb.name, by = asker, code = error.code.text(), "{error}");
+            tracing::warn!(verb, server, by = asker, code = error.code.text(), "{error}");
         }
-        Err(error) => tracing::debug!(verb = verb.name, by = asker, "{error}"),
+        Err(error) => tracing::debug!(verb, server, by = asker, "{error}"),
     }
     // Nobody listens any more when the asker went away or its time limit passed.
     let _ = answer.send(outcome);

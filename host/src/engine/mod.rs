@@ -38,6 +38,9 @@ pub use recover::{Durable, Set};
 pub use services::host_table;
 pub use snapshot::{Policy, Snapshot};
 
+/// What the names of engines' threads begin with; the server's follows.
+const THREAD: &str = "engine-";
+
 /// What a server is started with.
 #[derive(Debug)]
 pub struct EngineConfig {
@@ -116,7 +119,7 @@ pub fn begin(config: EngineConfig, first: Callable) -> Result<(EngineHandle, Sta
     };
     let started_ms = handle.started_ms;
     let (ready, outcome) = oneshot::channel();
-    let name = format!("engine-{}", config.name);
+    let name = format!("{THREAD}{}", config.name);
     let run = move || {
         let _guard = AbortOnPanic;
         tasks::run(config, first, listener, listen, started_ms, counters, inbox, ready);

@@ -91,15 +91,25 @@ fn touch(server: &Server, core: &mut Core, client: NonNull<Client>) -> *mut Buff
     }
 }
 
+/// A line of the plugin's. Whose it is, the thread tells: a plugin may log without a call, as its panic
+/// hook does.
 unsafe extern "C" fn log(level: u32, text: *const u8, len: usize) {
+    use tracing::Level;
+    macro_rules! line {
+        ($level:expr, $server:ident, $text:ident) => {
+            tracing::event!(target: "plugin", $level, verb = "plugin", server = $server, "{}", $text)
+        };
+    }
     // SAFETY: the plugin passes text that is valid for the call.
     let text = String::from_utf8_lossy(unsafe { core::slice::from_raw_parts(text, len) });
+    let thread = std::thread::current();
+    let server = thread.name().and_then(|name| name.strip_prefix(super::THREAD));
     match level {
-        1 => tracing::error!(target: "plugin", "{text}"),
-        2 => tracing::warn!(target: "plugin", "{text}"),
-        3 => tracing::info!(target: "plugin", "{text}"),
-        4 => tracing::debug!(target: "plugin", "{text}"),
-        _ => tracing::trace!(target: "plugin", "{text}"),
+        1 => line!(Level::ERROR, server, text),
+        2 => line!(Level::WARN, server, text),
+        3 => line!(Level::INFO, server, text),
+        4 => line!(Level::DEBUG, server, text),
+        _ => line!(Level::TRACE, server, text),
     }
 }
 

@@ -242,9 +242,14 @@ impl Cx<'_> {
     }
 
     fn put_new(&mut self, key: &[u8], mut value: Value) {
+        let awaited = is_awaited(&value);
         value.head_mut().access = self.fresh_access();
         self.db().keys.insert(Bytes::from(key), value);
         self.notify(notify::NEW, "new", key);
+        // Also when it gets its elements later in a transaction: that decides who is served first.
+        if awaited {
+            self.signal(self.session.db, key);
+        }
     }
 
     /// What the header of a new value gets.
@@ -376,7 +381,7 @@ impl Cx<'_> {
     /// [`Cx::put`] in another database. Who waits for elements of the key hears of it when there was
     /// no such key, as in Redis: a value that takes the place of another one wakes nobody.
     pub fn put_in(&mut self, db: u32, key: &[u8], mut value: Value) {
-        let awaited = matches!(value.kind(), Kind::List | Kind::Zset | Kind::Stream);
+        let awaited = is_awaited(&value);
         value.head_mut().access = self.fresh_access();
         match self.state.db(db).put(key, value) {
             Some(old) => {
@@ -428,4 +433,9 @@ impl Cx<'_> {
     pub fn arity(&mut self, name: &str) -> Outcome {
         self.error(&format!("ERR wrong number of arguments for '{name}' command"))
     }
+}
+
+/// Whether clients can wait for elements of such a value.
+fn is_awaited(value: &Value) -> bool {
+    matches!(value.kind(), Kind::List | Kind::Zset | Kind::Stream)
 }

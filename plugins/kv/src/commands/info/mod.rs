@@ -132,7 +132,6 @@ fn mean_ttl(db: &Db, now: u64) -> u64 {
 fn keyspace(cx: &mut Cx<'_>, page: &mut Page) {
     for (n, db) in cx.state.dbs.iter().enumerate().filter(|(_, db)| !db.keys.is_empty()) {
         let (keys, expires, ttl) = (db.keys.len(), db.expires.len(), mean_ttl(db, cx.now));
-        let value = format_args!("keys={keys},expires={expires},avg_ttl={ttl}");
-        page.line(&format!("db{n}"), value);
+        page.line(&format!("db{n}"), format_args!("keys={keys},expires={expires},avg_ttl={ttl}"));
     }
 }
