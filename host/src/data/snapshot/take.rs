@@ -50,6 +50,14 @@ struct Backlog {
     bytes: AtomicUsize,
 }
 
+impl Backlog {
+    /// Nothing will be written any more.
+    fn forget(&self) {
+        self.bytes.store(0, Ordering::Relaxed);
+        self.blocks.store(0, Ordering::Relaxed);
+    }
+}
+
 /// A snapshot that is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
@@ -82,6 +90,10 @@ impl Taker {
             // The next start finds what is written last in the system's cache.
             let taken = Output::create(&file::beside(&name), serving)
                 .and_then(|new| write(new, &name, head, &mut inbox));
+            // Whoever waits for room goes on, and hears of an error at the end.
+            let backlog = Arc::clone(&inbox.backlog);
+            drop(inbox);
+            backlog.forget();
             if !matches!(taken, Ok(Some(_))) {
                 // Whatever is there has no name yet, and means nothing.
                 let _ = fs::remove_file(file::beside(&name));
@@ -110,8 +122,7 @@ impl Taker {
         self.backlog.blocks.fetch_add(1, Ordering::Relaxed);
         if self.orders.send(Order::Block(kind, content)).is_err() {
             // The thread met an error, which it tells at the end; nothing waits for the disk.
-            self.backlog.bytes.store(0, Ordering::Relaxed);
-            self.backlog.blocks.store(0, Ordering::Relaxed);
+            self.backlog.forget();
         }
     }
 

@@ -183,8 +183,11 @@ impl Server {
             }
             let turn = monotonic_ns();
             tokio::task::yield_now().await;
-            let busy = monotonic_ns() - turn > IDLE_NS;
-            if busy || self.core.borrow().backlog() > BACKLOG_MAX {
+            if monotonic_ns() - turn > IDLE_NS {
+                tokio::time::sleep(PAUSE).await;
+            }
+            // Slices wait for a disk that is slower than they are: what they write would pile up in memory.
+            while self.core.borrow().backlog() > BACKLOG_MAX {
                 tokio::time::sleep(PAUSE).await;
             }
         }
