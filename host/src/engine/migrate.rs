@@ -148,6 +148,9 @@ impl Ready {
     /// Reads some of what returns. False when all is read.
     pub(super) fn read_on(&mut self, core: &mut Core) -> bool {
         core.take_left();
+        if drains::has_parked() {
+            return true;
+        }
         if self.change.is_adopt() {
             return false;
         }

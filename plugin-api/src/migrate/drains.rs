@@ -35,6 +35,8 @@ pub(crate) use turn::{turn_back, turned, turns};
 
 /// Entries from which a map converts later. Smaller ones are done in less than the swap's aim.
 pub const LAZY_FROM: usize = 1024;
+/// Parts that waited in a drain which was turned back are set aside so many at a time.
+const UNPARK_MOST: usize = 32;
 
 thread_local! {
     static DRAINS: RefCell<Drains> = const { RefCell::new(Drains::new()) };
@@ -44,6 +46,8 @@ struct Drains {
     running: VecDeque<Drain>,
     /// What ended drains left, until it is fetched.
     finished: Vec<(Arc<Change>, Finished)>,
+    /// What was still to return into drains that were turned back: told by and by.
+    parked: Vec<(Arc<Change>, ByHash)>,
     /// The number that the next one gets.
     next: u64,
 }
@@ -88,7 +92,7 @@ pub struct Progress {
 
 impl Drains {
     const fn new() -> Self {
-        Self { running: VecDeque::new(), finished: Vec::new(), next: 1 }
+        Self { running: VecDeque::new(), finished: Vec::new(), parked: Vec::new(), next: 1 }
     }
 
     /// The record of a change, which all its drains share.
@@ -101,6 +105,22 @@ impl Drains {
     fn drain_of(&mut self, at: NonNull<Conversion>) -> &mut Drain {
         let found = self.running.iter_mut().find(|drain| drain.at == at);
         found.expect("a conversion that is not complete has its drain on the engine's thread")
+    }
+
+    /// Some of what is parked.
+    fn unpark(&mut self) -> Option<(Arc<Change>, Finished)> {
+        let (back, parts) = self.parked.last_mut()?;
+        let mut lost = Vec::new();
+        while lost.len() < UNPARK_MOST
+            && let Some((_, of)) = parts.pop_first()
+        {
+            lost.extend(of.into_iter().map(|part| part.lost));
+        }
+        let found = (Arc::clone(back), Finished { lost, overtaken: Vec::new() });
+        if parts.is_empty() {
+            self.parked.pop();
+        }
+        Some(found)
     }
 
     /// Files what a complete drain leaves.
@@ -321,8 +341,13 @@ pub unsafe fn work(change: &Arc<Change>, mut more: impl FnMut() -> bool) -> bool
                 break;
             }
         }
-        drains.running.iter().any(|drain| drain.is_of(change))
+        !drains.parked.is_empty() || drains.running.iter().any(|drain| drain.is_of(change))
     })
+}
+
+/// Whether [`left`] has more to tell than it tells at once.
+pub fn has_parked() -> bool {
+    DRAINS.with_borrow(|drains| !drains.parked.is_empty())
 }
 
 /// How far the drains of a change are. O(maps).
@@ -353,6 +378,7 @@ pub fn left() -> Vec<(Arc<Change>, Finished)> {
 fn found() -> Vec<(Arc<Change>, Finished)> {
     DRAINS.with_borrow_mut(|drains| {
         let mut all = core::mem::take(&mut drains.finished);
+        all.extend(drains.unpark());
         for Drain { held, entries, overtaken, .. } in &mut drains.running {
             if !(entries.lost.is_empty() && overtaken.is_empty()) {
                 let (lost, overtaken) =
@@ -440,7 +466,7 @@ unsafe extern "C" fn recall(at: *mut Conversion, from: u64, to: u64) {
 /// Whether something may be found that has not been told yet.
 fn any() -> bool {
     let maps = |drains: &Drains| !(drains.running.is_empty() && drains.finished.is_empty());
-    DRAINS.with_borrow(maps) || trees::any()
+    DRAINS.with_borrow(maps) || has_parked() || trees::any()
 }
 
 extern "C" fn removed(map: u64, hash: u64) -> bool {

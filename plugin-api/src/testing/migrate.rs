@@ -29,6 +29,9 @@ impl<P: Plugin> TestServer<P> {
             while self.drain_sessions(usize::MAX) {}
         }
         self.host.keep_left();
+        while drains::has_parked() {
+            self.host.keep_left();
+        }
         let migrated = self.host.migrate(change);
         let grown = heap::heap_bytes() - before;
         self.host.state_bytes = self.host.state_bytes.saturating_add_signed(grown);

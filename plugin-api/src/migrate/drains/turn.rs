@@ -100,7 +100,8 @@ impl super::Drains {
         let Drain { held, entries, returning, overtaken, .. } = gone;
         let finished = Finished { lost: entries.lost, overtaken };
         self.finished.push((Arc::clone(&held.change), finished));
-        let lost: Vec<_> = returning.into_values().flatten().map(|part| part.lost).collect();
-        self.finished.push((Arc::clone(back), Finished { lost, overtaken: Vec::new() }));
+        if !returning.is_empty() {
+            self.parked.push((Arc::clone(back), returning));
+        }
     }
 }
