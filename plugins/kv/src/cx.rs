@@ -241,7 +241,8 @@ impl Cx<'_> {
         self.find_mut(key, kind)?.ok_or(errors::NO_SUCH_KEY)
     }
 
-    fn put_new(&mut self, key: &[u8], mut value: Value) {
+    /// Puts a value at a key that is not there, which nobody is told of yet but who waits for one.
+    pub fn put_new(&mut self, key: &[u8], mut value: Value) {
         let awaited = is_awaited(&value);
         value.head_mut().access = self.fresh_access();
         self.db().keys.insert(Bytes::from(key), value);

@@ -86,3 +86,13 @@ fn a_cardinality_is_sparse_until_it_would_take_too_much() {
     ]);
     assert!(one.ask("pfdebug getreg s").starts_with("*16384\r\n:0\r\n"));
 }
+
+#[test]
+fn a_field_that_would_overflow_is_no_change_for_who_watches() {
+    let mut one = One::<V2>::new();
+    one.ask("watch w");
+    assert_eq!(one.ask("bitfield w overflow fail incrby u2 0 5"), "*1\r\n$-1\r\n");
+    one.ask("multi");
+    one.ask("ping");
+    assert_eq!(one.ask("exec"), "*1\r\n+PONG\r\n");
+}

@@ -50,7 +50,8 @@ pub(super) fn grown<'a>(
     len: usize,
 ) -> Result<(&'a mut Bytes, bool), &'static str> {
     if cx.find_mut(key, Kind::String)?.is_none() {
-        cx.put(key, Value::raw(Bytes::new()));
+        // BITFIELD may change nothing after all: whoever watches hears of what is written.
+        cx.put_new(key, Value::raw(Bytes::new()));
     }
     let bytes = bytes_mut(cx, key)?.ok_or(errors::NO_SUCH_KEY)?;
     let shorter = bytes.len() < len;
