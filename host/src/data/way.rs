@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use hotshell_plugin_api::migrate::convert::{Lost, Step};
-use hotshell_plugin_api::schema::{Field, Kind, Schema, TypeDef, TypeIndex};
+use hotshell_plugin_api::schema::{Field, Schema, TypeDef, TypeIndex};
 
 use super::Describer;
 
@@ -37,7 +37,7 @@ impl<'s> Way<'s> {
             self.take(step)?;
             let next = lost.path.get(n + 1);
             let arrived = |way: &Self| match next {
-                Some(next) => leads(way.def(), next),
+                Some(next) => next.leads_from(way.def()),
                 None => way.ty == lost.ty || matches!(step, Step::Key(_)),
             };
             // A field of a struct that was taken apart is named by its offset alone.
@@ -94,18 +94,6 @@ impl<'s> Way<'s> {
     fn enter(&mut self, field: &Field) {
         let _ = write!(self.out, ".{}", field.name);
         self.ty = field.ty;
-    }
-}
-
-/// Whether this step can be taken from a value of this kind.
-fn leads(def: &TypeDef, step: &Step) -> bool {
-    match step {
-        Step::Field(_) => matches!(def.kind, Kind::Struct | Kind::Enum),
-        Step::Variant(_) => def.kind == Kind::Enum,
-        Step::Some => def.kind == Kind::Option,
-        Step::Boxed => def.kind == Kind::Box,
-        Step::Item(_) => matches!(def.kind, Kind::Array | Kind::Vec | Kind::VecDeque),
-        Step::Key(_) => matches!(def.kind, Kind::HashMap | Kind::BTreeMap),
     }
 }
 

@@ -6,7 +6,7 @@ use core::fmt;
 
 use super::{Converter, Work};
 use crate::migrate::marks::Mark;
-use crate::schema::TypeIndex;
+use crate::schema::{Kind, TypeDef, TypeIndex};
 
 /// A part that has no place in the new value: where it was, and what it was.
 ///
@@ -54,6 +54,20 @@ pub enum Step {
     Item(u64),
     /// To the value behind the key with this image. As the last step it means the whole entry.
     Key(Vec<u8>),
+}
+
+impl Step {
+    /// Whether this step can be taken from a value of this kind.
+    pub fn leads_from(&self, def: &TypeDef) -> bool {
+        match self {
+            Self::Field(_) => matches!(def.kind, Kind::Struct | Kind::Enum),
+            Self::Variant(_) => def.kind == Kind::Enum,
+            Self::Some => def.kind == Kind::Option,
+            Self::Boxed => def.kind == Kind::Box,
+            Self::Item(_) => matches!(def.kind, Kind::Array | Kind::Vec | Kind::VecDeque),
+            Self::Key(_) => matches!(def.kind, Kind::HashMap | Kind::BTreeMap),
+        }
+    }
 }
 
 impl fmt::Display for Lost {

@@ -241,25 +241,13 @@ pub(super) unsafe fn walk_to(
         let next = way.get(i + 1).unwrap_or(next);
         // SAFETY: the caller's promise; each step ends at a value of the type it answers.
         (ty, at) = unsafe { step(reflect, ty, at, taken)? };
-        while !leads(reflect.def(ty), next) {
+        while !next.leads_from(reflect.def(ty)) {
             // A field of a struct that was taken apart is named by its offset alone.
             let first = reflect.def(ty).fields.iter().find(|field| field.offset == 0)?;
             ty = first.ty;
         }
     }
     Some((ty, at))
-}
-
-/// Whether this step can be taken from a value of this kind.
-fn leads(def: &TypeDef, step: &Step) -> bool {
-    match step {
-        Step::Field(_) => matches!(def.kind, Kind::Struct | Kind::Enum),
-        Step::Variant(_) => def.kind == Kind::Enum,
-        Step::Some => def.kind == Kind::Option,
-        Step::Boxed => def.kind == Kind::Box,
-        Step::Item(_) => matches!(def.kind, Kind::Array | Kind::Vec | Kind::VecDeque),
-        Step::Key(_) => matches!(def.kind, Kind::HashMap | Kind::BTreeMap),
-    }
 }
 
 /// # Safety
