@@ -308,6 +308,10 @@ fn a_stuck_engine_keeps_nobody_from_looking_or_from_other_servers() {
     });
 }
 
+fn active(control: &Control) -> u64 {
+    control.servers()[0].registry.borrow().active().number
+}
+
 fn set_draining(control: &Control, entries: u64) {
     control.servers()[0].handle.counters.draining.store(entries, Ordering::Relaxed);
 }
@@ -322,8 +326,7 @@ fn room_is_never_made_of_a_generation_that_the_engine_is_on_its_way_to() {
             set_draining(&control, 1);
             let swapping = control.clone();
             let swapping = spawn_local(async move { json(&swapping, "swap /kv/4.0.0").await });
-            let active = |number| control.servers()[0].registry.borrow().active().number == number;
-            until(|| active(4)).await;
+            until(|| active(&control) == 4).await;
             let using = control.clone();
             let using = spawn_local(async move { json(&using, "use 1").await });
             until(|| control.gate.is_switching("main")).await;
@@ -337,7 +340,7 @@ fn room_is_never_made_of_a_generation_that_the_engine_is_on_its_way_to() {
             go.notify_one();
             assert_eq!(using.await.expect("no panic")["generation"], 1);
             assert_eq!(swapping.await.expect("no panic")["discarded"], Value::from(vec![2]));
-            assert!(active(1));
+            assert_eq!(active(&control), 1);
         },
     );
 }
@@ -350,7 +353,7 @@ fn a_rollback_waits_neither_for_room_nor_for_a_discard_while_entries_are_convert
         set_draining(&control, 1);
         let swapping = control.clone();
         let swapping = spawn_local(async move { json(&swapping, "swap /kv/4.0.0").await });
-        until(|| control.servers()[0].registry.borrow().active().number == 4).await;
+        until(|| active(&control) == 4).await;
         let discarding = control.clone();
         let discarding = spawn_local(async move { ask(&discarding, "discard 1").await });
         tokio::task::yield_now().await;
@@ -380,10 +383,9 @@ fn wait_hears_a_verdict_that_was_there_before_the_swap_had_anything_to_answer() 
         set_draining(&control, 1);
         let swapping = control.clone();
         let swapping = spawn_local(async move { ask(&swapping, "swap /kv/4.0.0 --wait").await });
-        let active = |number| control.servers()[0].registry.borrow().active().number == number;
-        until(|| active(4)).await;
+        until(|| active(&control) == 4).await;
         control.servers()[0].handle.counters.now.panics.store(1, Ordering::Relaxed);
-        until(|| active(3)).await;
+        until(|| active(&control) == 3).await;
         set_draining(&control, 0);
         let error = swapping.await.expect("no panic").expect_err("it was rolled back");
         assert_eq!((error.code, error.code.exit_code()), (Code::RolledBack, 6));
@@ -423,7 +425,7 @@ fn a_rollback_right_behind_a_swap_leaves_nothing_on_probation() {
         go.notify_one();
         let swapping = control.clone();
         let swapping = spawn_local(async move { json(&swapping, "swap /kv/2.0.0").await });
-        until_now(|| control.servers()[0].registry.borrow().active().number == 2).await;
+        until_now(|| active(&control) == 2).await;
         while let Err(busy) = ask(&control, "rollback").await {
             assert_eq!(busy.code, Code::Busy, "{busy}");
         }
