@@ -155,6 +155,41 @@ fn the_policy_of_the_journal_is_set_and_remembered() {
 }
 
 #[test]
+fn what_config_set_changes_holds_after_a_kill() {
+    let data = Folder::new();
+    let first = host(&data, &["--fsync", "always"]);
+    let mut client = first.resp();
+    for words in [
+        &["CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"][..],
+        &["CONFIG", "SET", "hash-max-listpack-entries", "7"],
+        &["CONFIG", "SET", "save", "900 5"],
+    ] {
+        assert_eq!(client.call(words).text(), "OK", "{words:?}");
+    }
+    let refused = client.call(&["CONFIG", "SET", "hz", "no number"]);
+    assert!(matches!(refused, Value::Error(_)), "{refused:?}");
+    assert_eq!(client.call(&["CONFIG", "SET", "requirepass", "secret"]).text(), "OK");
+    kill(first);
+    let second = host(&data, &[]);
+    let mut client = second.resp();
+    let refused = client.call(&["GET", "key"]);
+    assert!(matches!(&refused, Value::Error(text) if text.contains("NOAUTH")), "{refused:?}");
+    assert_eq!(client.call(&["AUTH", "secret"]).text(), "OK");
+    for (name, value) in [
+        ("maxmemory-policy", "allkeys-lfu"),
+        ("hash-max-listpack-entries", "7"),
+        ("save", "900 5"),
+        ("hz", "10"),
+    ] {
+        assert_eq!(client.call(&["CONFIG", "GET", name]).array()[1].text(), value, "{name}");
+    }
+    let mut hash = vec!["HSET".to_owned(), "hash".to_owned()];
+    hash.extend((0..16).map(|n| n.to_string()));
+    client.call(&hash.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(client.call(&["OBJECT", "ENCODING", "hash"]).text(), "hashtable", "it is in force");
+}
+
+#[test]
 fn a_save_point_takes_a_snapshot_when_enough_has_changed() {
     let data = Folder::new();
     let host = host(&data, &[]);

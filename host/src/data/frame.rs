@@ -2,12 +2,13 @@
 //!
 //! | bytes | content |
 //! |---|---|
-//! | 4 | `HSFR`: records of a call of the plugin; `HSUS`: a switch, told by the host |
+//! | 4 | `HSFR`: records of a call of the plugin; `HSUS`: a switch, told by the host; `HSDU`: a mark |
 //! | 4 | bytes of records |
 //! | 4 | CRC-32 of the four bytes before and of the records |
 //! | | records, each with its length in four bytes before it |
 //!
-//! All numbers are little-endian.
+//! All numbers are little-endian. A mark holds in place of records the position up to which everything was
+//! on disk when it was written: eight bytes. It has no position itself.
 
 /// Whose records a frame holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,17 @@ pub enum Kind {
     /// The host's: this segment begins with a switch to its generation. One record, the verb.
     Use,
 }
+
+/// What a whole frame holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content<'a> {
+    /// Records.
+    Records(Kind, &'a [u8]),
+    /// The writer's mark: everything before this position was on disk when it was written.
+    Durable(u64),
+}
+
+const MARK_MAGIC: [u8; 4] = *b"HSDU";
 
 impl Kind {
     const fn magic(self) -> [u8; 4] {
@@ -33,6 +45,8 @@ impl Kind {
 
 /// Bytes in front of the records.
 pub const HEAD: usize = 12;
+/// Bytes of a mark.
+pub const MARK: usize = HEAD + 8;
 
 /// Appends a record to the records of a frame.
 ///
@@ -49,41 +63,70 @@ pub fn put_record(records: &mut Vec<u8>, record: &[u8]) {
 /// # Panics
 /// When they have 4 GiB or more.
 pub fn seal(out: &mut Vec<u8>, kind: Kind, records: &[u8]) -> usize {
-    let len = u32::try_from(records.len()).expect("a frame is smaller than 4 GiB").to_le_bytes();
-    out.extend_from_slice(&kind.magic());
-    out.extend_from_slice(&len);
-    out.extend_from_slice(&checksum(&len, records).to_le_bytes());
-    out.extend_from_slice(records);
-    HEAD + records.len()
+    put(out, kind.magic(), records)
 }
 
-fn checksum(len: &[u8], records: &[u8]) -> u32 {
+/// A mark: everything before `position` is on disk.
+pub fn mark(position: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(MARK);
+    put(&mut out, MARK_MAGIC, &position.to_le_bytes());
+    out
+}
+
+fn put(out: &mut Vec<u8>, magic: [u8; 4], content: &[u8]) -> usize {
+    let len = u32::try_from(content.len()).expect("a frame is smaller than 4 GiB").to_le_bytes();
+    out.extend_from_slice(&magic);
+    out.extend_from_slice(&len);
+    out.extend_from_slice(&checksum(&len, content).to_le_bytes());
+    out.extend_from_slice(content);
+    HEAD + content.len()
+}
+
+fn checksum(len: &[u8], content: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(len);
-    crc.update(records);
+    crc.update(content);
     crc.finalize()
 }
 
-/// The frame at the front of `bytes`: kind and records; `None` when there is no whole one.
-pub fn read(bytes: &[u8]) -> Option<(Kind, &[u8])> {
+/// The frame at the front of `bytes`, and how many bytes it has; `None` when there is no whole one.
+pub fn read(bytes: &[u8]) -> Option<(Content<'_>, usize)> {
     let (head, rest) = bytes.split_at_checked(HEAD)?;
     let (magic, head) = head.split_at(4);
     let (len, crc) = head.split_at(4);
-    let kind = Kind::of(magic)?;
-    let records = rest.get(..u32::from_le_bytes(len.try_into().ok()?) as usize)?;
-    (checksum(len, records).to_le_bytes() == crc).then_some((kind, records))
+    if !is_magic(magic) {
+        return None;
+    }
+    let found = rest.get(..u32::from_le_bytes(len.try_into().ok()?) as usize)?;
+    if checksum(len, found).to_le_bytes() != crc {
+        return None;
+    }
+    let content = match Kind::of(magic) {
+        Some(kind) => Content::Records(kind, found),
+        None => Content::Durable(u64::from_le_bytes(found.try_into().ok()?)),
+    };
+    Some((content, HEAD + found.len()))
 }
 
-/// Where in `bytes` the first whole frame begins.
-pub fn find(bytes: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    while let Some(at) = bytes[from..].windows(4).position(|four| Kind::of(four).is_some()) {
-        if read(&bytes[from + at..]).is_some() {
-            return Some(from + at);
-        }
-        from += at + 1;
+fn is_magic(four: &[u8]) -> bool {
+    four == MARK_MAGIC || Kind::of(four).is_some()
+}
+
+/// The highest position that a mark in `bytes` names, whatever else is in there.
+pub fn marked(mut bytes: &[u8]) -> Option<u64> {
+    let mut highest = None;
+    while let Some(at) = bytes.windows(4).position(is_magic) {
+        let step = match read(&bytes[at..]) {
+            Some((Content::Durable(position), size)) => {
+                highest = highest.max(Some(position));
+                size
+            }
+            Some((Content::Records(..), size)) => size,
+            None => 1,
+        };
+        bytes = &bytes[at + step..];
     }
-    None
+    highest
 }
 
 /// The records of a frame, one by one; the last item is `None` when they do not add up.

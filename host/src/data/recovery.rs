@@ -1,14 +1,16 @@
 //! Reading the journal back.
 //!
-//! A frame that is not whole, behind which there is no whole one, is what a crash leaves: it is cut off,
-//! and the log says how many bytes went. A frame that is not whole in front of whole ones is damage:
-//! nothing is changed, and the start is refused with the place, what is lost, and the way on.
+//! A frame that is not whole and was never known to be on disk is what a crash leaves: it is cut off with all
+//! behind it, and the log says how many bytes went. Pages reach a disk in any order, so when a machine loses
+//! its power there may be whole frames behind such a place; nobody was told that they are kept. A frame that
+//! is not whole though a mark behind it, or a later file, says that it was on disk is damage: nothing is
+//! changed, and the start is refused with the place, what is lost, and the way on.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::folder::{Store, cannot};
-use super::frame::{self, Kind};
+use super::frame::{self, Content, Kind};
 use super::head::BadHead;
 use super::origin::Origin;
 use super::segment::{self, HEAD, Head, Segment};
@@ -26,7 +28,7 @@ pub struct Recovered {
     pub records: u64,
     /// Bytes that were read.
     pub bytes: u64,
-    /// Bytes of a torn frame that were cut off.
+    /// Bytes that were cut off, from a frame on that a crash left unfinished.
     pub cut: u64,
 }
 
@@ -107,8 +109,20 @@ impl Store {
         if let Some(torn) = torn {
             torn.cut_off()?;
             found.cut = torn.bytes;
+        } else {
+            self.sync_last()?;
         }
         Ok(found)
+    }
+
+    /// What was read back may have come from the system's cache, after a kill. Before another file follows
+    /// the last one, that is on disk.
+    fn sync_last(&self) -> Result<()> {
+        let all = segment::list(&self.folder).map_err(|error| cannot(&self.folder, &error))?;
+        all.last().map_or(Ok(()), |last| {
+            let synced = File::open(&last.path).and_then(|file| file.sync_all());
+            synced.map_err(|error| cannot(&last.path, &error))
+        })
     }
 
     /// Hands over what lies in the journal from `from` on, or from its beginning. Changes nothing; what
@@ -173,14 +187,14 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// A frame at the end that a crash left unfinished.
+/// The end of the last file that a crash left unfinished, from the first frame that is not whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Torn {
     /// The file.
     pub path: PathBuf,
-    /// Where in the file it begins.
+    /// Where in the file that begins.
     pub offset: u64,
-    /// Bytes of it that are there.
+    /// Bytes from there on.
     pub bytes: u64,
 }
 
@@ -197,7 +211,7 @@ impl Torn {
             file = %self.path.display(),
             offset = self.offset,
             bytes = self.bytes,
-            "journal: cut off a frame that a crash left unfinished"
+            "journal: cut off what a crash left unfinished"
         );
         Ok(())
     }
@@ -212,12 +226,17 @@ fn read_segment(
     let bytes = fs::read(&segment.path).map_err(|error| cannot(&segment.path, &error))?;
     let mut offset = HEAD;
     while offset < bytes.len() {
-        let Some((kind, records)) = frame::read(&bytes[offset..]) else {
-            if later > 0 || frame::find(&bytes[offset + 1..]).is_some() {
+        let Some((content, size)) = frame::read(&bytes[offset..]) else {
+            let known = frame::marked(&bytes[offset + 1..]);
+            if later > 0 || known.is_some_and(|durable| durable > so_far.position) {
                 return Err(damaged(segment, &bytes, offset, later));
             }
             let (path, left) = (segment.path.clone(), bytes.len() - offset);
             return Ok(Some(Torn { path, offset: offset as u64, bytes: left as u64 }));
+        };
+        let Content::Records(kind, records) = content else {
+            offset += size;
+            continue;
         };
         let mut count = 0;
         for record in frame::records(records) {
@@ -233,7 +252,6 @@ fn read_segment(
             so_far.frames += 1;
             so_far.records += count;
         }
-        let size = frame::HEAD + records.len();
         offset += size;
         so_far.bytes += size as u64;
         so_far.position += size as u64;

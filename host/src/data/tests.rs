@@ -93,7 +93,7 @@ fn a_torn_last_frame_is_cut_at_every_byte_and_the_journal_goes_on() {
     let end = place.write(before, &["second+third"]);
     let last = place.files().pop().expect("a segment");
     let whole = fs::read(&last).expect("readable");
-    for len in segment::HEAD..whole.len() {
+    for len in segment::HEAD..whole.len() - frame::MARK {
         fs::write(&last, &whole[..len]).expect("writable");
         let (found, all) = place.read().expect("a torn frame is no damage");
         assert_eq!(all, ["first"], "none of the frame's records is left");
@@ -125,6 +125,41 @@ fn a_flipped_bit_in_front_of_whole_frames_is_refused_and_nothing_is_changed() {
     }
     fs::write(&file, &whole[..second]).expect("writable");
     assert_eq!(place.read().expect("what the hint says works").1, ["first"]);
+}
+
+/// What the disk has of a file when the power goes: any of its pages, if they were not synced.
+#[test]
+fn a_hole_in_what_was_never_synced_is_cut_with_all_behind_it_and_one_before_that_is_refused() {
+    let place = Place::new();
+    let (mut bytes, mut position) = (Vec::new(), 0);
+    let frame = |bytes: &mut Vec<u8>, text: &str| {
+        let mut records = Vec::new();
+        frame::put_record(&mut records, text.as_bytes());
+        frame::seal(bytes, Kind::Call, &records) as u64
+    };
+    place.write(0, &[]);
+    let file = place.files().pop().expect("a segment");
+    bytes.extend_from_slice(&fs::read(&file).expect("readable"));
+    let first = bytes.len();
+    position += frame(&mut bytes, &"synced ".repeat(2_000));
+    bytes.extend_from_slice(&frame::mark(position));
+    let (second, kept) = (bytes.len(), position);
+    for n in 0..3 {
+        frame(&mut bytes, &format!("{n} ").repeat(4_000));
+    }
+    let hole = |from: usize| {
+        let mut bytes = bytes.clone();
+        bytes[from..from + 4096].fill(0);
+        fs::write(&file, &bytes).expect("writable");
+        place.read()
+    };
+    let (found, all) = hole(second + 100).expect("what a crash left is no damage");
+    assert_eq!(all.len(), 1, "the whole frames behind the hole are gone, too");
+    assert_eq!((found.position, found.cut), (kept, (bytes.len() - second) as u64));
+    assert_eq!(fs::metadata(&file).expect("there").len(), second as u64);
+    let error = hole(first + 100).expect_err("it was on disk: the mark says so");
+    assert!(error.message.ends_with(&format!("is damaged at byte {first}")), "{error}");
+    assert_eq!(place.read().expect_err("nothing was changed"), error);
 }
 
 #[test]

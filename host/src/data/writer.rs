@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::disk::{Disk, System};
 use super::folder::{Store, cannot};
 use super::progress::Progress;
-use super::{Fsync, Origin, segment};
+use super::{Fsync, Origin, frame, segment};
 use crate::engine::monotonic_ns;
 use crate::error::{Code, Error, Result};
 
@@ -130,7 +130,7 @@ struct Log<D> {
     file: File,
     /// Whose frames the file holds.
     origin: Origin,
-    /// Bytes of the file, all of whole frames.
+    /// Bytes of the file, all of whole frames and marks.
     len: u64,
     /// Position behind them.
     position: u64,
@@ -195,7 +195,7 @@ impl<D: Disk> Log<D> {
             let due = fsync == Fsync::EverySec && Instant::now() >= next_sync;
             let awaited = self.progress.is_awaited();
             if due || awaited || closing.is_some() || fsync == Fsync::Always {
-                self.sync()?;
+                self.sync_and_mark()?;
             }
             if Instant::now() >= next_sync {
                 next_sync = Instant::now() + SECOND;
@@ -266,6 +266,21 @@ impl<D: Disk> Log<D> {
         self.progress.synced(monotonic_ns() - began);
         self.synced = self.position;
         self.progress.reach(self.position);
+        Ok(())
+    }
+
+    /// As [`Log::sync`], and notes in the file what is on disk, so that a start tells damage from what never
+    /// came there. Not where another file follows, which says the same. Where a mark cannot be written the
+    /// next frame takes its place.
+    fn sync_and_mark(&mut self) -> io::Result<()> {
+        if self.synced == self.position {
+            return Ok(());
+        }
+        self.sync()?;
+        let mark = frame::mark(self.position);
+        if self.disk.write_at(&self.file, &mark, self.len).is_ok_and(|all| all == mark.len()) {
+            self.len += mark.len() as u64;
+        }
         Ok(())
     }
 

@@ -86,6 +86,8 @@ pub(super) struct Core {
     pub closes: Vec<u64>,
     /// Slots of clients with fresh output.
     pub dirty: Vec<u32>,
+    /// How often a client was put there.
+    pub marked: u64,
     /// Sockets by slot. Not precious.
     pub sockets: Vec<Option<Rc<Socket>>>,
     pub free_slots: Vec<u32>,
@@ -176,6 +178,7 @@ impl Core {
         if !client.dirty {
             client.dirty = true;
             self.dirty.push(client.slot);
+            self.marked += 1;
         }
     }
 }

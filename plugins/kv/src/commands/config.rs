@@ -104,6 +104,7 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             Err(why) => return refuse(cx, name, value, &why),
         }
     }
+    remember(cx, &checked);
     for (parameter, kept) in checked {
         if let Some(set) = parameter.set {
             set(&mut cx.state.settings, &kept);
@@ -115,6 +116,16 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     apply(cx);
     cx.out.ok();
     Ok(())
+}
+
+/// Tells the journal of what is going to be set, but for what the shell remembers by itself.
+fn remember(cx: &mut Cx<'_>, checked: &[(&Parameter, Vec<u8>)]) {
+    let ours = checked.iter().filter(|(parameter, _)| !saving::is_shells(parameter.name));
+    let pairs = ours.flat_map(|(parameter, kept)| [parameter.name.as_bytes(), kept]);
+    let words: Vec<&[u8]> = [&b"CONFIG"[..], b"SET"].into_iter().chain(pairs).collect();
+    if words.len() > 2 {
+        cx.tell(&words);
+    }
 }
 
 /// What follows from new settings.

@@ -1,0 +1,130 @@
+//! The task that sends what calls have written, and not before the journal allows it.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::{Core, Server, monotonic_ns};
+use super::handle::Counters;
+use super::journal::Journal;
+use super::linger::Linger;
+use super::together::Together;
+use crate::data::Progress;
+
+/// A client whose output may be sent up to `end` once the journal is on disk up to `position`.
+struct Held {
+    slot: u32,
+    id: u64,
+    end: u64,
+    position: u64,
+}
+
+/// Output that calls have written, in that order.
+#[derive(Default)]
+struct Outbox {
+    held: VecDeque<Held>,
+    /// What it waits for; `None` when nothing keeps it from being sent.
+    waits: Option<Arc<Progress>>,
+}
+
+impl Outbox {
+    /// Takes the clients with fresh output, and hands the journal's frames over. The journal's thread
+    /// writes them as soon as its last sync has ended, while the output before is sent: a group commit.
+    fn take(&mut self, core: &mut Core) {
+        let position = core.journal.as_ref().map_or(0, Journal::position);
+        for slot in core.dirty.drain(..) {
+            if let Some(Some(socket)) = core.sockets.get(slot as usize) {
+                // SAFETY: listed, so alive; no plugin code runs in this task.
+                let client = unsafe { &mut *socket.client.as_ptr() };
+                client.dirty = false;
+                let (id, end) = (client.id, client.output_end());
+                self.held.push_back(Held { slot, id, end, position });
+            }
+        }
+        self.waits = core.journal.as_mut().and_then(Journal::hand_over);
+    }
+
+    /// The next one whose output may be sent now.
+    fn next(&mut self) -> Option<Held> {
+        let durable = self.waits.as_ref().map_or(u64::MAX, |progress| progress.durable());
+        self.held.pop_front_if(|held| held.position <= durable)
+    }
+
+    /// Returns when there is fresh output, or when some may be sent that was held back.
+    async fn changed(&self, server: &Server) {
+        match self.waits.as_ref().filter(|_| !self.held.is_empty()) {
+            Some(progress) => tokio::select! {
+                () = server.flush.notified() => {}
+                () = progress.moved() => {}
+            },
+            None => server.flush.notified().await,
+        }
+    }
+}
+
+/// Sends what calls have written. Woken by the first call of a turn, it runs after all connections that
+/// were ready then, so one wake-up of the thread reads all and then answers all.
+pub(super) async fn flush(server: Rc<Server>) {
+    let mut outbox = Outbox::default();
+    let (mut linger, mut together) = (Linger::new(), Together::new());
+    loop {
+        if outbox.held.is_empty() {
+            linger.look(&server).await;
+        }
+        outbox.changed(&server).await;
+        linger.note(server.read_ns());
+        together.asked(server.read_ns(), server.core.borrow().marked);
+        let waited = outbox.waits.take();
+        outbox.take(&mut server.core.borrow_mut());
+        let (mut answered, mut sent) = (0, 0);
+        while let Some(held) = outbox.next() {
+            sent += send(&server, &held);
+            answered += 1;
+        }
+        server.core.borrow_mut().state.counters.bytes_out += sent as u64;
+        server.publish();
+        if let Some(progress) = waited.filter(|_| answered > 0) {
+            together.answered(monotonic_ns(), server.core.borrow().marked, answered);
+            let clients = answered + outbox.held.len() as u64;
+            let sync_ns = progress.last_sync_ns();
+            if together.pays(clients, sync_ns) {
+                gather(&server, &together, Duration::from_nanos(sync_ns / 4)).await;
+            }
+        }
+    }
+}
+
+/// Lets the clients that were just answered ask again before the next sync begins.
+async fn gather(server: &Server, together: &Together, limit: Duration) {
+    let all = async {
+        while !together.are_back(server.core.borrow().marked) {
+            server.flush.notified().await;
+        }
+    };
+    // Late ones go with the sync after.
+    let _ = tokio::time::timeout(limit, all).await;
+    server.flush.notify_one();
+}
+
+/// Sends the output of one client; answers how many bytes went out.
+fn send(server: &Server, held: &Held) -> usize {
+    let socket = server.core.borrow().sockets[held.slot as usize].clone();
+    let Some(socket) = socket else { return 0 };
+    // SAFETY: the socket is listed, so its connection has not removed the client; no plugin code runs
+    // in this task.
+    let client = unsafe { &mut *socket.client.as_ptr() };
+    if client.id != held.id {
+        return 0;
+    }
+    client.release(held.end);
+    let sent = socket.send(client);
+    let core = server.core.borrow();
+    if client.unsent() > core.limits.max_unsent_bytes {
+        let (unsent, limit) = (client.unsent(), core.limits.max_unsent_bytes);
+        tracing::warn!(client = client.id, unsent, limit, "unsent output over the limit: closing");
+        Counters::add(&core.counters.closed_slow, 1);
+        socket.abandon();
+    }
+    sent
+}
