@@ -29,8 +29,8 @@ struct Outbox {
 }
 
 impl Outbox {
-    /// Takes the clients with fresh output, and hands the journal's frames over. The journal's thread
-    /// writes them as soon as its last sync has ended, while the output before is sent: a group commit.
+    /// Takes the clients with fresh output, and hands the journal's frames over: a group commit. The
+    /// journal's thread writes them as soon as its last sync has ended, while the output before is sent.
     fn take(&mut self, core: &mut Core) {
         let position = core.journal.as_ref().map_or(0, Journal::position);
         for slot in core.dirty.drain(..) {
@@ -67,29 +67,31 @@ impl Outbox {
 /// were ready then, so one wake-up of the thread reads all and then answers all.
 pub(super) async fn flush(server: Rc<Server>) {
     let mut outbox = Outbox::default();
-    let (mut linger, mut together) = (Linger::new(), Together::new());
+    let (mut linger, mut together, mut grouped) = (Linger::new(), Together::new(), false);
     loop {
         if outbox.held.is_empty() {
             linger.look(&server).await;
         }
         outbox.changed(&server).await;
         linger.note(server.read_ns());
-        together.asked(server.read_ns(), server.core.borrow().marked);
-        let waited = outbox.waits.take();
-        outbox.take(&mut server.core.borrow_mut());
-        let (mut answered, mut sent) = (0, 0);
+        together.asked(server.read_ns(), server.core.borrow().asked().0);
+        let waited = outbox.waits.clone();
+        if !grouped || outbox.held.is_empty() {
+            outbox.take(&mut server.core.borrow_mut());
+        }
+        let mut answered = 0;
         while let Some(held) = outbox.next() {
-            sent += send(&server, &held);
+            send(&server, &held);
             answered += 1;
         }
-        server.core.borrow_mut().state.counters.bytes_out += sent as u64;
         server.publish();
         if let Some(progress) = waited.filter(|_| answered > 0) {
-            together.answered(monotonic_ns(), server.core.borrow().marked, answered);
-            let clients = answered + outbox.held.len() as u64;
-            let sync_ns = progress.last_sync_ns();
-            if together.pays(clients, sync_ns) {
-                gather(&server, &together, Duration::from_nanos(sync_ns / 4)).await;
+            let (asked, fresh) = server.core.borrow().asked();
+            together.answered(monotonic_ns(), asked, answered);
+            let clients = answered + outbox.held.len() as u64 + fresh;
+            grouped = together.pays(clients, progress.last_sync_ns());
+            if grouped && outbox.held.is_empty() {
+                gather(&server, &together, Duration::from_nanos(progress.last_sync_ns() / 4)).await;
             }
         }
     }
@@ -98,7 +100,7 @@ pub(super) async fn flush(server: Rc<Server>) {
 /// Lets the clients that were just answered ask again before the next sync begins.
 async fn gather(server: &Server, together: &Together, limit: Duration) {
     let all = async {
-        while !together.are_back(server.core.borrow().marked) {
+        while !together.are_back(server.core.borrow().asked().0) {
             server.flush.notified().await;
         }
     };
@@ -107,18 +109,18 @@ async fn gather(server: &Server, together: &Together, limit: Duration) {
     server.flush.notify_one();
 }
 
-/// Sends the output of one client; answers how many bytes went out.
-fn send(server: &Server, held: &Held) -> usize {
+/// Sends the output of one client.
+fn send(server: &Server, held: &Held) {
     let socket = server.core.borrow().sockets[held.slot as usize].clone();
-    let Some(socket) = socket else { return 0 };
+    let Some(socket) = socket else { return };
     // SAFETY: the socket is listed, so its connection has not removed the client; no plugin code runs
     // in this task.
     let client = unsafe { &mut *socket.client.as_ptr() };
     if client.id != held.id {
-        return 0;
+        return;
     }
     client.release(held.end);
-    let sent = socket.send(client);
+    server.send(&socket, client);
     let core = server.core.borrow();
     if client.unsent() > core.limits.max_unsent_bytes {
         let (unsent, limit) = (client.unsent(), core.limits.max_unsent_bytes);
@@ -126,5 +128,4 @@ fn send(server: &Server, held: &Held) -> usize {
         Counters::add(&core.counters.closed_slow, 1);
         socket.abandon();
     }
-    sent
 }

@@ -16,6 +16,7 @@ mod migrate;
 mod overtaken;
 mod recover;
 mod restore;
+mod roomy;
 mod services;
 mod sessions;
 mod snapshot;

@@ -22,6 +22,7 @@ use super::core::{Core, Server};
 use super::handle::{Command, Counters};
 use super::journal::Journal;
 use super::overtaken::Overtaken;
+use super::roomy::{LOOK_EVERY, Roomy};
 use super::sessions::Sessions;
 use super::snapshot::Waiter;
 use super::state::{ServerState, Setting};
@@ -119,6 +120,7 @@ fn core(
         marked: 0,
         sockets: Vec::new(),
         free_slots: Vec::new(),
+        roomy: Roomy::default(),
         journal: None,
         snapshots: None,
         remember: None,
@@ -137,6 +139,7 @@ async fn serve(
     let accept = spawn_local(accept(Rc::clone(&server), listener, waited));
     spawn_local(super::flush::flush(Rc::clone(&server)));
     spawn_local(tick(Rc::clone(&server)));
+    spawn_local(look_at_room(Rc::clone(&server)));
     spawn_local(super::migrate::drain(Rc::clone(&server)));
     spawn_local(super::snapshot::take(Rc::clone(&server)));
     server.tick.notify_one();
@@ -299,6 +302,18 @@ async fn tick(server: Rc<Server>) {
         } else {
             let due = tokio::time::sleep(Duration::from_millis(wake_at - now));
             tokio::select! { () = asked => {}, () = due => {} }
+        }
+    }
+}
+
+/// Takes room from output buffers that were large and are not used.
+async fn look_at_room(server: Rc<Server>) {
+    loop {
+        server.looks.notified().await;
+        while !server.core.borrow().roomy.is_empty() {
+            tokio::time::sleep(LOOK_EVERY).await;
+            server.core.borrow_mut().roomy.look();
+            server.publish();
         }
     }
 }
