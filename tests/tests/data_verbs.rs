@@ -12,6 +12,9 @@ use serde_json::Value;
 /// Bytes of a segment's head.
 const HEAD: usize = 96;
 
+/// Bytes of the mark behind each sync, and so here behind each frame.
+const MARK: usize = 20;
+
 /// A folder that a host has written `keys` keys to, one call each, before it was killed: a graceful stop
 /// would take a snapshot.
 fn written(folder: &Folder, keys: usize) -> PathBuf {
@@ -58,7 +61,7 @@ fn inspect_tells_files_sizes_records_and_the_newest_time() {
     assert_eq!(server["problems"], Value::Array(Vec::new()));
     let file = journal(&dir);
     let size = fs::metadata(&file).expect("there").len();
-    assert_eq!(server["position"], size - HEAD as u64);
+    assert_eq!(server["position"], size - (HEAD + 7 * MARK) as u64);
     let files = server["files"].as_array().expect("files");
     let of = |kind: &str| files.iter().find(|file| file["kind"] == kind).expect(kind);
     assert_eq!((&of("journal")["bytes"], &of("journal")["first"]), (&size.into(), &0.into()));
@@ -95,17 +98,20 @@ fn check_refuses_a_flipped_bit_with_the_place_what_is_lost_and_a_command_that_wo
     data("check", &dir).expect(0);
     let file = journal(&dir);
     let mut bytes = fs::read(&file).expect("readable");
-    let frame = (bytes.len() - HEAD) / 3;
-    bytes[HEAD + frame + 20] ^= 4;
+    let frame = (bytes.len() - HEAD) / 3 - MARK;
+    let place = HEAD + frame + MARK;
+    bytes[place + 20] ^= 4;
     fs::write(&file, &bytes).expect("writable");
     let checked = data("check", &dir).expect(1).json();
     let problem = &checked["servers"][0]["problems"][0];
-    let place = HEAD + frame;
     assert_eq!(problem["code"], "DATA");
     let message = problem["message"].as_str().expect("a text");
     assert!(message.ends_with(&format!("is damaged at byte {place}")), "{message}");
     let lost = problem["detail"].as_str().expect("a text");
-    assert!(lost.contains(&format!("{} bytes from there on are lost", 2 * frame)), "{lost}");
+    assert!(
+        lost.contains(&format!("{} bytes from there on are lost", bytes.len() - place)),
+        "{lost}"
+    );
     let ran = hotshell(["data", "check", text(&dir)]).expect(1);
     assert!(ran.stdout.contains("DAMAGED"), "{}", ran.stdout);
     assert!(
@@ -130,16 +136,16 @@ fn a_torn_end_is_no_damage_and_its_bytes_are_counted_here_and_by_the_start() {
     let dir = written(&folder, 2);
     let file = journal(&dir);
     let whole = fs::read(&file).expect("readable");
-    fs::write(&file, &whole[..whole.len() - 5]).expect("writable");
+    fs::write(&file, &whole[..whole.len() - MARK - 5]).expect("writable");
     let checked = data("check", &dir).expect(0).json();
-    let frame = (whole.len() - HEAD) / 2;
-    let torn = &checked["servers"][0]["torn"];
-    assert_eq!((&torn["bytes"], &torn["offset"]), (&(frame - 5).into(), &(HEAD + frame).into()));
+    let frame = (whole.len() - HEAD) / 2 - MARK;
+    let (torn, at) = (&checked["servers"][0]["torn"], HEAD + frame + MARK);
+    assert_eq!((&torn["bytes"], &torn["offset"]), (&(frame - 5).into(), &at.into()));
     let shown = hotshell(["data", "check", text(&dir)]).expect(0).stdout;
     let said = format!("the last {} bytes of '", frame - 5);
     assert!(shown.contains(&said) && shown.contains("a start cuts it off"), "{shown}");
     let host = Host::with(kv_v1()).flags(&["--data", text(&dir)]).start();
-    host.logs("cut off a frame that a crash left unfinished");
+    host.logs("cut off what a crash left unfinished");
     assert!(host.log().contains(&format!("bytes={}", frame - 5)), "{}", host.log());
     assert_eq!(host.resp().call(&["DBSIZE"]).int(), 1);
 }

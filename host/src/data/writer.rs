@@ -258,28 +258,32 @@ impl<D: Disk> Log<D> {
 
     /// Returns when all that was written is on disk. Never called again after it failed.
     fn sync(&mut self) -> io::Result<()> {
-        if self.synced == self.position {
-            return Ok(());
+        if self.synced < self.position {
+            self.sync_file()?;
+            self.progress.reach(self.position);
         }
+        Ok(())
+    }
+
+    fn sync_file(&mut self) -> io::Result<()> {
         let began = monotonic_ns();
         self.disk.sync(&self.file)?;
         self.progress.synced(monotonic_ns() - began);
         self.synced = self.position;
-        self.progress.reach(self.position);
         Ok(())
     }
 
-    /// As [`Log::sync`], and notes in the file what is on disk, so that a start tells damage from what never
-    /// came there. Not where another file follows, which says the same. Where a mark cannot be written the
-    /// next frame takes its place.
+    /// As [`Log::sync`], and notes in the file what is on disk before anybody hears of it: so a start tells
+    /// damage from what never came there. Not where another file follows, which says the same. Where no
+    /// mark can be written the next frame takes its place.
     fn sync_and_mark(&mut self) -> io::Result<()> {
-        if self.synced == self.position {
-            return Ok(());
-        }
-        self.sync()?;
-        let mark = frame::mark(self.position);
-        if self.disk.write_at(&self.file, &mark, self.len).is_ok_and(|all| all == mark.len()) {
-            self.len += mark.len() as u64;
+        if self.synced < self.position {
+            self.sync_file()?;
+            let mark = frame::mark(self.position);
+            if self.disk.write_at(&self.file, &mark, self.len).is_ok_and(|all| all == mark.len()) {
+                self.len += mark.len() as u64;
+            }
+            self.progress.reach(self.position);
         }
         Ok(())
     }

@@ -94,17 +94,18 @@ mod tests {
     }
 
     #[test]
-    fn one_who_does_not_ask_again_makes_the_others_slow_for_a_while_only() {
+    fn clients_who_fall_silent_are_soon_forgotten() {
         let mut together = after(10_000);
-        together.answered(0, 0, 50);
-        for (at_ns, asked) in [(400_000, 40), (20_000_000, 49)] {
-            together.asked(at_ns, asked);
-        }
-        together.answered(40_000_000, 49, 50);
+        let (mut now_ns, mut asked) = (1_000_000_000, 3_000);
+        together.answered(now_ns, asked, 50);
+        together.asked(now_ns + 20_000_000, asked + 1);
+        now_ns += 40_000_000;
+        together.answered(now_ns, asked + 1, 50);
         assert!(!together.pays(50, 4_000_000));
-        for round in 1..=40 {
-            together.asked(40_000_000 + round * 500_000, 49 + 50 * round);
-            together.answered(40_000_000 + round * 500_000, 49 + 50 * round, 50);
+        for _ in 0..40 {
+            (now_ns, asked) = (now_ns + 500_000, asked + 51);
+            together.asked(now_ns, asked);
+            together.answered(now_ns, asked, 50);
         }
         assert!(together.pays(50, 4_000_000));
     }
