@@ -197,10 +197,10 @@ pub fn after(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]]) {
 /// A request is answered, or was refused: CLIENT CACHING was for this one, and what changed is told.
 #[cold]
 pub fn answered(cx: &mut Cx<'_>, name: &[u8]) {
-    if !cx.session.in_multi() && !is(name, "client") {
-        if let Some(tracker) = cx.state.tracking.clients.get_mut(&cx.client) {
-            tracker.flags &= !TRACKS_CACHING;
-        }
+    let announces = cx.session.in_multi() || is(name, "client");
+    let tracker = cx.state.tracking.clients.get_mut(&cx.client);
+    if let Some(tracker) = tracker.filter(|_| !announces) {
+        tracker.flags &= !TRACKS_CACHING;
     }
     tell(cx.state, cx.shell);
 }

@@ -117,11 +117,12 @@ pub fn in_no_order(args: &[Vec<u8>]) -> bool {
     unsorted || IN_NO_ORDER.iter().any(|name| is(&args[0], name))
 }
 
-/// Whether the reply holds milliseconds that have passed.
+/// Whether the reply holds seconds or milliseconds that have passed.
 pub fn tells_time(args: &[Vec<u8>]) -> bool {
     let is =
         |n: usize, word: &str| args.get(n).is_some_and(|a| a.eq_ignore_ascii_case(word.as_bytes()));
-    (is(0, "xpending") && args.len() > 3) || is(0, "xinfo") || is(0, "exec")
+    let idle = is(0, "object") && is(1, "idletime");
+    idle || (is(0, "xpending") && args.len() > 3) || is(0, "xinfo") || is(0, "exec")
 }
 
 fn tells_prefixes(request: &str) -> bool {

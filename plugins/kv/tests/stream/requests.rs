@@ -81,7 +81,7 @@ client tracking on;client tracking off;client tracking on noloop;client tracking
 restore K 0 V;restore K J V;restore K T V O;restore-asking K J V;restore K 0 V replace O N;dump none;memory purge;memory usage none;memory usage none O N;\
 client trackinginfo;client getredir;client no-evict V;client unblock -5 O;client unblock x;acl whoami;acl users;acl cat V;acl V;\
 reset;command count V;config O;config set V;config get nothing;nosuchcommand V V;\
-keys *;keys K;keys [a-c];keys V;randomkey V;object freq K;object idletime L;object refcount K;quit V;\
+keys *;keys K;keys [a-c];keys V;randomkey V;object freq K;object idletime L;object refcount K;\
 script flush;script flush V;script kill;script debug no;script debug V;function flush;function list;function stats;function dump;failover;failover abort;failover to V I;failover to V 6379 force timeout N;failover O;failover timeout I;function kill;function delete V;\
 slowlog get N;slowlog len;slowlog reset;slowlog get V;latency history V;latency graph V;latency latest;latency reset;\
 client no-evict on;client no-evict V;client pause N;client pause 0;client unpause;client reply on;client reply V;\
