@@ -437,6 +437,37 @@ fn a_client_over_the_hard_limit_of_unsent_output_is_closed() {
 }
 
 #[test]
+fn room_for_large_replies_is_kept_while_it_is_used_and_then_given_back() {
+    let host = Host::start();
+    let mut client = host.connect();
+    client.ask("x");
+    let idle = Counters::get(&host.engine.counters.state_bytes);
+    client.send("big 1000000\n");
+    assert_eq!(client.line().len(), 1_000_000);
+    host.until("the room is kept", |c| Counters::get(&c.state_bytes) > idle + 1_000_000);
+    host.until("it is given back", |c| Counters::get(&c.state_bytes) < idle + 100_000);
+    client.send("big 1000000\n");
+    assert_eq!(client.line().len(), 1_000_000);
+    drop(client);
+    host.until("it goes with its client", |c| Counters::get(&c.state_bytes) < idle + 100_000);
+}
+
+#[test]
+fn room_that_all_clients_keep_is_limited() {
+    let host = Host::start();
+    let mut clients: Vec<Client> = (0..40).map(|_| host.connect()).collect();
+    let idle = Counters::get(&host.engine.counters.state_bytes);
+    let mut reply = vec![0; 2_000_001];
+    for client in &mut clients {
+        client.send("big 2000000\n");
+        client.stream.read_exact(&mut reply).expect("the whole reply");
+    }
+    assert_eq!(clients[0].ask("y"), "y ok");
+    let peak = Counters::get(&host.engine.counters.state_bytes_peak) - idle;
+    assert!(peak < (32 + 4) << 20, "32 MiB are kept at most, beside one reply: {peak}");
+}
+
+#[test]
 fn a_client_over_the_limit_of_unread_input_is_closed() {
     let limits = Limits { max_unread_bytes: 1 << 20, ..Limits::default() };
     let host = Host::with(limits, &[]).unwrap();

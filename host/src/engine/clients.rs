@@ -78,25 +78,27 @@ impl Client {
 
     /// Lets output be sent up to a place that [`Client::output_end`] named.
     pub(super) fn release(&mut self, end: u64) {
+        // A plugin can shorten its output, by mistake also by what was sent of it.
+        self.output_start = self.output_start.min(self.output.len);
         self.sendable = end.saturating_sub(self.output_before) as usize;
         self.sendable = self.sendable.min(self.output.len);
     }
 
-    /// Forgets what was sent.
+    /// Forgets what was sent, once it is half of the buffer: so a byte is moved once at most while a
+    /// large reply goes out in pieces.
     pub(super) fn drop_sent(&mut self) {
+        if self.output_start * 2 < self.output.len {
+            return;
+        }
         self.output_before += self.output_start as u64;
         self.sendable -= self.output_start;
-        if self.output_start == self.output.len {
-            self.output.truncate(0);
-        } else {
-            self.output.consume(self.output_start);
-        }
+        self.output.consume(self.output_start);
         self.output_start = 0;
     }
 
     /// Unsent bytes.
     pub(super) fn unsent(&self) -> usize {
-        self.output.len - self.output_start
+        self.output.len.saturating_sub(self.output_start)
     }
 }
 

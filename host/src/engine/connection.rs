@@ -16,13 +16,12 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::clients::Client;
 use super::core::{Core, Server};
+use super::roomy::Room;
 
 /// Room for one read. Also the most input that one client gets through before others are read.
 const READ_SIZE: usize = 64 << 10;
 /// Room for one read of a client that is known to send something large.
 const READ_LARGE: usize = 1 << 20;
-/// Output buffers above this many bytes are given back when they are empty.
-const KEEP_OUTPUT: usize = 64 << 10;
 
 /// The part of a connection that is not precious: the socket and whom to wake.
 pub(super) struct Socket {
@@ -35,6 +34,8 @@ pub(super) struct Socket {
     paused: Cell<bool>,
     /// The peer is gone, or must go: stop at once.
     broken: Cell<bool>,
+    /// What its output buffer keeps.
+    pub room: Cell<Room>,
 }
 
 impl Core {
@@ -55,6 +56,7 @@ impl Socket {
             write_blocked: Cell::new(false),
             paused: Cell::new(false),
             broken: Cell::new(false),
+            room: Cell::default(),
         }
     }
 
@@ -70,9 +72,8 @@ impl Socket {
         self.wake();
     }
 
-    /// Sends what the socket takes. Called by the flusher, and by the task when the socket has room.
-    /// Answers how many bytes went out.
-    pub(super) fn send(&self, client: &mut Client) -> usize {
+    /// Sends what the socket takes. Answers how many bytes went out.
+    fn send(&self, client: &mut Client) -> usize {
         let mut sent = 0;
         self.write_blocked.set(false);
         while client.output_start < client.sendable && !self.broken.get() {
@@ -92,13 +93,23 @@ impl Socket {
             }
         }
         client.drop_sent();
-        if client.output.len == 0 && client.output.cap > KEEP_OUTPUT {
-            client.output.shrink_to(0);
-        }
         if client.closing || self.paused.get() {
             self.wake();
         }
         sent
+    }
+}
+
+impl Server {
+    /// Sends what a client's socket takes. Called by the flusher, and by the connection's task when the
+    /// socket has room again.
+    pub(super) fn send(&self, socket: &Rc<Socket>, client: &mut Client) {
+        let sent = socket.send(client);
+        let core = &mut *self.core.borrow_mut();
+        core.state.counters.bytes_out += sent as u64;
+        if core.roomy.sent(socket, client) {
+            self.looks.notify_one();
+        }
     }
 }
 
@@ -250,6 +261,7 @@ impl Connection {
         self.server.refresh_clocks();
         self.server.disconnect(client);
         let core = &mut *self.server.core.borrow_mut();
+        core.roomy.forget(&self.socket);
         core.state.clients.remove(id);
         core.sockets[slot as usize] = None;
         core.free_slots.push(slot);
@@ -263,8 +275,7 @@ impl Connection {
         while self.socket.write_blocked.get() && !self.socket.broken.get() {
             match self.socket.write.as_ref().poll_write_ready(cx) {
                 Poll::Ready(Ok(())) => {
-                    let sent = self.socket.send(self.client());
-                    self.server.core.borrow_mut().state.counters.bytes_out += sent as u64;
+                    self.server.send(&self.socket, self.client());
                 }
                 Poll::Ready(Err(_)) => self.socket.broken.set(true),
                 Poll::Pending => return,

@@ -17,6 +17,7 @@ use super::handle::Counters;
 use super::journal::Journal;
 use super::overtaken::Overtaken;
 use super::recover::Set;
+use super::roomy::Roomy;
 use super::sessions::Sessions;
 use super::snapshot::Snapshots;
 use super::state::ServerState;
@@ -45,6 +46,8 @@ pub(super) struct Server {
     pub imaging: Cell<bool>,
     /// Wakes the task that sends output.
     pub flush: Notify,
+    /// Wakes the task that looks for output buffers with unused room.
+    pub looks: Notify,
     /// Wakes the task that ticks.
     pub tick: Notify,
     /// Wakes the task that converts what a switch left for later.
@@ -89,6 +92,8 @@ pub(super) struct Core {
     /// Sockets by slot. Not precious.
     pub sockets: Vec<Option<Rc<Socket>>>,
     pub free_slots: Vec<u32>,
+    /// Clients whose output buffers stay large for a while.
+    pub roomy: Roomy,
     /// What is kept on disk, unless everything is in memory only.
     pub journal: Option<Journal>,
     /// Snapshots of what is kept on disk.
@@ -129,6 +134,7 @@ impl Server {
             journaled: Cell::new(false),
             imaging: Cell::new(false),
             flush: Notify::new(),
+            looks: Notify::new(),
             tick: Notify::new(),
             drain: Notify::new(),
             snapshot: Notify::new(),

@@ -15,6 +15,7 @@ mod migrate;
 mod overtaken;
 mod recover;
 mod restore;
+mod roomy;
 mod services;
 mod sessions;
 mod snapshot;

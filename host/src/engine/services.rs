@@ -209,7 +209,7 @@ unsafe extern "C" fn client_info(at: *mut c_void, id: u64, info: *mut ClientInfo
             peer_port: (*client).peer_port,
             blocked: u32::from((*client).blocked),
             unread: ((*client).input.len - (*client).input_start) as u64,
-            unsent: ((*client).output.len - (*client).output_start) as u64,
+            unsent: (*client).unsent() as u64,
             idle_ms: now.saturating_sub((*client).active_ms),
             connected_ms: (*client).connected_ms,
         };

@@ -23,6 +23,7 @@ use super::handle::{Command, Counters};
 use super::journal::Journal;
 use super::linger::Linger;
 use super::overtaken::Overtaken;
+use super::roomy::{LOOK_EVERY, Roomy};
 use super::sessions::Sessions;
 use super::snapshot::Waiter;
 use super::state::{ServerState, Setting};
@@ -120,6 +121,7 @@ fn core(
         dirty: Vec::new(),
         sockets: Vec::new(),
         free_slots: Vec::new(),
+        roomy: Roomy::default(),
         journal: None,
         snapshots: None,
         remember: None,
@@ -138,6 +140,7 @@ async fn serve(
     let accept = spawn_local(accept(Rc::clone(&server), listener, waited));
     spawn_local(flush(Rc::clone(&server)));
     spawn_local(tick(Rc::clone(&server)));
+    spawn_local(look_at_room(Rc::clone(&server)));
     spawn_local(super::migrate::drain(Rc::clone(&server)));
     spawn_local(super::snapshot::take(Rc::clone(&server)));
     server.tick.notify_one();
@@ -322,7 +325,6 @@ async fn flush(server: Rc<Server>) {
             progress.reached(position).await;
             waited = began.elapsed();
         }
-        let mut sent = 0;
         for Ready { slot, id, end } in batch.drain(..) {
             let socket = server.core.borrow().sockets[slot as usize].clone();
             let Some(socket) = socket else { continue };
@@ -333,7 +335,7 @@ async fn flush(server: Rc<Server>) {
                 continue;
             }
             client.release(end);
-            sent += socket.send(client);
+            server.send(&socket, client);
             let core = server.core.borrow();
             if client.unsent() > core.limits.max_unsent_bytes {
                 let (unsent, limit) = (client.unsent(), core.limits.max_unsent_bytes);
@@ -347,7 +349,6 @@ async fn flush(server: Rc<Server>) {
                 socket.abandon();
             }
         }
-        server.core.borrow_mut().state.counters.bytes_out += sent as u64;
         server.publish();
         if !waited.is_zero() {
             gather(&server, answered, waited / 4).await;
@@ -386,6 +387,18 @@ async fn tick(server: Rc<Server>) {
         } else {
             let due = tokio::time::sleep(Duration::from_millis(wake_at - now));
             tokio::select! { () = asked => {}, () = due => {} }
+        }
+    }
+}
+
+/// Takes room from output buffers that were large and are not used.
+async fn look_at_room(server: Rc<Server>) {
+    loop {
+        server.looks.notified().await;
+        while !server.core.borrow().roomy.is_empty() {
+            tokio::time::sleep(LOOK_EVERY).await;
+            server.core.borrow_mut().roomy.look();
+            server.publish();
         }
     }
 }
