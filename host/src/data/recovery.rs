@@ -194,10 +194,11 @@ impl Torn {
         });
         cut.map_err(|error| cannot(&self.path, &error))?;
         tracing::warn!(
+            verb = "journal",
             file = %self.path.display(),
             offset = self.offset,
             bytes = self.bytes,
-            "journal: cut off a frame that a crash left unfinished"
+            "cut off a frame that a crash left unfinished"
         );
         Ok(())
     }

@@ -81,7 +81,7 @@ fn evict_one(state: &mut State, shell: &mut dyn Services, now: u64) -> bool {
     let space = state.db(db);
     if let Some(value) = space.remove(&key) {
         state.value_went(db, &key, &value);
-        state.key_changed(shell, db, &key);
+        state.key_changed(shell, db, &key, 0);
         if value.is_big() {
             state.value_graves.push(value);
             shell.wake_at(now);

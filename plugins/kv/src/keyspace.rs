@@ -1,6 +1,7 @@
 //! One database: keys, their times to live, and how they end.
 
 use hotshell_plugin_api::collections::{Bytes, HashMap, Vec};
+use hotshell_plugin_api::ctx::ClientId;
 use hotshell_plugin_api::state::StateType;
 
 use crate::latency;
@@ -116,15 +117,15 @@ impl Db {
 
 impl State {
     /// Tells of a key that changed while no command of a client was run, or another client's: those
-    /// who WATCH it, and those who keep a copy.
-    pub fn key_changed(&mut self, shell: &mut dyn Services, db: u32, key: &[u8]) {
+    /// who WATCH it, and those who keep a copy. It was changed for a client that waited; 0: for nobody.
+    pub fn key_changed(&mut self, shell: &mut dyn Services, db: u32, key: &[u8], by: ClientId) {
         for &id in self.db(db).watchers.get(key).into_iter().flatten() {
             if let Some(session) = shell.session_of(id) {
                 session.flags |= SESSION_DIRTY;
             }
         }
         if self.modes & MODE_TRACKING != 0 {
-            tracking::changed(self, 0, key);
+            tracking::changed(self, by, key);
         }
     }
 
@@ -225,7 +226,7 @@ impl State {
                 self.value_went(db, &key, &value);
                 self.value_graves.extend(Some(value).filter(Value::is_big));
             }
-            self.key_changed(shell, db, &key);
+            self.key_changed(shell, db, &key, 0);
             notify::notify(self, shell, notify::EXPIRED, "expired", db, &key);
             self.stats.expired += 1;
             due += 1;

@@ -9,7 +9,7 @@ use hotshell_plugin_api::collections::{BTreeMap, Bytes, HashMap, Vec as StateVec
 use hotshell_plugin_api::ctx::ClientId;
 use hotshell_plugin_api::state;
 
-use crate::cx::Cx;
+use crate::cx::{Cx, is};
 use crate::flags::Flags;
 use crate::key_places;
 use crate::services::Services;
@@ -175,7 +175,7 @@ pub fn flushed(state: &mut State, shell: &mut dyn Services) {
 /// A command was run: notes what the client read by it, or tried to.
 pub fn after(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]]) {
     let client = cx.client;
-    let Some(tracker) = cx.state.tracking.clients.get_mut(&client) else { return };
+    let Some(tracker) = cx.state.tracking.clients.get(&client) else { return };
     let caching = tracker.has(TRACKS_CACHING);
     let wanted = match () {
         () if tracker.has(TRACKS_PREFIXES) => false,
@@ -183,9 +183,6 @@ pub fn after(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]]) {
         () if tracker.has(TRACKS_OPT_OUT) => !caching,
         () => true,
     };
-    if !cx.session.in_multi() && !cx.in_exec && row.name != "client" {
-        tracker.flags &= !TRACKS_CACHING;
-    }
     if wanted && row.flags.has(Flags::READONLY) {
         for key in key_places::keys(row, args).unwrap_or_default() {
             let readers = cx.state.tracking.readers.entry(key.into()).or_default();
@@ -195,6 +192,17 @@ pub fn after(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]]) {
         }
         keep_within_limit(cx);
     }
+}
+
+/// A request is answered, or was refused: CLIENT CACHING was for this one, and what changed is told.
+#[cold]
+pub fn answered(cx: &mut Cx<'_>, name: &[u8]) {
+    let announces = cx.session.in_multi() || is(name, "client");
+    let tracker = cx.state.tracking.clients.get_mut(&cx.client);
+    if let Some(tracker) = tracker.filter(|_| !announces) {
+        tracker.flags &= !TRACKS_CACHING;
+    }
+    tell(cx.state, cx.shell);
 }
 
 /// Beyond the limit readers of any key are told that it changed.
