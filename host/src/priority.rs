@@ -52,7 +52,8 @@ mod tests {
 
     /// Whether this is Linux 6.12 or later.
     fn grants_slices() -> bool {
-        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let uname = rustix::system::uname();
+        let release = uname.release().to_string_lossy().into_owned();
         let mut numbers = release.split('.').map_while(|number| number.parse::<u32>().ok());
         (numbers.next(), numbers.next()) >= (Some(6), Some(12))
     }
