@@ -49,34 +49,36 @@ fn judged(host: &Host) -> (String, String) {
 
 #[test]
 fn what_calls_may_do_is_limited_by_flag_and_by_file() {
-    let table: [(&str, &[(&str, &str)], u32, &str); 3] = [
+    // What is asked before the limit is crossed by `boom`.
+    type Asked<'a> = (u32, &'a str);
+    let table: [(&str, &[(&str, &str)], Asked<'_>, &str); 3] = [
         (
             "data-panic-after-begin",
             &[("probation-max-panics", "1")],
-            2,
+            (1, "boom"),
             "2 of 2 calls panicked, probation-max-panics is 1",
         ),
         (
             "fail",
             &[("probation-max-failed", "12.5"), ("probation-min-calls", "4")],
-            4,
+            (3, "boom"),
             "4 of 4 replies failed (100.0 %), probation-max-failed is 12.5 %",
         ),
         (
             "slow-call",
             &[("probation-max-slowdown", "2.5"), ("probation-min-calls", "1")],
-            100,
+            (99, "hello"),
             "probation-max-slowdown is 2.5",
         ),
     ];
     for by in BOTH {
-        for (behaviour, settings, calls, reason) in table {
+        for (behaviour, settings, (calls, word), reason) in table {
             let folder = Folder::new();
             let host = host(by, &misbehaving(&folder, "none"), settings);
             let mut client = host.lines();
             (0..100).for_each(|_| assert_eq!(client.ask("hello"), "hello ok"));
             host.swap(misbehaving(&folder, behaviour));
-            (1..calls).for_each(|_| drop(client.ask("boom")));
+            (0..calls).for_each(|_| drop(client.ask(word)));
             let status = host.json(&["status"]);
             assert!(status["last_probation"].is_null(), "{by:?} {behaviour}: not yet: {status}");
             client.ask("boom");
