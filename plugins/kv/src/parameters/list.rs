@@ -54,7 +54,8 @@ parameters! {
     "active-defrag-max-scan-fields", v(5, 0), Kind::Integer(1, LONG), "1000";
     "active-defrag-threshold-lower", v(4, 0), Kind::Integer(0, 1000), "10";
     "active-defrag-threshold-upper", v(4, 0), Kind::Integer(0, 1000), "100";
-    "active-expire-effort", v(6, 0), Kind::Integer(1, 10), "1";
+    "active-expire-effort", v(6, 0), Kind::Integer(1, 10), "1",
+        |all, text| all.expire_effort = number(text) as u32;
     "activedefrag", v(4, 0), Kind::Off(NO_DEFRAG), "no";
     "activerehashing", v(2, 0), Kind::Switch, "yes";
     "always-show-logo", v(4, 0), Kind::Fixed, "no";
@@ -152,7 +153,8 @@ parameters! {
     "maxmemory", v(1, 0), Kind::Memory(0, u64::MAX), "0",
         |all, text| all.maxmemory = number(text) as u64;
     "maxmemory-clients", v(7, 0), Kind::MemoryOrPercent, "0";
-    "maxmemory-eviction-tenacity", v(6, 2), Kind::Integer(0, 100), "10";
+    "maxmemory-eviction-tenacity", v(6, 2), Kind::Integer(0, 100), "10",
+        |all, text| all.eviction_tenacity = number(text) as u32;
     "maxmemory-policy", v(2, 0), Kind::Word(POLICIES), "noeviction", |all, text| {
         let named = |(name, _): &&(&str, Policy)| name.as_bytes() == text;
         all.policy = Policy::NAMES.iter().find(named).map_or(all.policy, |(_, policy)| *policy);
@@ -228,8 +230,10 @@ parameters! {
     "socket-mark-id", v(7, 0), Kind::Fixed, "0";
     "stop-writes-on-bgsave-error", v(2, 6), Kind::Switch, "yes",
         |all, text| all.write_anyway = text == b"no";
-    "stream-node-max-bytes", v(5, 0), Kind::Memory(0, BYTES), "4096";
-    "stream-node-max-entries", v(5, 0), Kind::Integer(0, LONG), "100";
+    "stream-node-max-bytes", v(5, 0), Kind::Memory(0, BYTES), "4096",
+        |all, text| all.limits.stream_bytes = number(text) as u64;
+    "stream-node-max-entries", v(5, 0), Kind::Integer(0, LONG), "100",
+        |all, text| all.limits.stream_entries = number(text) as u64;
     "supervised", v(3, 2), Kind::Fixed, "no";
     "syslog-enabled", v(4, 0), Kind::Fixed, "no";
     "syslog-facility", v(4, 0), Kind::Fixed, "local0";

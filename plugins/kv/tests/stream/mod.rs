@@ -122,7 +122,8 @@ pub fn tells_time(args: &[Vec<u8>]) -> bool {
     let is =
         |n: usize, word: &str| args.get(n).is_some_and(|a| a.eq_ignore_ascii_case(word.as_bytes()));
     let idle = is(0, "object") && is(1, "idletime");
-    idle || (is(0, "xpending") && args.len() > 3) || is(0, "xinfo") || is(0, "exec")
+    let of_consumers = is(0, "xinfo") && (is(1, "consumers") || is(3, "full"));
+    idle || (is(0, "xpending") && args.len() > 3) || of_consumers || is(0, "exec")
 }
 
 fn tells_prefixes(request: &str) -> bool {

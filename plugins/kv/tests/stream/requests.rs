@@ -93,8 +93,8 @@ lpos K V rank I;lpos K V count I;lpos K V maxlen I;lpop K I;rpop K I;linsert K V
 zrange Z I I;zrevrange Z I I;zremrangebyrank Z I I;zrangebyscore Z X X limit I I;zrange Z N N byscore limit I I;\
 zrange Z X X byscore withscores;zrangebylex lex B B limit I I;zpopmin Z I;zpopmax Z I;zmpop 1 Z min count I;zintercard 2 Z Z limit I;\
 zrangestore Z lex B B bylex;zrangestore Z lex B B bylex rev limit N N;zunionstore Z 3 Z S lex;zadd Z Y Y Y Y X G;\
-zrank Z V;zscore Z V;zmscore Z V;zincrby Z I G;sort K limit I I;sort Z desc limit N N;sort Z by nosort desc limit N N;\
-sort Z by nosort limit I I;rpush q V V;sort q by nosort desc;sort q by nosort limit N N;sort K by K*->G;sort K get l*->f0 get #;sort S by s* alpha;sort Z by nosort get # store K;\
+zrank Z V;zscore Z V;zmscore Z V;zincrby Z I G;sort K limit I I;sort Z desc limit N N;\
+sort z9 by nosort limit I I;sort z9 by nosort desc limit N N;rpush q V V;sort q by nosort desc;sort q by nosort limit N N;sort K by K*->G;sort K get l*->f0 get #;sort S by s* alpha;sort z9 by nosort get # store K;\
 bitcount K I I;bitcount K I I bit;bitpos K 1 I I;bitpos K 0 I;setbit K I 1;getbit K I;\
 bitfield K get u8 D get i8 #N incrby u8 D I overflow T2 incrby i8 D I;bitfield K overflow T2;\
 copy K K db I;select I;move K I;swapdb I I;expireat K I;pexpireat K J;spop K I;sintercard I S S;sintercard 2 S S limit I;\
