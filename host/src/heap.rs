@@ -8,12 +8,16 @@
 //! Bytes are counted per thread with plain counters: an engine is one thread, and only it touches its
 //! server's state.
 
+mod ahead;
 mod condense;
 mod keeper;
+mod mapping;
 mod small;
 
 use std::cell::Cell;
 use std::ptr;
+
+use mapping::{map, remap};
 
 use hotshell_plugin_api::heap::{HeapTable, Usage};
 use libmimalloc_sys as mi;
@@ -63,6 +67,8 @@ pub fn bytes() -> u64 {
 /// in an arena, of its own. mimalloc does not ask for huge pages.
 pub fn stay_small() {
     small::use_small_pages();
+    small::never_purge();
+    keeper::purge_from_now_on();
     // SAFETY: sets a number of the C library's allocator; no other thread runs yet.
     unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE as libc::c_int) };
 }
@@ -168,6 +174,9 @@ unsafe extern "C" fn discard(ptr: *mut u8, size: usize, offset: usize, len: usiz
 }
 
 unsafe extern "C" fn advise(ptr: *mut u8, size: usize, usage: u32) {
+    if ptr.is_null() {
+        return announce(size, usage);
+    }
     if usage == Usage::Soon as u32 {
         return keeper::populate(ptr, size);
     }
@@ -175,13 +184,29 @@ unsafe extern "C" fn advise(ptr: *mut u8, size: usize, usage: u32) {
         return;
     }
     if usage == Usage::Gradual as u32 {
-        // SAFETY: a mapping of ours, whose content stays. On failure its pages are merely large.
-        unsafe { libc::madvise(ptr.cast(), pages(size), libc::MADV_NOHUGEPAGE) };
+        mapping::ask_small(ptr, size);
     } else if usage == Usage::Leaving as u32 {
         keeper::leave(ptr, size);
     } else if usage == Usage::Whole as u32 {
         keeper::condense(ptr, size);
     }
+}
+
+/// How a block is used that is not there yet.
+fn announce(size: usize, usage: u32) {
+    if size < LARGE {
+        return;
+    }
+    if usage == Usage::Soon as u32 {
+        ahead::announce(size);
+    } else if usage == Usage::Gradual as u32 {
+        ahead::is_going_to_ask(size);
+    }
+}
+
+/// Whether blocks were announced that are not mapped yet.
+pub fn is_awaited() -> bool {
+    ahead::is_awaited()
 }
 
 unsafe extern "C" fn random() -> u64 {
@@ -217,87 +242,6 @@ unsafe fn mi_realloc(ptr: *mut u8, new: usize, align: usize) -> *mut u8 {
             mi::mi_realloc_aligned(ptr.cast(), new, align).cast()
         }
     }
-}
-
-/// A zeroed mapping: a kept one, or a new one.
-fn map(size: usize) -> *mut u8 {
-    if let Some(kept) = keeper::take(size) {
-        return kept;
-    }
-    if size < HUGE {
-        return map_new(pages(size));
-    }
-    let block = map_aligned(size);
-    ask_huge(block, size);
-    block
-}
-
-/// A new mapping that starts where a huge page may start; null when memory ran out.
-fn map_aligned(size: usize) -> *mut u8 {
-    let start = map_new(pages(size) + HUGE);
-    if start.is_null() {
-        return start;
-    }
-    let before = start.addr().next_multiple_of(HUGE) - start.addr();
-    // SAFETY: the mapping is ours, and what is given back of it is not handed out.
-    unsafe {
-        let block = start.add(before);
-        if before > 0 {
-            libc::munmap(start.cast(), before);
-        }
-        if before < HUGE {
-            libc::munmap(block.add(pages(size)).cast(), HUGE - before);
-        }
-        block
-    }
-}
-
-/// Asks for huge pages. Advice only: a kernel without them refuses it.
-fn ask_huge(block: *mut u8, size: usize) {
-    if !block.is_null() {
-        // SAFETY: the mapping is ours and its content stays.
-        unsafe { libc::madvise(block.cast(), pages(size), libc::MADV_HUGEPAGE) };
-    }
-}
-
-fn map_new(size: usize) -> *mut u8 {
-    let access = libc::PROT_READ | libc::PROT_WRITE;
-    let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: a fresh anonymous mapping touches nothing that exists.
-    let ptr = unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) };
-    if ptr == libc::MAP_FAILED { ptr::null_mut() } else { ptr.cast() }
-}
-
-unsafe fn remap(ptr: *mut u8, old: usize, new: usize) -> *mut u8 {
-    let (from, to) = (pages(old), pages(new));
-    let at = ptr.cast::<libc::c_void>();
-    // SAFETY: the caller passes a mapping of ours with its size. The place that the last call moves it
-    // to is a mapping of ours as well, and an empty one.
-    let moved = unsafe {
-        if new < HUGE {
-            libc::mremap(at, from, to, libc::MREMAP_MAYMOVE)
-        } else if ptr.addr().is_multiple_of(HUGE) && libc::mremap(at, from, to, 0) == at {
-            at
-        } else {
-            let place = map_aligned(new);
-            if place.is_null() {
-                return place;
-            }
-            let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-            let moved = libc::mremap(at, from, to, flags, place);
-            if moved == libc::MAP_FAILED {
-                libc::munmap(place.cast(), to);
-            }
-            moved
-        }
-    };
-    if moved == libc::MAP_FAILED {
-        return ptr::null_mut();
-    }
-    if new >= HUGE && new > old {
-        ask_huge(moved.cast(), new);
-    }
-    moved.cast()
 }
 
 #[cfg(test)]
@@ -370,6 +314,91 @@ mod tests {
             assert!(!resident(0) && !resident(2 * HUGE + PAGE), "nothing around them");
             assert!(std::slice::from_raw_parts(block, size).iter().all(|&byte| byte == 0));
             free(block, size, 8);
+        }
+    }
+
+    /// A block that was announced is mapped by the keeper, in small pages, and is zero.
+    #[test]
+    fn a_block_that_was_announced_is_there_before_it_is_asked_for() {
+        // No other test uses this size. The keeper may unmap it after a while: then once more.
+        let size = 5 * HUGE + 13 * PAGE;
+        let start = std::time::Instant::now();
+        loop {
+            announce(size, Usage::Soon as u32);
+            while is_awaited() {
+                assert!(start.elapsed() < std::time::Duration::from_secs(20), "not within 20 s");
+                std::thread::yield_now();
+            }
+            let Some(ready) = ahead::take(size) else { continue };
+            // SAFETY: the block is ours now; it is read within its size and freed once.
+            unsafe {
+                assert!(std::slice::from_raw_parts(ready, size).iter().all(|&byte| byte == 0));
+                count(size, 0);
+                free(ready, size, 8);
+            }
+            return;
+        }
+    }
+
+    /// Who says that the next block is filled little by little gets the one that was announced; who asks
+    /// without a word, or for another size, does not.
+    #[test]
+    fn an_announced_block_is_for_who_fills_it_little_by_little() {
+        let size = 6 * HUGE + 17 * PAGE;
+        let start = std::time::Instant::now();
+        let ask = |size: usize, gradual: bool| {
+            if gradual {
+                announce(size, Usage::Gradual as u32);
+            }
+            // SAFETY: freed once, with its size; no byte is touched.
+            unsafe {
+                let block = alloc_zeroed(size, 8);
+                free(block, size, 8);
+                block.addr()
+            }
+        };
+        loop {
+            let ready = mapping::map_small(size);
+            ahead::put(keeper::Block::new(ready, size));
+            ask(size, false);
+            ask(size - PAGE, true);
+            let stayed = ahead::is_ready(size);
+            // The keeper may be at the list at this moment, or have unmapped a block that is old.
+            if ask(size, true) == ready.addr() && stayed {
+                return;
+            }
+            assert!(start.elapsed() < std::time::Duration::from_secs(20), "not within 20 s");
+        }
+    }
+
+    /// What one thread frees among small blocks is given back by the keeper: no thread has to allocate for it.
+    #[test]
+    fn small_blocks_that_are_free_go_back_without_their_thread() {
+        const EACH: usize = 4000;
+        small::never_purge();
+        keeper::purge_from_now_on();
+        // SAFETY: blocks are freed once, with their size, and touched before.
+        let pages: Vec<usize> = unsafe {
+            let blocks: Vec<*mut u8> = (0..16_000).map(|_| alloc(EACH, 8)).collect();
+            blocks.iter().for_each(|block| block.write_bytes(1, EACH));
+            blocks.iter().for_each(|&block| free(block, EACH, 8));
+            blocks.iter().map(|block| block.addr() / PAGE * PAGE).collect()
+        };
+        let resident = || {
+            let is_resident = |&&page: &&usize| {
+                let mut told = 0;
+                // SAFETY: asks about one page, into one byte; nothing is touched.
+                unsafe {
+                    libc::mincore(ptr::with_exposed_provenance_mut(page), PAGE, &raw mut told);
+                }
+                told & 1 == 1
+            };
+            pages.iter().filter(is_resident).count()
+        };
+        let start = std::time::Instant::now();
+        while resident() > pages.len() / 10 {
+            assert!(start.elapsed() < std::time::Duration::from_secs(20), "{}", resident());
+            std::thread::yield_now();
         }
     }
 

@@ -23,6 +23,7 @@ pub mod logging;
 pub mod migration;
 pub mod observe;
 pub mod paths;
+mod priority;
 pub mod probation;
 pub mod registry;
 pub mod render;

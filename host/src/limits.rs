@@ -54,6 +54,8 @@ pub const WATCHDOG_PERIOD: Duration = Duration::from_millis(200);
 /// How long the entries of large maps are converted at a time, between two turns of the clients,
 /// nanoseconds.
 pub const DRAIN_SLICE_NS: u64 = 15_000;
+/// How long a switch waits for the memory that it is going to need. Without it the stop maps it.
+pub const MEMORY_PATIENCE: Duration = Duration::from_millis(50);
 /// Above this size a file gets no more parts that were set aside and cannot return, bytes.
 pub const MAX_OVERTAKEN_BYTES: u64 = 1 << 30;
 /// Parts that were set aside that are read at a time before a switch which brings them back: some tens of

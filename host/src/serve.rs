@@ -114,7 +114,7 @@ async fn host(config: Config) -> Result<ExitCode> {
     systemd::ready();
     tokio::task::spawn_local(systemd::run(Rc::clone(&control)));
     if folder.is_none() {
-        tracing::info!("the data are in memory only: --data DIR keeps them");
+        tracing::info!(verb = "serve", "the data are in memory only: --data DIR keeps them");
     }
     loop {
         tokio::select! {

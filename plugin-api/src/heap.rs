@@ -47,7 +47,8 @@ pub struct HeapTable {
     /// `[engine]` What a map asks the shell for while its entries change their shape.
     pub conversions: unsafe extern "C" fn() -> *const c_void,
     /// `[engine]` Says how a block of `size` bytes is used from now on: a [`Usage`], of which some may be of a
-    /// part. A hint; the content stays, and the call takes the same time whatever the size.
+    /// part, and some of a block that is not there yet: `ptr` is null then. A hint; the content stays, and
+    /// the call takes the same time whatever the size.
     pub advise: unsafe extern "C" fn(ptr: *mut u8, size: usize, usage: u32),
 }
 
@@ -55,13 +56,15 @@ pub struct HeapTable {
 #[repr(u32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Usage {
-    /// It is filled little by little, and no single touch of it may take long: small pages.
+    /// It is filled little by little, and no single touch of it may take long: small pages. Not there yet:
+    /// the next one of this size that is asked for.
     Gradual = 0,
     /// It is looked at all over: the shell may move it to large pages, off this thread.
     Whole = 1,
     /// It is being emptied: nothing that was begun for it is worth going on with.
     Leaving = 2,
-    /// This part of a block is going to be written: the shell may get its pages ready, off this thread.
+    /// This part of a block is going to be written: the shell may get its pages ready, off this thread. Not
+    /// there yet: a [`Usage::Gradual`] one of this size is going to be asked for.
     Soon = 3,
 }
 
@@ -158,11 +161,25 @@ pub unsafe fn discard(ptr: NonNull<u8>, layout: Layout, offset: usize, len: usiz
 /// `ptr` came from this heap with this layout, or is a part of such a block.
 #[inline]
 pub unsafe fn advise(ptr: NonNull<u8>, layout: Layout, usage: Usage) {
+    // SAFETY: the caller's promise.
+    unsafe { tell(ptr.as_ptr(), layout, usage) }
+}
+
+/// Says how a block is going to be used that is not there yet.
+#[inline]
+pub(crate) fn announce(layout: Layout, usage: Usage) {
+    // SAFETY: there is no block that something could be done to.
+    unsafe { tell(core::ptr::null_mut(), layout, usage) }
+}
+
+/// # Safety
+/// As for [`advise`]; or null.
+unsafe fn tell(ptr: *mut u8, layout: Layout, usage: Usage) {
     let table = table();
     let end = core::mem::offset_of!(HeapTable, advise) + size_of::<usize>();
     if table.size as usize >= end {
         // SAFETY: the caller's promise.
-        unsafe { (table.advise)(ptr.as_ptr(), layout.size(), usage as u32) }
+        unsafe { (table.advise)(ptr, layout.size(), usage as u32) }
     }
 }
 

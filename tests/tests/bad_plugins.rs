@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use hotshell_tests::files::built;
+use hotshell_tests::files::{Folder, built};
 use hotshell_tests::host::text;
 use hotshell_tests::resp::request;
 use hotshell_tests::{Host, Value, artifacts, eventually, kv_v1, misbehave, patch};
@@ -467,6 +467,23 @@ fn a_call_that_hangs_is_named_by_a_status_that_still_answers() {
     }
     assert_eq!(host.status("generation"), 2, "nothing changed");
     assert_eq!(host.json(&["list"]).as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_setting_is_not_waited_for_while_a_call_hangs() {
+    let data = Folder::new();
+    let path = data.at("data");
+    let host = Host::with(artifacts::plugin("misbehave")).flags(&["--data", text(&path)]).start();
+    let hangs = host.folder.write("hangs.so", &misbehave("hang-in-data"));
+    host.swap(&hangs);
+    let mut client = host.lines();
+    client.send("boom\n");
+    host.logs("engine: stuck in data()");
+    assert_eq!(host.refused(1, &["set", "fsync", "no"])["code"], "STUCK");
+    let settings = host.json(&["set"]);
+    let all = settings.as_array().expect("a list");
+    assert!(all.iter().all(|setting| setting["set"] == false), "nothing was changed: {settings}");
+    host.cli(&["ping", "--server", "main"]).expect(0);
 }
 
 #[test]

@@ -493,7 +493,7 @@ fn limits_on_clients_are_kept_and_told() {
     assert_eq!(one.call(&["PING"]).text(), "PONG");
     two.send(request(&["GET", "big"]).repeat(100));
     eventually("one who does not read is closed", || host.status("closed_slow") == 1);
-    host.logs("unsent output over the limit: closing");
+    host.logs("client: unsent output over the limit: closing server=main client=");
     let mut three = host.resp();
     three.send(format!("*2\r\n$3\r\nGET\r\n$9000000\r\n{}", "x".repeat(2 << 20)));
     eventually("one whose request never ends is closed", || host.status("closed_unread") == 1);

@@ -16,9 +16,6 @@ use crate::error::{Code, Error, Result};
 use crate::loader::{Image, Loader, Retained, Target, Unmapping};
 use crate::registry::Fresh;
 
-/// How much lower than the engines' the priority of slow work is, as a nice value.
-const NICE: i32 = 10;
-
 /// Texts that a server's configuration holds for its plugin.
 pub type Texts = Arc<BTreeMap<String, String>>;
 
@@ -120,8 +117,7 @@ pub async fn at_low_priority<T: Send + 'static>(
 ) -> Result<T> {
     let (answer, hear) = oneshot::channel();
     let body = move || {
-        // Best effort: without it the work is only less polite.
-        let _ = rustix::process::setpriority_process(None, NICE);
+        crate::priority::give_way();
         let _ = answer.send(work());
     };
     let failed = |detail: String| {

@@ -112,21 +112,31 @@ fn is_magic(four: &[u8]) -> bool {
     four == MARK_MAGIC || Kind::of(four).is_some()
 }
 
-/// The highest position that a mark in `bytes` names, whatever else is in there.
-pub fn marked(mut bytes: &[u8]) -> Option<u64> {
-    let mut highest = None;
-    while let Some(at) = bytes.windows(4).position(is_magic) {
-        let step = match read(&bytes[at..]) {
-            Some((Content::Durable(position), size)) => {
-                highest = highest.max(Some(position));
-                size
-            }
-            Some((Content::Records(..), size)) => size,
-            None => 1,
+/// What lies behind a frame that is not whole.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Behind {
+    /// Where the first whole frame begins.
+    pub whole: Option<usize>,
+    /// The highest position that a mark names.
+    pub durable: Option<u64>,
+}
+
+/// The whole frames in `bytes`, whatever else is in there.
+pub fn behind(bytes: &[u8]) -> Behind {
+    let (mut found, mut from) = (Behind::default(), 0);
+    while let Some(at) = bytes[from..].windows(4).position(is_magic) {
+        from += at;
+        let Some((content, size)) = read(&bytes[from..]) else {
+            from += 1;
+            continue;
         };
-        bytes = &bytes[at + step..];
+        found.whole = found.whole.or(Some(from));
+        if let Content::Durable(position) = content {
+            found.durable = found.durable.max(Some(position));
+        }
+        from += size;
     }
-    highest
+    found
 }
 
 /// The records of a frame, one by one; the last item is `None` when they do not add up.

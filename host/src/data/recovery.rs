@@ -1,10 +1,10 @@
 //! Reading the journal back.
 //!
-//! A frame that is not whole and was never known to be on disk is what a crash leaves: it is cut off with all
-//! behind it, and the log says how many bytes went. Pages reach a disk in any order, so when a machine loses
-//! its power there may be whole frames behind such a place; nobody was told that they are kept. A frame that
-//! is not whole though a mark behind it, or a later file, says that it was on disk is damage: nothing is
-//! changed, and the start is refused with the place, what is lost, and the way on.
+//! A frame that is not whole, behind which there is no whole one, is what a crash leaves: it is cut off, and
+//! the log says how many bytes went. Pages reach a disk in any order, so when a machine loses its power
+//! there may be whole frames behind pages that are missing; if no mark says that these were on disk, nobody
+//! was told that anything from there on is kept, and all of it is cut off. Any other frame that is not whole
+//! is damage: nothing is changed, and the start is refused with the place, what is lost, and the way on.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,6 +16,9 @@ use super::origin::Origin;
 use super::segment::{self, HEAD, Head, Segment};
 use super::snapshot;
 use crate::error::{Code, Error, Result};
+
+/// What of a file reaches a disk as one piece, or does not. Bytes.
+const PAGE: usize = 4096;
 
 /// What was read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -208,10 +211,11 @@ impl Torn {
         });
         cut.map_err(|error| cannot(&self.path, &error))?;
         tracing::warn!(
+            verb = "journal",
             file = %self.path.display(),
             offset = self.offset,
             bytes = self.bytes,
-            "journal: cut off what a crash left unfinished"
+            "cut off what a crash left unfinished"
         );
         Ok(())
     }
@@ -227,8 +231,10 @@ fn read_segment(
     let mut offset = HEAD;
     while offset < bytes.len() {
         let Some((content, size)) = frame::read(&bytes[offset..]) else {
-            let known = frame::marked(&bytes[offset + 1..]);
-            if later > 0 || known.is_some_and(|durable| durable > so_far.position) {
+            let behind = frame::behind(&bytes[offset + 1..]);
+            let was_on_disk = behind.durable.is_some_and(|durable| durable > so_far.position);
+            let was_whole = |next: usize| !has_hole(&bytes, offset, offset + 1 + next);
+            if later > 0 || was_on_disk || behind.whole.is_some_and(was_whole) {
                 return Err(damaged(segment, &bytes, offset, later));
             }
             let (path, left) = (segment.path.clone(), bytes.len() - offset);
@@ -257,6 +263,20 @@ fn read_segment(
         so_far.position += size as u64;
     }
     Ok(None)
+}
+
+/// Whether a page of the file between these two places never reached the disk: it reads as zeros. Of the
+/// first one the front may have been there before.
+fn has_hole(bytes: &[u8], from: usize, to: usize) -> bool {
+    let mut page = from;
+    while page < to {
+        let end = (page + 1).next_multiple_of(PAGE);
+        if end <= to && bytes[page..end].iter().all(|&byte| byte == 0) {
+            return true;
+        }
+        page = end;
+    }
+    false
 }
 
 #[cold]

@@ -147,11 +147,15 @@ fn a_hole_in_what_was_never_synced_is_cut_with_all_behind_it_and_one_before_that
     for n in 0..3 {
         frame(&mut bytes, &format!("{n} ").repeat(4_000));
     }
-    let hole = |from: usize| {
+    let with = |change: &dyn Fn(&mut [u8])| {
         let mut bytes = bytes.clone();
-        bytes[from..from + 4096].fill(0);
+        change(&mut bytes);
         fs::write(&file, &bytes).expect("writable");
         place.read()
+    };
+    let hole = |from: usize| {
+        let page = from.next_multiple_of(4096);
+        with(&|bytes| bytes[page..page + 4096].fill(0))
     };
     let (found, all) = hole(second + 100).expect("what a crash left is no damage");
     assert_eq!(all.len(), 1, "the whole frames behind the hole are gone, too");
@@ -160,6 +164,11 @@ fn a_hole_in_what_was_never_synced_is_cut_with_all_behind_it_and_one_before_that
     let error = hole(first + 100).expect_err("it was on disk: the mark says so");
     assert!(error.message.ends_with(&format!("is damaged at byte {first}")), "{error}");
     assert_eq!(place.read().expect_err("nothing was changed"), error);
+    let end = second.next_multiple_of(4096);
+    let (found, _) = with(&|bytes| bytes[second..end].fill(0)).expect("the page as it was synced");
+    assert_eq!(found.position, kept);
+    let error = with(&|bytes| bytes[second + 100] ^= 1).expect_err("a flipped bit is no hole");
+    assert!(error.message.ends_with(&format!("is damaged at byte {second}")), "{error}");
 }
 
 #[test]

@@ -147,6 +147,8 @@ impl Server {
             OUTCOME_PANICKED => self.settle_panic(client, unread, mark),
             _ => {
                 tracing::error!(
+                    verb = "client",
+                    server = self.name,
                     client = client.id,
                     code = outcome.code,
                     consumed = outcome.consumed,

@@ -186,6 +186,8 @@ impl Connection {
         if client.unread() > core.limits.max_unread_bytes {
             let (limit, unread) = (core.limits.max_unread_bytes, client.unread());
             tracing::warn!(
+                verb = "client",
+                server = self.server.name,
                 client = client.id,
                 unread,
                 limit,

@@ -30,6 +30,8 @@ use crate::time::unix_ms;
 /// Invariant: no borrow of `core` is held while plugin code runs, since the plugin calls back into the
 /// services, which borrow it. The `RefCell` turns a mistake into a panic of the host's tests.
 pub(super) struct Server {
+    /// Its name, for the log.
+    pub name: String,
     pub core: RefCell<Core>,
     /// The struct that every call is made with.
     pub call: *mut Call,
@@ -128,6 +130,7 @@ impl Server {
             message: Box::into_raw(Box::new(Buffer::new())),
         });
         Self {
+            name: core.state.name.to_string(),
             core: RefCell::new(core),
             call: Box::into_raw(call),
             clocks: Cell::new((0, 0)),

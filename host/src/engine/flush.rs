@@ -93,6 +93,8 @@ pub(super) async fn flush(server: Rc<Server>) {
             if grouped && outbox.held.is_empty() {
                 gather(&server, &together, Duration::from_nanos(progress.last_sync_ns() / 4)).await;
             }
+            // Also for those who were not taken while the others waited.
+            server.flush.notify_one();
         }
     }
 }
@@ -106,7 +108,6 @@ async fn gather(server: &Server, together: &Together, limit: Duration) {
     };
     // Late ones go with the sync after.
     let _ = tokio::time::timeout(limit, all).await;
-    server.flush.notify_one();
 }
 
 /// Sends the output of one client.
@@ -124,7 +125,14 @@ fn send(server: &Server, held: &Held) {
     let core = server.core.borrow();
     if client.unsent() > core.limits.max_unsent_bytes {
         let (unsent, limit) = (client.unsent(), core.limits.max_unsent_bytes);
-        tracing::warn!(client = client.id, unsent, limit, "unsent output over the limit: closing");
+        tracing::warn!(
+            verb = "client",
+            server = server.name,
+            client = client.id,
+            unsent,
+            limit,
+            "unsent output over the limit: closing"
+        );
         Counters::add(&core.counters.closed_slow, 1);
         socket.abandon();
     }

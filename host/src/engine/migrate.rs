@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use hotshell_plugin_api::abi::Buffer;
 use hotshell_plugin_api::migrate::change::{Change, Version, Waiting};
@@ -19,7 +20,8 @@ use super::core::{Core, Server, monotonic_ns};
 use super::handle::Switch;
 use crate::error::{Code, Error, Result};
 use crate::generation::{Callable, Shape};
-use crate::limits::{DRAIN_SLICE_NS, DRY_SESSIONS, READ_PARTS, STOP_ELEMENTS_MAX};
+use crate::heap;
+use crate::limits::{DRAIN_SLICE_NS, DRY_SESSIONS, MEMORY_PATIENCE, READ_PARTS, STOP_ELEMENTS_MAX};
 
 /// What a switch has set aside, and what it could not bring back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub(super) struct Ready {
     pub switch: Switch,
     pub change: Arc<Change>,
     pub returns: Returns,
+    /// Until when its memory is waited for; `None` before that was announced.
+    patience: Option<Instant>,
 }
 
 /// A callable generation as one side of a change.
@@ -142,7 +146,23 @@ impl Ready {
     pub(super) fn new(core: &Core, switch: Switch) -> Self {
         let (from, to) = (version(&core.active), version(&switch.to));
         let change = Arc::new(Change::new(Arc::clone(&switch.plan), from, to));
-        Self { switch, change, returns: Returns::default() }
+        Self { switch, change, returns: Returns::default(), patience: None }
+    }
+
+    /// Has the heap's keeper map what the new root's large maps are going to need. True while that is waited
+    /// for.
+    fn awaits_memory(&mut self, core: &Core) -> bool {
+        if self.change.is_adopt() {
+            return false;
+        }
+        let patience = *self.patience.get_or_insert_with(|| {
+            let converter = self.change.converter().lazily(Arc::clone(&self.change));
+            let (pair, returning) = (self.change.plan.root, self.returns.entries());
+            // SAFETY: the root is of the version that is left, and no plugin code runs.
+            unsafe { converter.announce(pair, core.state.root, returning) };
+            Instant::now() + MEMORY_PATIENCE
+        });
+        heap::is_awaited() && Instant::now() < patience
     }
 
     /// Reads some of what returns. False when all is read.
@@ -205,16 +225,19 @@ impl Server {
     }
 
     /// Does, slice by slice, what must be over before this switch: converts the entries of large maps, unless
-    /// it is the way back, and sessions that a function converts; reads what returns with it. Other
-    /// sessions go on from where they are.
+    /// it is the way back, and sessions that a function converts; reads what returns with it, and has the
+    /// memory mapped that it takes. Other sessions go on from where they are.
     pub(super) async fn ready(self: &Rc<Self>, switch: Switch) -> Ready {
         let mut ready = Ready::new(&self.core.borrow(), switch);
         loop {
             let waits = self.core.borrow().waits(&ready.switch);
             if waits {
                 self.drain_slice();
-            } else if !ready.read_on(&mut self.core.borrow_mut()) {
-                return ready;
+            } else {
+                let core = &mut *self.core.borrow_mut();
+                if !ready.read_on(core) && !ready.awaits_memory(core) {
+                    return ready;
+                }
             }
             tokio::task::yield_now().await;
         }

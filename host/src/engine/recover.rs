@@ -47,6 +47,7 @@ impl Durable {
             return Err(no_reader(&self.store, origin));
         }
         tracing::warn!(
+            verb = "recover",
             generation = origin.generation,
             "the artifact that wrote a part of the data is gone: {} {} reads it",
             serves.plugin,
@@ -93,12 +94,20 @@ pub(super) fn recover(server: &Server, durable: &Durable, serves: &Callable) -> 
     recovering.go_to(serves)?;
     let took_ms = (monotonic_ns() - began) / 1_000_000;
     let (records, bytes) = (found.records, found.bytes);
-    tracing::info!(verb = "recover", records, bytes, took_ms, "the journal was read back");
+    tracing::info!(
+        verb = "recover",
+        server = server.name,
+        records,
+        bytes,
+        took_ms,
+        "the journal was read back"
+    );
     let writer = Writer::start(&durable.store, found.position, serves.origin())?;
     let mut journal = Journal::new(writer, found.position);
     if last.digest != serves.digest {
         tracing::warn!(
             verb = "recover",
+            server = server.name,
             generation = last.generation,
             "the state was taken back to {} {}",
             serves.plugin,
@@ -107,7 +116,11 @@ pub(super) fn recover(server: &Server, durable: &Durable, serves: &Callable) -> 
         journal.tell_use("start");
     }
     if serves.replay().is_none() {
-        tracing::info!("this plugin keeps no journal: what a crash leaves is the last snapshot");
+        tracing::info!(
+            verb = "recover",
+            server = server.name,
+            "this plugin keeps no journal: what a crash leaves is the last snapshot"
+        );
     }
     let core = &mut *server.core.borrow_mut();
     core.journal = Some(journal);

@@ -28,7 +28,13 @@ pub(super) fn restore(server: &Server, snapshot: Snapshot) -> Result<u64> {
     let core = &mut *server.core.borrow_mut();
     core.state.next_client = core.state.next_client.max(head.next_client);
     let took_ms = (monotonic_ns() - began) / 1_000_000;
-    tracing::info!(verb = "recover", entries, took_ms, "the snapshot was read back");
+    tracing::info!(
+        verb = "recover",
+        server = server.name,
+        entries,
+        took_ms,
+        "the snapshot was read back"
+    );
     Ok(head.position)
 }
 

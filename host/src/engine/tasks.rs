@@ -186,11 +186,12 @@ async fn accept(server: Rc<Server>, listener: TcpListener, waited: Vec<Waiting>)
         match listener.accept().await {
             Ok((stream, peer)) => welcome(&server, stream, peer, &[], &scratch),
             Err(error) if out_of_descriptors(&error) => {
-                tracing::warn!(%error, "accept: no file descriptor left; raise ulimit -n");
+                let server = &*server.name;
+                tracing::warn!(verb = "accept", server, %error, "no file descriptor left; raise ulimit -n");
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
             // The peer gave up before we came: nothing to do for it.
-            Err(error) => tracing::debug!(%error, "accept"),
+            Err(error) => tracing::debug!(verb = "accept", server = server.name, %error),
         }
     }
 }
@@ -217,7 +218,7 @@ fn welcome(
         if core.state.clients.len() >= core.limits.max_clients {
             core.state.counters.rejected += 1;
             let limit = core.limits.max_clients;
-            tracing::warn!(%peer, limit, "accept: max_clients reached, turning a client away");
+            tracing::warn!(verb = "accept", server = server.name, %peer, limit, "max_clients reached, turning a client away");
             // No call follows whose flush would tell it.
             core.counters.rejected.store(core.state.counters.rejected, Relaxed);
             return;
@@ -347,7 +348,12 @@ async fn stop(server: &Rc<Server>) {
     };
     if tokio::time::timeout(STOP_PATIENCE, all_gone).await.is_err() {
         let left = server.core.borrow().state.clients.len();
-        tracing::warn!(clients = left, "stop: gave up on clients that do not read their replies");
+        tracing::warn!(
+            verb = "stop",
+            server = server.name,
+            clients = left,
+            "gave up on clients that do not read their replies"
+        );
     }
     server.publish();
 }

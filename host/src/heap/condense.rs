@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 use std::ptr;
 use std::time::Duration;
 
-use super::{HUGE, PAGE, ask_huge};
+use super::mapping::ask_huge;
+use super::{HUGE, PAGE};
 
 /// Between two huge pages.
 const PAUSE: Duration = Duration::from_millis(2);

@@ -5,7 +5,8 @@
 //! keeper's thread. mimalloc does the same for the blocks below [`LARGE`](super::LARGE).
 //!
 //! The keeper also gives parts of blocks back, and moves filled blocks to huge pages (`condense.rs`):
-//! each would stop the engine for as long as the kernel clears or frees some hundred pages.
+//! each would stop the engine for as long as the kernel clears or frees some hundred pages. So would mimalloc,
+//! which gives back what was freed when somebody allocates: here the keeper does, once a second.
 //!
 //! What is kept is bounded by bytes and by time, so that memory still goes back to the system.
 
@@ -15,7 +16,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::condense::Condensing;
-use super::{HUGE, PAGE, ask_huge, pages};
+use super::mapping::ask_huge;
+use super::{HUGE, PAGE, ahead, pages, small};
 
 /// Blocks up to this size are kept. Larger ones would take the keeper too long to zero.
 pub(super) const KEEP_EACH: usize = 64 << 20;
@@ -28,12 +30,14 @@ const KEEP_FOR: Duration = Duration::from_secs(1);
 const SLICE: usize = 1 << 20;
 /// The same for pages that are made ready, each of which is cleared: some tens of microseconds.
 const POPULATE: usize = 64 << 10;
+/// How often the free pages among small blocks go back to the system.
+const PURGE_EVERY: Duration = Duration::from_secs(1);
 
 /// A mapping without an owner. The address is exposed, so that it can cross threads as a number.
-struct Block {
-    address: usize,
-    size: usize,
-    since: Instant,
+pub(super) struct Block {
+    pub address: usize,
+    pub size: usize,
+    pub since: Instant,
 }
 
 /// Zeroed blocks, oldest first.
@@ -47,7 +51,7 @@ pub(super) fn take(size: usize) -> Option<*mut u8> {
     }
     let mut kept = KEPT.try_lock().ok()?;
     let at = kept.iter().position(|block| pages(block.size) == pages(size))?;
-    Some(ptr::with_exposed_provenance_mut(kept.remove(at).address))
+    Some(kept.remove(at).start())
 }
 
 /// What the keeper is told, in the order in which it is to be done.
@@ -62,6 +66,10 @@ enum Errand {
     Leave(Block),
     /// A part of a mapping that is going to be written.
     Populate(Block),
+    /// A mapping of this size is going to be asked for.
+    Map(usize),
+    /// Free pages among small blocks are given back from now on.
+    Purge,
     /// Everything that is kept goes back to the system.
     Release(Sender<()>),
 }
@@ -107,6 +115,16 @@ pub(super) fn populate(ptr: *mut u8, size: usize) {
     drop(send(Errand::Populate(Block::new(ptr, size))));
 }
 
+/// Maps a block [ahead] of its use. False without a keeper.
+pub(super) fn map_ahead(size: usize) -> bool {
+    send(Errand::Map(size)).is_ok()
+}
+
+/// Gives free pages among small blocks back, from now on and once a second.
+pub(super) fn purge_from_now_on() {
+    drop(send(Errand::Purge));
+}
+
 /// Never waits. The errand comes back when there is no thread to do it.
 fn send(errand: Errand) -> Result<(), Errand> {
     static KEEPER: OnceLock<Sender<Errand>> = OnceLock::new();
@@ -120,18 +138,24 @@ fn send(errand: Errand) -> Result<(), Errand> {
 }
 
 impl Block {
-    fn new(ptr: *mut u8, size: usize) -> Self {
+    pub fn new(ptr: *mut u8, size: usize) -> Self {
         Self { address: ptr.expose_provenance(), size, since: Instant::now() }
+    }
+
+    pub fn start(&self) -> *mut u8 {
+        ptr::with_exposed_provenance_mut(self.address)
     }
 }
 
 /// The keeper's thread: until the process ends.
 fn keep(errands: &Receiver<Errand>) {
     let mut condensing = Condensing::default();
+    let mut purged: Option<Instant> = None;
     loop {
         let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).first().map(|b| b.since);
         let expiry = kept.map(|since| KEEP_FOR.saturating_sub(since.elapsed()));
-        let wait = expiry.into_iter().chain(condensing.pause()).min();
+        let purge = purged.map(|at| PURGE_EVERY.saturating_sub(at.elapsed()));
+        let wait = [expiry, purge, condensing.pause(), ahead::expiry()].into_iter().flatten().min();
         let received = match wait {
             None => errands.recv().map_err(RecvTimeoutError::from),
             Some(wait) => errands.recv_timeout(wait),
@@ -150,11 +174,18 @@ fn keep(errands: &Receiver<Errand>) {
             Ok(Errand::Condense(block)) => condensing.add(block.address, pages(block.size)),
             Ok(Errand::Leave(block)) => condensing.forget(block.address),
             Ok(Errand::Populate(part)) => populate_pages(&part),
+            Ok(Errand::Map(size)) => ahead::map(size),
+            Ok(Errand::Purge) => purged = Some(Instant::now()),
             Err(RecvTimeoutError::Timeout) => {
                 drop_expired();
+                ahead::drop_expired();
                 condensing.step();
             }
             Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if purged.is_some_and(|at| at.elapsed() >= PURGE_EVERY) {
+            small::purge();
+            purged = Some(Instant::now());
         }
     }
 }
@@ -227,7 +258,7 @@ fn zero(block: &Block) -> bool {
     true
 }
 
-fn unmap(block: &Block) {
+pub(super) fn unmap(block: &Block) {
     let end = block.address + pages(block.size);
     for at in (block.address..end).step_by(SLICE) {
         let len = SLICE.min(end - at);

@@ -10,6 +10,10 @@ use libmimalloc_sys as mi;
 
 /// `mi_option_allow_thp` of mimalloc 3; the crate's list of options stops before it.
 const ALLOW_THP: mi::mi_option_t = 43;
+/// `mi_option_purge_delay`, milliseconds.
+const PURGE_DELAY: mi::mi_option_t = 15;
+/// So long mimalloc is to wait by itself, milliseconds: a thousand days.
+const NEVER: std::ffi::c_long = 86_400_000_000;
 
 /// Takes the advice about huge pages back from mimalloc's arenas, those there are and those to come.
 /// Call once, at the start of a host.
@@ -29,6 +33,23 @@ pub(super) fn use_small_pages() {
         let start = std::ptr::with_exposed_provenance_mut(start);
         // SAFETY: advice about a mapping of ours; its content stays. Without huge pages it is refused.
         unsafe { libc::madvise(start, end - start.addr(), libc::MADV_NOHUGEPAGE) };
+    }
+}
+
+/// Has mimalloc give nothing back by itself. It would do so when some thread allocates, all at once: several
+/// milliseconds of the engine's time, for a few thousand pages. Call once, at the start of a host.
+pub(super) fn never_purge() {
+    // SAFETY: sets an option that is looked at when pages become free.
+    unsafe { mi::mi_option_set(PURGE_DELAY, NEVER) };
+}
+
+/// Gives the pages back that have become free, whoever freed them. Other threads allocate meanwhile.
+pub(super) fn purge() {
+    // SAFETY: a block of any size, freed at once: a thread that has never had one collects nothing. Then
+    // what no thread uses is collected.
+    unsafe {
+        mi::mi_free(mi::mi_malloc(1));
+        mi::mi_collect(true);
     }
 }
 

@@ -128,7 +128,7 @@ impl Returns {
     }
 
     /// Entries that return, at most.
-    pub(crate) fn entries(&self) -> usize {
+    pub fn entries(&self) -> usize {
         let sorted = self.maps.iter().map(|of| of.entries as usize);
         self.others.len() + sorted.sum::<usize>()
     }

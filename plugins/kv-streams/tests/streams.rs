@@ -49,6 +49,48 @@ fn a_large_stream_is_found_cut_and_freed() {
 }
 
 #[test]
+fn blocks_hold_as_many_entries_and_bytes_as_the_settings_say() {
+    let mut one = One::<V2>::new();
+    one.check(&[("config set stream-node-max-entries 3", "+OK")]);
+    for n in 1..=10 {
+        one.send(&["xadd", "s", &format!("{n}-0"), "field", "value"]);
+    }
+    let keys = |one: &mut One<V2>| {
+        let info = one.ask("xinfo stream s");
+        let at = info.find("radix-tree-keys\r\n").expect("a field");
+        info[at..].split("\r\n").take(4).collect::<Vec<_>>().join(" ")
+    };
+    let four = "radix-tree-keys :4 $16 radix-tree-nodes";
+    assert_eq!(keys(&mut one), four, "three in each but the last");
+    one.check(&[
+        ("xdel s 10-0", ":1"),
+        ("xadd s 11-0 f v", "$4|11-0"),
+        ("xtrim s maxlen ~ 8", ":0"),
+        ("xtrim s maxlen ~ 7", ":3"),
+        ("config set stream-node-max-entries 0 stream-node-max-bytes 100", "+OK"),
+        ("del s", ":1"),
+    ]);
+    for n in 1..=3 {
+        one.send(&["xadd", "s", &format!("{n}-0"), "field", &"v".repeat(60)]);
+    }
+    assert_eq!(keys(&mut one), "radix-tree-keys :3 $16 radix-tree-nodes");
+}
+
+#[test]
+fn a_gap_before_the_oldest_entry_is_none() {
+    One::<V2>::new().check(&[
+        ("xadd s 8-0 f v", "$3|8-0"),
+        ("xsetid s 9-0 entriesadded 4 maxdeletedid 3-0", "+OK"),
+        ("xgroup create s g 0 entriesread 0", "+OK"),
+        (
+            "xinfo groups s",
+            "*1|*12|$4|name|$1|g|$9|consumers|:0|$7|pending|:0|$17|last-delivered-id|$3|0-0|\
+             $12|entries-read|:0|$3|lag|:4",
+        ),
+    ]);
+}
+
+#[test]
 fn an_entry_costs_little_more_than_its_bytes() {
     let mut one = One::<V2>::new();
     // The first command makes the counters of all.

@@ -14,7 +14,7 @@ use crate::notify;
 use crate::reading;
 use crate::reply::{Out, Reply};
 use crate::services::Services;
-use crate::state::{Reading, Ready, Session, State, Waiting};
+use crate::state::{Reading, Ready, SESSION_SILENT, SESSION_SKIP, Session, State, Waiting};
 use crate::value::{Kind, Value};
 use crate::zset;
 
@@ -126,6 +126,19 @@ pub fn serve(state: &mut State, shell: &mut dyn Services) {
     }
 }
 
+/// Writes the reply of a client that waited, which is taken back if it wants none (CLIENT REPLY).
+fn answer(shell: &mut dyn Services, client: ClientId, write: impl FnOnce(&mut Out<'_>)) {
+    let Some(session) = shell.session_of(client) else { return };
+    let silent = session.flags & SESSION_SILENT != 0;
+    session.flags &= !SESSION_SKIP;
+    let Some(mut out) = shell.out_of(client) else { return };
+    let mark = out.len();
+    write(&mut out);
+    if silent {
+        out.truncate(mark);
+    }
+}
+
 /// Serves the first client in the queue of a key that waits for what is there. False when there is
 /// none.
 fn serve_one(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) -> bool {
@@ -198,11 +211,12 @@ fn serve_reader(
         notify::notify(state, shell, notify::STREAM, "xgroup-createconsumer", db, key);
     }
     let stream = state.db(db).keys.get_mut(key).and_then(Value::stream_mut);
-    let mut out = shell.out_of(client)?;
     match (error, stream, waiting.reading.as_std()) {
-        (Some(error), ..) => out.error(error),
+        (Some(error), ..) => answer(shell, client, |out| out.error(error)),
         (None, Some(stream), Some(reading)) => {
-            reading::give(&mut out, stream, key, (reading, from), waiting.count, now);
+            answer(shell, client, |out| {
+                reading::give(out, stream, key, (reading, from), waiting.count, now);
+            });
             if reading.in_group {
                 tell_delivery(shell, db, key, reading, waiting.count);
             }
@@ -235,12 +249,12 @@ fn give_members(
     let space = state.db(waiting.db);
     let Some(value) = space.keys.get_mut(key) else { return };
     let max = waiting.end == End::Tail as u8;
-    if let Some(mut out) = shell.out_of(client) {
+    answer(shell, client, |out| {
         out.array(if waiting.count == 0 { 3 } else { 2 });
         out.bulk(key);
         let count = usize::try_from(waiting.count).unwrap_or(usize::MAX);
-        pop_members(value, max, (count > 0).then_some(count), &mut out);
-    }
+        pop_members(value, max, (count > 0).then_some(count), out);
+    });
     let pop: &[u8] = if max { b"ZPOPMAX" } else { b"ZPOPMIN" };
     let count = waiting.count.max(1).to_string();
     journal::tell(shell, waiting.db, &[pop, key, count.as_bytes()]);
@@ -248,7 +262,7 @@ fn give_members(
     if empty {
         space.remove(key);
     }
-    state.key_changed(shell, waiting.db, key);
+    state.key_changed(shell, waiting.db, key, client);
     let event = if max { "zpopmax" } else { "zpopmin" };
     notify::notify(state, shell, notify::ZSET, event, waiting.db, key);
     if empty {
@@ -295,16 +309,16 @@ fn give_elements(
     let pop = [pop, key.as_slice()];
     if waiting.push == 0 {
         let n = list.len().min(usize::try_from(waiting.count).unwrap_or(usize::MAX));
-        if let Some(mut out) = shell.out_of(client) {
+        answer(shell, client, |out| {
             out.array(2);
             out.bulk(key);
             if waiting.count > 0 {
                 out.array(n);
             }
             for _ in 0..n.max(1) {
-                list::pop_shown(list, from, |element| element.reply(&mut out));
+                list::pop_shown(list, from, |element| element.reply(out));
             }
-        }
+        });
         // After a crash nobody waits: what went to a client is a pop.
         for _ in 0..n.max(1) {
             journal::tell(shell, db, &pop);
@@ -312,7 +326,7 @@ fn give_elements(
         notify::notify(state, shell, notify::LIST, event, db, key);
     } else if let Some(element) = list::pop(list, from) {
         let to = if waiting.push == 1 { End::Head } else { End::Tail };
-        let done = push(state, shell, db, &waiting.target, to, &element);
+        let done = push(state, shell, db, (&waiting.target, to), &element, client);
         if let (false, Some(list)) = (done, list_at(state, db, key)) {
             list::push(list, from, &element);
         }
@@ -322,9 +336,9 @@ fn give_elements(
             journal::tell(shell, db, &pop);
             journal::tell(shell, db, &[push, &waiting.target, &element]);
         }
-        if let Some(mut out) = shell.out_of(client) {
+        answer(shell, client, |out| {
             if done { out.bulk(&element) } else { out.error(errors::WRONG_TYPE) }
-        }
+        });
     }
     let space = state.db(db);
     if space.keys.get(key).is_some_and(Value::is_empty) {
@@ -337,23 +351,24 @@ fn list_at<'a>(state: &'a mut State, db: u32, key: &[u8]) -> core::option::Optio
     state.db(db).keys.get_mut(key).filter(|value| value.kind() == Kind::List)
 }
 
-/// Pushes an element for a client that waited for it. False when the target is no list.
+/// Pushes an element for the client that waited for it. False when the target is no list.
 fn push(
     state: &mut State,
     shell: &mut dyn Services,
     db: u32,
-    target: &Bytes,
-    end: End,
+    (target, end): (&Bytes, End),
     element: &Bytes,
+    client: ClientId,
 ) -> bool {
     let space = state.db(db);
+    let new = !space.keys.contains_key(target);
     let value = space.keys.entry(target.clone()).or_insert_with(Value::list);
     if value.kind() != Kind::List {
         return false;
     }
     list::push(value, end, element);
-    state.key_changed(shell, db, target);
-    if state.db(db).waiting.contains_key(target) {
+    state.key_changed(shell, db, target, client);
+    if new && state.db(db).waiting.contains_key(target) {
         state.ready.push_back(Ready { db, key: target.clone() });
     }
     let event = if end == End::Head { "lpush" } else { "rpush" };
@@ -371,13 +386,11 @@ pub fn release(
 ) -> bool {
     let waiting = shell.session_of(client).and_then(|session| forget(state, client, session));
     let Some(waiting) = waiting else { return false };
-    if let Some(mut out) = shell.out_of(client) {
-        match error {
-            Some(text) => out.error(text),
-            None if waiting.pops == NO_KEYS => out.int(0),
-            None => out.null_array(),
-        }
-    }
+    answer(shell, client, |out| match error {
+        Some(text) => out.error(text),
+        None if waiting.pops == NO_KEYS => out.int(0),
+        None => out.null_array(),
+    });
     shell.resume(client)
 }
 

@@ -10,7 +10,7 @@ use crate::journal;
 use crate::notify;
 use crate::reply::{Out, Reply};
 use crate::services::Services;
-use crate::state::{Db, MODE_TRACKING, Ready, SESSION_DIRTY, Session, State};
+use crate::state::{Db, MODE_TRACKING, Ready, SESSION_DIRTY, SESSION_SILENT, Session, State};
 use crate::table::{Level, Table};
 use crate::tracking;
 use crate::value::{Kind, Value};
@@ -62,6 +62,8 @@ pub struct Cx<'a> {
     pub mark: Mark,
     /// The start of the call on the monotonic clock, nanoseconds.
     pub began_ns: u64,
+    /// Where the output begins that is taken back from a client that wants no replies.
+    pub replies_from: usize,
 }
 
 impl Cx<'_> {
@@ -69,6 +71,19 @@ impl Cx<'_> {
     #[inline(always)]
     pub fn db(&mut self) -> &mut Db {
         self.state.db(self.session.db)
+    }
+
+    /// Sends messages, to this client among others. They are no replies: also a client that wants none
+    /// (CLIENT REPLY) gets them.
+    #[inline]
+    pub fn beside_replies<T>(&mut self, send: impl FnOnce(&mut Self) -> T) -> T {
+        if self.session.flags & SESSION_SILENT == 0 {
+            return send(self);
+        }
+        self.out.truncate(self.replies_from);
+        let sent = send(self);
+        self.replies_from = self.out.len();
+        sent
     }
 
     /// Whether this version has what a Redis of this level brought.
@@ -331,7 +346,7 @@ impl Cx<'_> {
     /// [`Cx::notify`] in another database.
     #[inline(always)]
     pub fn notify_in(&mut self, db: u32, class: u32, event: &str, key: &[u8]) {
-        notify::notify(self.state, self.shell, class, event, db, key);
+        self.beside_replies(|cx| notify::notify(cx.state, cx.shell, class, event, db, key));
     }
 
     /// Tells those who WATCH the key that it changed. Cheap when nobody watches.

@@ -26,7 +26,7 @@ use crate::tracking;
 #[inline]
 pub fn request(cx: &mut Cx<'_>, args: &[&[u8]], request: &[u8]) {
     cx.state.commands.learn(cx.table);
-    let mark = cx.out.len();
+    cx.replies_from = cx.out.len();
     match cx.table.find_slot(args[0]) {
         Some((row, slot)) if row.takes(args.len()) => {
             if row.subs.is_empty() || container(cx, row, args) {
@@ -46,11 +46,11 @@ pub fn request(cx: &mut Cx<'_>, args: &[&[u8]], request: &[u8]) {
     if !cx.state.ready.is_empty() {
         serve_waiting(cx);
     }
-    if cx.session.flags & SESSION_SILENT != 0 {
-        silence(cx, mark);
+    if cx.session.flags & (SESSION_SILENT | SESSION_SKIP_NEXT) != 0 {
+        silence(cx);
     }
     if cx.state.modes & MODE_TRACKING != 0 {
-        tracking::tell(cx.state, cx.shell);
+        tracking::answered(cx, args[0]);
     }
 }
 
@@ -63,10 +63,15 @@ fn serve_waiting(cx: &mut Cx<'_>) {
     blocking::serve(cx.state, cx.shell);
 }
 
-/// Takes back the reply of a client that wants none (CLIENT REPLY).
+/// Takes back the reply of a client that wants none (CLIENT REPLY). One that waits has none yet.
 #[cold]
-fn silence(cx: &mut Cx<'_>, mark: usize) {
-    cx.out.truncate(mark);
+fn silence(cx: &mut Cx<'_>) {
+    if cx.after == After::Block {
+        return;
+    }
+    if cx.session.flags & SESSION_SILENT != 0 {
+        cx.out.truncate(cx.replies_from);
+    }
     let next = cx.session.has(SESSION_SKIP_NEXT);
     cx.session.flags &= !(SESSION_SKIP | SESSION_SKIP_NEXT);
     if next {
@@ -289,7 +294,7 @@ fn exec_one(cx: &mut Cx<'_>, request: &[u8]) {
         _ => {
             words = inline::parse(request);
             let Line::Words(words, _) = &words else { return };
-            inline = words.iter().map(Vec::as_slice).collect();
+            inline = words.iter().map(AsRef::as_ref).collect();
             &inline
         }
     };

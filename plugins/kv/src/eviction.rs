@@ -16,8 +16,13 @@ use crate::state::{DATABASES, State};
 
 /// Keys that wait to be evicted, at most (`EVPOOL_SIZE`).
 const POOL: usize = 16;
-/// Most time that one command spends on eviction, nanoseconds.
+/// Most time that one command spends on eviction at a tenacity of [`USUAL`], nanoseconds.
 const BUDGET_NS: u64 = 500_000;
+/// The tenacity up to which that time grows evenly; above, by [`GROWTH`] for each.
+const USUAL: u32 = 10;
+const GROWTH: f64 = 1.15;
+/// The tenacity that ends only when there is enough memory.
+const MOST: u32 = 100;
 
 /// A key that may be evicted.
 #[state]
@@ -42,12 +47,22 @@ pub enum Ended {
     Short,
 }
 
+/// Most time that one command spends on eviction (`maxmemory-eviction-tenacity`), nanoseconds.
+fn budget_ns(tenacity: u32) -> u64 {
+    match tenacity {
+        ..=USUAL => BUDGET_NS / u64::from(USUAL) * u64::from(tenacity),
+        MOST.. => u64::MAX,
+        _ => (BUDGET_NS as f64 * GROWTH.powi((tenacity - USUAL) as i32)) as u64,
+    }
+}
+
 /// Evicts keys until memory is below its limit, or time is up.
 pub fn run(state: &mut State, shell: &mut dyn Services, now: u64) -> Ended {
     let limit = state.settings.maxmemory;
     if limit == 0 || shell.server_info().state_bytes <= limit {
         return Ended::Enough;
     }
+    let budget = budget_ns(state.settings.eviction_tenacity);
     let start = shell.monotonic_ns_now();
     let ended = loop {
         // What was evicted or flushed before counts once it is freed.
@@ -59,7 +74,7 @@ pub fn run(state: &mut State, shell: &mut dyn Services, now: u64) -> Ended {
         if shell.server_info().state_bytes <= limit {
             break Ended::Enough;
         }
-        if shell.monotonic_ns_now() - start > BUDGET_NS {
+        if shell.monotonic_ns_now() - start > budget {
             shell.wake_at(now);
             break Ended::Later;
         }
@@ -81,7 +96,7 @@ fn evict_one(state: &mut State, shell: &mut dyn Services, now: u64) -> bool {
     let space = state.db(db);
     if let Some(value) = space.remove(&key) {
         state.value_went(db, &key, &value);
-        state.key_changed(shell, db, &key);
+        state.key_changed(shell, db, &key, 0);
         if value.is_big() {
             state.value_graves.push(value);
             shell.wake_at(now);
@@ -171,5 +186,17 @@ fn remember(state: &mut State, new: Candidate) {
     } else if at > 0 {
         pool.remove(0);
         pool.insert(at - 1, new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenacity_is_time_as_in_redis() {
+        let us = [0, 1, 10, 11, 50, 99].map(|tenacity| budget_ns(tenacity) / 1000);
+        assert_eq!(us, [0, 50, 500, 575, 133_931, 126_205_358]);
+        assert_eq!(budget_ns(100), u64::MAX);
     }
 }

@@ -1,13 +1,16 @@
 //! Inline requests: a line of words, as typed into `nc`. Quotes and escapes are Redis'
 //! (`sdssplitargs`).
 
+use std::borrow::Cow;
+
 use crate::resp::MAX_LINE;
 
 /// What stands at the front of input that does not begin with `*`.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Line {
-    /// Words, and the bytes they took. No words: nothing is asked for.
-    Words(Vec<Vec<u8>>, usize),
+pub enum Line<'a> {
+    /// Words, and the bytes they took. No words: nothing is asked for. A word without quotes is where it
+    /// stands in the input.
+    Words(Vec<Cow<'a, [u8]>>, usize),
     /// The line has no end yet.
     More,
     /// The text of the protocol error.
@@ -15,7 +18,7 @@ pub enum Line {
 }
 
 /// Takes the first line of `input` apart.
-pub fn parse(input: &[u8]) -> Line {
+pub fn parse(input: &[u8]) -> Line<'_> {
     let Some(end) = input.iter().position(|&b| b == b'\n') else {
         let too_long = input.len() > MAX_LINE;
         return if too_long { Line::Broken("too big inline request") } else { Line::More };
@@ -27,7 +30,7 @@ pub fn parse(input: &[u8]) -> Line {
     }
 }
 
-fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+fn split(line: &[u8]) -> Option<Vec<Cow<'_, [u8]>>> {
     let mut words = Vec::new();
     let mut at = 0;
     loop {
@@ -45,26 +48,16 @@ fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
 
 /// The word that starts at `at`, and where it ends; `None` when a quote is not closed or is followed
 /// by something other than a space.
-fn word(line: &[u8], mut at: usize) -> Option<(Vec<u8>, usize)> {
-    let mut word = Vec::new();
-    loop {
-        match line.get(at) {
-            None | Some(0) => return Some((word, at)),
-            Some(&b) if is_space(b) => return Some((word, at)),
-            Some(b'"') => {
-                at = double_quoted(line, at + 1, &mut word)?;
-                return closed(line, at).then_some((word, at));
-            }
-            Some(b'\'') => {
-                at = single_quoted(line, at + 1, &mut word)?;
-                return closed(line, at).then_some((word, at));
-            }
-            Some(&b) => {
-                word.push(b);
-                at += 1;
-            }
-        }
+fn word(line: &[u8], at: usize) -> Option<(Cow<'_, [u8]>, usize)> {
+    let ends = |b: &u8| matches!(b, b' ' | b'\n' | b'\r' | b'\t' | 0 | b'"' | b'\'');
+    let end = line[at..].iter().position(ends).map_or(line.len(), |len| at + len);
+    if !matches!(line.get(end), Some(b'"' | b'\'')) {
+        return Some((Cow::Borrowed(&line[at..end]), end));
     }
+    let mut word = line[at..end].to_vec();
+    let quoted = if line[end] == b'"' { double_quoted } else { single_quoted };
+    let end = quoted(line, end + 1, &mut word)?;
+    closed(line, end).then_some((Cow::Owned(word), end))
 }
 
 fn closed(line: &[u8], at: usize) -> bool {
@@ -128,7 +121,7 @@ mod tests {
 
     fn words(line: &[u8]) -> Vec<Vec<u8>> {
         match parse(line) {
-            Line::Words(words, _) => words,
+            Line::Words(words, _) => words.into_iter().map(Cow::into_owned).collect(),
             other => panic!("{other:?}"),
         }
     }
@@ -143,6 +136,13 @@ mod tests {
         assert_eq!(words(b"a\"b c\"\n"), [b"ab c".to_vec()]);
         assert_eq!(words(b"\r\n"), Vec::<Vec<u8>>::new());
         assert_eq!(words(b"\"\"\n"), [b"".to_vec()]);
+        assert_eq!(words(b"\x0b a\x0bb\n"), [b"a\x0bb".to_vec()], "no end of a word, as in Redis");
+        assert_eq!(words(b"a \0b\n"), [b"a".to_vec()], "a zero ends the line");
+        assert_eq!(
+            words(b"a\\n b\n"),
+            [b"a\\n".to_vec(), b"b".to_vec()],
+            "no escape without quotes"
+        );
     }
 
     #[test]

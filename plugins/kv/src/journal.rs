@@ -69,6 +69,7 @@ pub fn replay(
         session: &mut session,
         out: Out::new(buffer::Out::new(&mut replies), false),
         now,
+        replies_from: 0,
         began_ns: shell.monotonic_ns_now(),
         shell,
         table,

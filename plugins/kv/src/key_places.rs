@@ -1,7 +1,6 @@
 //! Which arguments of a request are keys, also where that depends on the arguments.
 
 use crate::cx::is;
-use crate::number::parse_i64;
 use crate::table::Row;
 
 /// How keys are found that a row's triple cannot tell.
@@ -64,7 +63,7 @@ pub fn keys<'a>(row: &Row, args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
     match rule(row) {
         None => Some(fixed(row, args)),
         Some(Rule::Counted(at)) => {
-            let count = usize::try_from(parse_i64(args.get(at)?)?).ok()?;
+            let count = leading_number(args.get(at)?)?;
             let keys = args.get(at + 1..)?.get(..count).filter(|keys| !keys.is_empty())?;
             let mut all = fixed(row, args);
             all.extend(keys);
@@ -92,6 +91,15 @@ pub fn keys<'a>(row: &Row, args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
             Some(all)
         }
     }
+}
+
+/// The number at the front of a text, as C's `atoi`; `None` when it is negative.
+fn leading_number(text: &[u8]) -> Option<usize> {
+    let text = text.trim_ascii_start();
+    let digits = text.strip_prefix(b"+").unwrap_or(text);
+    let end = digits.iter().position(|b| !b.is_ascii_digit()).unwrap_or(digits.len());
+    let number = core::str::from_utf8(&digits[..end]).ok()?.parse();
+    if digits.starts_with(b"-") { None } else { Some(number.unwrap_or(usize::from(end > 0))) }
 }
 
 /// The keys that the row's triple names.

@@ -1,6 +1,7 @@
 //! One database: keys, their times to live, and how they end.
 
 use hotshell_plugin_api::collections::{Bytes, HashMap, Vec};
+use hotshell_plugin_api::ctx::ClientId;
 use hotshell_plugin_api::state::StateType;
 
 use crate::latency;
@@ -12,12 +13,34 @@ use crate::value::{HEAD_EXPIRES, Kind, Value};
 
 /// Time until the next cycle when the last one ran out of time, milliseconds.
 const BUSY_CYCLE_MS: u64 = 10;
-/// Most time a tick may take for each of its two jobs, nanoseconds.
+/// Most time a tick may take for each of its two jobs, nanoseconds; more for keys that are due, where
+/// `active-expire-effort` asks for it.
 const BUDGET_NS: u64 = 200_000;
-/// Keys with a time to live that are looked at in a row.
-const SAMPLE: usize = 20;
 /// Entries of a flushed keyspace that are freed in a row.
 const BURY: usize = 256;
+
+/// How much is spent on keys that are due, as `active-expire-effort` says; growing as in Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Effort {
+    /// Keys with a time to live that are looked at in a row.
+    sample: usize,
+    /// Of a hundred keys so many may be due when a cycle goes on to the next database.
+    stale: usize,
+    /// Most time of a cycle, nanoseconds.
+    budget_ns: u64,
+}
+
+impl Effort {
+    /// Of a setting from 1 to 10.
+    fn of(setting: u32) -> Self {
+        let more = u64::from(setting.clamp(1, 10) - 1);
+        Self {
+            sample: 20 + 5 * more as usize,
+            stale: 10 - more as usize,
+            budget_ns: BUDGET_NS * (25 + 2 * more) / 25,
+        }
+    }
+}
 
 /// What a string took the place of.
 #[derive(Debug)]
@@ -116,15 +139,15 @@ impl Db {
 
 impl State {
     /// Tells of a key that changed while no command of a client was run, or another client's: those
-    /// who WATCH it, and those who keep a copy.
-    pub fn key_changed(&mut self, shell: &mut dyn Services, db: u32, key: &[u8]) {
+    /// who WATCH it, and those who keep a copy. It was changed for a client that waited; 0: for nobody.
+    pub fn key_changed(&mut self, shell: &mut dyn Services, db: u32, key: &[u8], by: ClientId) {
         for &id in self.db(db).watchers.get(key).into_iter().flatten() {
             if let Some(session) = shell.session_of(id) {
                 session.flags |= SESSION_DIRTY;
             }
         }
         if self.modes & MODE_TRACKING != 0 {
-            tracking::changed(self, 0, key);
+            tracking::changed(self, by, key);
         }
     }
 
@@ -185,24 +208,25 @@ impl State {
     }
 
     /// One cycle of active expiry: looks at random keys with a time to live, database by database,
-    /// and stays with one as long as many of them are due (as Redis 4, `activeExpireCycle`). Answers in
-    /// how many milliseconds the next cycle is wanted.
+    /// and stays with one as long as many of them are due (`activeExpireCycle`). Answers in how many
+    /// milliseconds the next cycle is wanted.
     pub fn expire_cycle(&mut self, shell: &mut dyn Services, now: u64) -> Option<u64> {
         if self.lazy_expiry {
             return None;
         }
+        let Effort { sample, stale, budget_ns } = Effort::of(self.settings.expire_effort);
         let start = shell.monotonic_ns_now();
         for _ in 0..DATABASES {
             let db = self.expiry_db % DATABASES as u32;
             loop {
-                let due = self.expire_sample(shell, db, now);
+                let due = self.expire_sample(shell, db, now, sample);
                 let took = shell.monotonic_ns_now() - start;
-                if took >= BUDGET_NS {
+                if took >= budget_ns {
                     self.stats.expired_time_caps += 1;
                     latency::note(self, "expire-cycle", took, now);
                     return Some(BUSY_CYCLE_MS);
                 }
-                if due <= SAMPLE / 4 {
+                if due * 100 <= sample * stale {
                     break;
                 }
             }
@@ -211,10 +235,16 @@ impl State {
         self.dbs.iter().any(|db| !db.expires.is_empty()).then_some(self.settings.cycle_ms())
     }
 
-    /// Looks at a few random keys with a time to live; answers how many were due.
-    fn expire_sample(&mut self, shell: &mut dyn Services, db: u32, now: u64) -> usize {
+    /// Looks at so many random keys with a time to live; answers how many were due.
+    fn expire_sample(
+        &mut self,
+        shell: &mut dyn Services,
+        db: u32,
+        now: u64,
+        sample: usize,
+    ) -> usize {
         let mut due = 0;
-        for _ in 0..SAMPLE {
+        for _ in 0..sample {
             let space = &mut self.dbs[db as usize];
             let Some((key, &at)) = space.expires.random_entry(|| shell.random()) else { break };
             if at > now {
@@ -225,7 +255,7 @@ impl State {
                 self.value_went(db, &key, &value);
                 self.value_graves.extend(Some(value).filter(Value::is_big));
             }
-            self.key_changed(shell, db, &key);
+            self.key_changed(shell, db, &key, 0);
             notify::notify(self, shell, notify::EXPIRED, "expired", db, &key);
             self.stats.expired += 1;
             due += 1;
@@ -252,5 +282,17 @@ fn bury_some<V: StateType>(graves: &mut Vec<HashMap<Bytes, V>>, mut take: impl F
         if grave.is_empty() {
             graves.pop();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn effort_grows_as_in_redis() {
+        let least = Effort { sample: 20, stale: 10, budget_ns: 200_000 };
+        assert_eq!(Effort::of(1), least);
+        assert_eq!(Effort::of(10), Effort { sample: 65, stale: 1, budget_ns: 344_000 });
     }
 }

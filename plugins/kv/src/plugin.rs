@@ -164,7 +164,7 @@ fn data_inline<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, unread: &[u8]) -> Flow {
                 ctx.begin(n);
                 return Flow::Done(n);
             }
-            let args: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            let args: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
             if ctx.state.modes & MODE_PAUSE != 0 && held(ctx, &args) {
                 return Flow::Blocked;
             }
@@ -220,6 +220,7 @@ fn view<'a, E: Edition>(ctx: &'a mut Ctx<'_, Kv<E>>) -> Cx<'a> {
         out: Out::new(ctx.out.reborrow(), resp3),
         now,
         began_ns: ctx.shell.monotonic_ns(),
+        replies_from: 0,
         shell: &mut ctx.shell,
         table: E::table(),
         client,

@@ -94,14 +94,16 @@ fn answer_unsubscribed(cx: &mut Cx<'_>, kind: Kind, name: std::option::Option<&[
 }
 
 fn answer(cx: &mut Cx<'_>, kind: Kind, word: &str, name: std::option::Option<&[u8]>) {
-    cx.out.push(3);
-    cx.out.bulk(word.as_bytes());
-    cx.out.bulk_or_null(name);
     let count = match kind {
         Kind::Shard => cx.session.shards_subscribed(),
         Kind::Channel | Kind::Pattern => cx.session.subscribed(),
     };
-    cx.out.int(count as i64);
+    cx.beside_replies(|cx| {
+        cx.out.push(3);
+        cx.out.bulk(word.as_bytes());
+        cx.out.bulk_or_null(name);
+        cx.out.int(count as i64);
+    });
 }
 
 fn leave(directory: &mut HashMap<Bytes, StateVec<ClientId>>, name: &[u8], client: ClientId) {

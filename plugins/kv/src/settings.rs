@@ -61,6 +61,12 @@ pub struct Settings {
     /// Expiry cycles a second.
     #[state(default = 10)]
     pub hz: u32,
+    /// How much is spent on keys that are due, from 1 to 10; see [`crate::keyspace`].
+    #[state(default = 1)]
+    pub expire_effort: u32,
+    /// How long keys are evicted before others are served, from 0 to 100; see [`crate::eviction`].
+    #[state(default = 10)]
+    pub eviction_tenacity: u32,
 }
 
 /// Up to where collections stay in their small form.
@@ -82,6 +88,12 @@ pub struct Limits {
     /// Members of a set that is kept as integers (`set-max-intset-entries`).
     #[state(default = 512)]
     pub intset_entries: u64,
+    /// Bytes from which a block of a stream takes no more entries; 0: any (`stream-node-max-bytes`).
+    #[state(default = 4096)]
+    pub stream_bytes: u64,
+    /// Entries of a block of a stream; 0: any (`stream-node-max-entries`).
+    #[state(default = 100)]
+    pub stream_entries: u64,
 }
 
 /// Which keys are evicted when memory is short; Redis' names.

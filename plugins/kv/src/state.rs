@@ -190,8 +190,8 @@ pub const SESSION_NO_EVICT: u32 = 128;
 pub const SESSION_MONITOR: u32 = 256;
 /// A request of the client waits for the end of CLIENT PAUSE.
 pub const SESSION_PAUSED: u32 = 512;
-/// Replies are left out, now or next.
-pub const SESSION_SILENT: u32 = SESSION_REPLY_OFF | SESSION_SKIP_NEXT | SESSION_SKIP;
+/// Replies are left out.
+pub const SESSION_SILENT: u32 = SESSION_REPLY_OFF | SESSION_SKIP;
 
 /// The client waits for a snapshot.
 pub const SESSION_SAVING: u32 = 2048;

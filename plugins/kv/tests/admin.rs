@@ -196,6 +196,8 @@ fn lists_are_sorted_by_other_keys() {
         ("sort l desc limit 0 2", "*2|$1|3|$1|2"),
         ("sort l by w* get # get n*", "*6|$1|2|$-1|$1|3|$5|three|$1|1|$3|one"),
         ("sort l by nosort", "*3|$1|3|$1|1|$1|2"),
+        ("sort l by nosort desc limit 0 2", "*2|$1|2|$1|1"),
+        ("sort l by none* alpha", "*3|$1|3|$1|1|$1|2"),
         ("sort l by w* store to", ":3"),
         ("lrange to 0 -1", "*3|$1|2|$1|3|$1|1"),
         ("rpush l x", ":4"),

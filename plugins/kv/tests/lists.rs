@@ -68,6 +68,20 @@ fn waiting_clients_are_served_in_the_order_they_came() {
 }
 
 #[test]
+fn a_key_that_takes_the_place_of_another_is_not_awaited_as_in_redis() {
+    let mut server = TestServer::<V2>::new();
+    let [waiter, other] = [(); 2].map(|()| server.connect());
+    server.feed(waiter, &words("blpop x l 0"));
+    let asked = ["set l text", "rpush q 2 1", "sort q store l", "rpush l 3", "exists l"];
+    let replies = asked.map(|line| String::from_utf8(server.ask(other, &words(line))).unwrap());
+    assert_eq!(replies, ["+OK\r\n", ":2\r\n", ":2\r\n", ":3\r\n", ":1\r\n"]);
+    assert!(server.is_blocked(waiter) && server.read(waiter).is_empty());
+    server.ask(other, &words("del l"));
+    server.ask(other, &words("rpush l 4"));
+    assert_eq!(server.read(waiter), b"*2\r\n$1\r\nl\r\n$1\r\n4\r\n");
+}
+
+#[test]
 fn an_element_that_is_there_is_given_at_once() {
     One::<V1>::new().check(&[
         ("rpush b 1", ":1"),
@@ -153,6 +167,7 @@ fn elements_are_found_inserted_and_removed_by_value() {
         ("rpush l a b a c a", ":5"),
         ("lpos l a", ":0"),
         ("lpos l a rank -1", ":4"),
+        ("lpos l a rank -9223372036854775808", ":4"),
         ("lpos l a rank 2 count 0", "*2|:2|:4"),
         ("lpos l a count 0 maxlen 3", "*2|:0|:2"),
         ("lpos l x", "$-1"),

@@ -133,6 +133,31 @@ fn whoever_listens_to_prefixes_hears_of_each_change_of_such_keys() {
 }
 
 #[test]
+fn a_prefix_hears_of_changes_from_its_beginning_on() {
+    let mut pair = Pair::new(" bcast prefix a");
+    let transaction = ["multi", "set a 1", "client tracking on bcast", "set a2 2"];
+    pair.server.ask(pair.reader, &transaction.map(words).concat());
+    let told = "|>2|$10|invalidate|*1|$2|a2|>2|$10|invalidate|*2|$1|a|$2|a2";
+    pair.read("exec", &format!("*3|+OK|+OK|+OK{told}"));
+}
+
+#[test]
+fn what_a_client_that_waited_took_is_its_own_change() {
+    let mut pair = Pair::new(" bcast noloop");
+    pair.server.feed(pair.reader, &words("bzpopmin z 0"));
+    pair.write("zadd z 1 a 2 b", "*3|$1|z|$1|a|,1");
+    pair.write("zadd z 3 c", ">2|$10|invalidate|*1|$1|z");
+}
+
+#[test]
+fn a_command_that_fails_may_have_named_keys_which_are_noted() {
+    let mut pair = Pair::new("");
+    pair.read("sintercard 01 s t", "-ERR numkeys should be greater than 0");
+    pair.write("sadd s a", ">2|$10|invalidate|*1|$1|s");
+    pair.write("sadd t a", "");
+}
+
+#[test]
 fn only_announced_reads_are_noted_with_optin_and_all_others_with_optout() {
     let mut pair = Pair::new(" optin");
     pair.read("get a", "_");
@@ -148,6 +173,15 @@ fn only_announced_reads_are_noted_with_optin_and_all_others_with_optout() {
     pair.read("get b", "_");
     pair.write("set a 1", "");
     pair.write("set b 1", ">2|$10|invalidate|*1|$1|b");
+}
+
+#[test]
+fn an_announced_read_that_is_refused_was_the_announced_one() {
+    let mut pair = Pair::new(" optin");
+    pair.read("client caching yes", "+OK");
+    pair.read("get a b", "-ERR wrong number of arguments for 'get' command");
+    pair.read("get a", "_");
+    pair.write("set a 1", "");
 }
 
 #[test]

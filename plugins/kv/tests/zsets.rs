@@ -25,6 +25,7 @@ fn members_have_scores_and_ranks() {
         ("zscore z a", "$1|7"),
         ("zscore z x", "$-1"),
         ("zincrby z 0.1 b", "$18|2.1000000000000001"),
+        ("zincrby z xx b", "-ERR syntax error"),
         ("zincrby z inf inf", "$3|inf"),
         ("zincrby z -inf inf", "-ERR resulting score is not a number (NaN)"),
         ("zrem z inf", ":1"),

@@ -81,7 +81,7 @@ impl Taker {
         let thread = std::thread::Builder::new().name("snapshot".to_owned());
         let run = move || {
             if serving {
-                give_way();
+                crate::priority::give_way();
             }
             // Given up before it began.
             let Ok(Order::Begin(head)) = inbox.recv() else { return };
@@ -165,13 +165,6 @@ struct Inbox {
     orders: Receiver<Order>,
     give_back: SyncSender<Vec<u8>>,
     backlog: Arc<Backlog>,
-}
-
-/// Lets the engines go first: a snapshot may take its time.
-fn give_way() {
-    const NICE: i32 = 10;
-    // Without it the thread competes with them, which is no reason to take no snapshot.
-    let _ = rustix::process::setpriority_process(None, NICE);
 }
 
 /// `None`: it was given up.

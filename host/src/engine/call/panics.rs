@@ -20,7 +20,12 @@ impl Server {
         // SAFETY: the call has returned.
         let begun = unsafe { begun_bytes_or_none(&*self.call, unread) };
         let Some(consumed) = begun else {
-            tracing::warn!(client = client.id, "panic before `begin`: closing the client");
+            tracing::warn!(
+                verb = "client",
+                server = self.name,
+                client = client.id,
+                "panic before `begin`: closing the client"
+            );
             client.closing = true;
             return unread;
         };

@@ -38,7 +38,7 @@ impl Server {
         let core = &mut *self.core.borrow_mut();
         let begun = monotonic_ns();
         let from = core.state.generation;
-        let Ready { switch: Switch { to, allow_stop, dry_run, .. }, change, returns } = ready;
+        let Ready { switch: Switch { to, allow_stop, dry_run, .. }, change, returns, .. } = ready;
         if dry_run {
             let set_aside = Prepared::look(core, &change, returns);
             return Ok((Switched { from, set_aside, ..Switched::default() }, 0));

@@ -224,9 +224,9 @@ impl Server {
         match outcome {
             Ok(done) => {
                 self.core.borrow().counters.snapshot_at_ms.store(unix_ms(), Relaxed);
-                tracing::info!(verb = "snapshot", "{}", done.line());
+                tracing::info!(verb = "snapshot", server = self.name, "{}", done.line());
             }
-            Err(error) => tracing::error!(verb = "snapshot", "{error}"),
+            Err(error) => tracing::error!(verb = "snapshot", server = self.name, "{error}"),
         }
         for waiter in waiters {
             match waiter {

@@ -105,7 +105,7 @@ fn confine(order: &Order) -> Result<(), Reason> {
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
         os::setrlimit(resource, limit).map_err(cannot)?;
     }
-    let _ = os::setpriority_process(None, 10);
+    crate::priority::give_way();
     Ok(())
 }
 

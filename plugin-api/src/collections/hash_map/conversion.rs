@@ -34,7 +34,6 @@ pub(crate) use begin::Plan;
 pub(crate) use returns::Home;
 pub use table::ConversionTable;
 
-use super::geometry::Geometry;
 use super::group::{Group, Tags, WIDTH};
 use super::raw::Raw;
 use super::table::Table;
@@ -274,15 +273,6 @@ unsafe fn find_raw(table: &Table, hash: u64, eq: &mut dyn FnMut(*mut u8) -> bool
         }
         at += WIDTH;
     }
-}
-
-/// A table that is filled front to back, or by touches here and there, while clients wait: no touch of
-/// new memory may take as long as the clearing of a large page.
-fn gradual(geometry: Geometry, slot: Layout) -> Table {
-    let table = Table::with_slots(geometry, slot);
-    // SAFETY: just made, for slots of this layout.
-    unsafe { table.advise(slot.align(), Usage::Gradual) };
-    table
 }
 
 /// Ends the conversion of the map at `at`, or the watch on it, if there is one. O(entries that are left).

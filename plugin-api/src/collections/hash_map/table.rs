@@ -75,15 +75,7 @@ impl Table {
 
     /// [`Table::new`] for slots of this layout.
     pub(super) fn with_slots(geometry: Geometry, slot: Layout) -> Self {
-        let mut table = Self {
-            growth_left: geometry.capacity() as u64,
-            shift: geometry.shift,
-            spare: geometry.spare,
-            format: FORMAT as u8,
-            algorithm: ALGORITHM as u8,
-            slot_size: slot.size() as u32,
-            ..Self::NONE
-        };
+        let mut table = Self::planned(geometry, slot);
         let (layout, ctrl_at) = table.layout(slot.align());
         let block = if layout.size() >= LARGE {
             heap::alloc_zeroed(layout)
@@ -96,6 +88,34 @@ impl Table {
         // SAFETY: inside the block.
         table.ctrl = unsafe { block.as_ptr().add(ctrl_at) };
         table
+    }
+
+    /// A table for slots of this layout that has no memory yet.
+    fn planned(geometry: Geometry, slot: Layout) -> Self {
+        Self {
+            growth_left: geometry.capacity() as u64,
+            shift: geometry.shift,
+            spare: geometry.spare,
+            format: FORMAT as u8,
+            algorithm: ALGORITHM as u8,
+            slot_size: slot.size() as u32,
+            ..Self::NONE
+        }
+    }
+
+    /// An empty table that is filled front to back, or by touches here and there, while clients wait: no
+    /// touch of new memory may take as long as the clearing of a large page.
+    pub(super) fn gradual(geometry: Geometry, slot: Layout) -> Self {
+        Self::announce(geometry, slot, heap::Usage::Gradual);
+        Self::with_slots(geometry, slot)
+    }
+
+    /// Says how the memory of a large table will be used that is not made yet.
+    pub(super) fn announce(geometry: Geometry, slot: Layout, usage: heap::Usage) {
+        let (layout, _) = Self::planned(geometry, slot).layout(slot.align());
+        if layout.size() >= LARGE {
+            heap::announce(layout, usage);
+        }
     }
 
     /// Says how the memory of a large table is used from now on.

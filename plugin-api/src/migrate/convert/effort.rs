@@ -1,9 +1,10 @@
 //! How much a conversion has to do at once.
 
 use super::Converter;
+use crate::collections::hash_map::conversion::Conversion;
 use crate::collections::{btree_map, hash_map, vec, vec_deque};
 use crate::migrate::drains::LAZY_FROM;
-use crate::migrate::plan::{Fields, How, PairIndex};
+use crate::migrate::plan::{Fields, How, Pair, PairIndex};
 use crate::schema::{Kind, TypeIndex};
 
 impl Converter<'_> {
@@ -14,37 +15,89 @@ impl Converter<'_> {
     /// # Safety
     /// `at` is a value of the pair's old type.
     pub unsafe fn elements(&self, pair: PairIndex, at: *mut u8) -> u64 {
+        let mut sum = 0;
+        // SAFETY: the caller's promise; each collection is what its pair says.
+        unsafe {
+            self.each_collection(pair, at, &mut |plan, at| {
+                sum += match plan.how {
+                    How::Vec(_) => vec::erased::content(at).1 as u64,
+                    How::VecDeque(_) => vec_deque::erased::len(at) as u64,
+                    How::HashMap(_) if self.defers(at) => 0,
+                    How::HashMap(_) => hash_map::erased::len(at) as u64,
+                    How::BTreeMap(value) if self.defers_tree(value, at) => 0,
+                    How::BTreeMap(_) => btree_map::erased::len(at) as u64,
+                    _ => self.content(plan.old, at),
+                };
+            });
+        }
+        sum
+    }
+
+    /// Has the heap get the memory ready that maps are going to take which are converted later. `returning`:
+    /// entries that come back, at most. O(fields).
+    ///
+    /// # Safety
+    /// As for [`Converter::elements`].
+    pub unsafe fn announce(&self, pair: PairIndex, at: *mut u8, returning: usize) {
+        // SAFETY: the caller's promise; each collection is what its pair says.
+        unsafe {
+            self.each_collection(pair, at, &mut |plan, at| {
+                if matches!(plan.how, How::HashMap(_)) && self.defers(at) {
+                    let maps = self.maps(plan);
+                    Conversion::announce(self.later(&maps, returning), at);
+                }
+            });
+        }
+    }
+
+    /// Shows the collections that are converted with a value, and what a function converts, each with its
+    /// pair; not what is inside of them.
+    ///
+    /// # Safety
+    /// As for [`Converter::elements`].
+    unsafe fn each_collection(
+        &self,
+        pair: PairIndex,
+        at: *mut u8,
+        show: &mut dyn FnMut(&Pair, *mut u8),
+    ) {
         let plan = self.plan.pair(pair);
         // SAFETY: the caller's promise; where each part lies is what the plan was made from.
         unsafe {
+            let mut below = |fields: &Fields| {
+                fields
+                    .moves
+                    .iter()
+                    .for_each(|m| self.each_collection(m.pair, at.add(m.from as usize), show));
+            };
             match &plan.how {
-                How::Struct(fields) => self.elements_of(fields, at),
+                How::Struct(fields) => below(fields),
                 How::Enum(arms) => {
                     let arm = arms.iter().find(|arm| arm.old == at.read());
-                    let new = arm.and_then(|arm| arm.new.as_ref());
-                    new.map_or(0, |new| self.elements_of(&new.fields, at))
+                    arm.and_then(|arm| arm.new.as_ref()).iter().for_each(|new| below(&new.fields));
                 }
-                How::IntoOption(value) | How::IntoBox(value) => self.elements(*value, at),
+                How::IntoOption(value) | How::IntoBox(value) => {
+                    self.each_collection(*value, at, show);
+                }
                 How::Option(value) | How::OutOfOption(value) if at.read() == 1 => {
                     let inner = self.plan.pair(*value).old_size.align;
-                    self.elements(*value, at.add(inner as usize))
+                    self.each_collection(*value, at.add(inner as usize), show);
                 }
                 How::Box(value) | How::OutOfBox(value) => {
-                    self.elements(*value, at.cast::<*mut u8>().read())
+                    self.each_collection(*value, at.cast::<*mut u8>().read(), show);
                 }
                 How::Array { element, count } => {
                     let size = self.plan.pair(*element).old_size.size as usize;
-                    (0..*count as usize).map(|i| self.elements(*element, at.add(i * size))).sum()
+                    for i in 0..*count as usize {
+                        self.each_collection(*element, at.add(i * size), show);
+                    }
                 }
-                How::Vec(_) => vec::erased::content(at).1 as u64,
-                How::VecDeque(_) => vec_deque::erased::len(at) as u64,
-                How::HashMap(_) if self.defers(at) => 0,
-                How::HashMap(_) => hash_map::erased::len(at) as u64,
-                How::BTreeMap(value) if self.defers_tree(*value, at) => 0,
-                How::BTreeMap(_) => btree_map::erased::len(at) as u64,
-                How::Function { .. } => self.content(plan.old, at),
-                How::Same | How::Number { .. } => 0,
-                How::Option(_) | How::OutOfOption(_) => 0,
+                How::Vec(_)
+                | How::VecDeque(_)
+                | How::HashMap(_)
+                | How::BTreeMap(_)
+                | How::Function { .. } => show(plan, at),
+                How::Same | How::Number { .. } | How::Option(_) | How::OutOfOption(_) => {}
             }
         }
     }
@@ -87,13 +140,5 @@ impl Converter<'_> {
         // SAFETY: the caller's promise.
         let large = unsafe { btree_map::erased::len(at) } >= LAZY_FROM;
         self.lazy.is_some() && large && self.plan.keeps_all(value)
-    }
-
-    /// # Safety
-    /// As for [`Converter::elements`].
-    unsafe fn elements_of(&self, fields: &Fields, at: *mut u8) -> u64 {
-        let moves = fields.moves.iter();
-        // SAFETY: the caller's promise.
-        moves.map(|m| unsafe { self.elements(m.pair, at.add(m.from as usize)) }).sum()
     }
 }

@@ -134,6 +134,13 @@ impl Converter<'_> {
         Ok(())
     }
 
+    /// How the entries of a map are converted later, to which so many may return.
+    pub(super) fn later(&self, maps: &Maps, returning: usize) -> hash_map::conversion::Plan {
+        let in_place = self.plan.pair(maps.value).in_place;
+        let Maps { old, new, .. } = *maps;
+        hash_map::conversion::Plan { id: 0, old, new, returning, in_place, keeps: false }
+    }
+
     /// Leaves the entries of a large map to be converted later. False when they are to be converted
     /// at once: the map is small, or part of something that converts whole.
     ///
@@ -157,10 +164,7 @@ impl Converter<'_> {
                 }
                 hash_map::conversion::settle(from);
             }
-            let in_place = self.plan.pair(maps.value).in_place;
-            let (old, new, returning) = (maps.old, maps.new, self.expected.get());
-            let (id, keeps) = (0, false);
-            let begin = hash_map::conversion::Plan { id, old, new, returning, in_place, keeps };
+            let begin = self.later(maps, self.expected.get());
             let at = drains::begin(change, plan, begin, work.path.clone(), (from, to));
             work.journal.fresh.push(Fresh::Drain(at));
         }

@@ -256,10 +256,19 @@ fn unpause(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
 fn reply(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     match args[2] {
         word if is(word, "on") => {
-            cx.session.flags &= !SESSION_SILENT;
+            if cx.session.flags & SESSION_SILENT != 0 {
+                cx.out.truncate(cx.replies_from);
+                cx.session.flags &= !SESSION_SILENT;
+            }
             cx.out.ok();
         }
-        word if is(word, "off") => cx.session.flags |= SESSION_REPLY_OFF,
+        word if is(word, "off") => {
+            // In a transaction what came before it was answered.
+            if cx.session.flags & SESSION_SILENT == 0 {
+                cx.replies_from = cx.out.len();
+            }
+            cx.session.flags |= SESSION_REPLY_OFF;
+        }
         word if is(word, "skip") => {
             if !cx.session.has(SESSION_REPLY_OFF) {
                 cx.session.flags |= SESSION_SKIP_NEXT;

@@ -6,7 +6,9 @@ use crate::errors;
 use crate::flags::{ANYWHERE, CONNECTION, Flags};
 use crate::pubsub;
 use crate::reply::Reply;
-use crate::state::{DATABASES, MODE_AUTH, SESSION_AUTHENTICATED};
+use crate::state::{
+    DATABASES, MODE_AUTH, SESSION_AUTHENTICATED, SESSION_REPLY_OFF, SESSION_SKIP_NEXT,
+};
 use crate::table::{NO_KEYS, rows, v};
 use crate::tracking;
 
@@ -148,6 +150,7 @@ fn reset(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     tracking::end(cx.state, cx.client);
     cx.session.db = 0;
     cx.session.name.clear();
+    cx.session.flags &= !(SESSION_REPLY_OFF | SESSION_SKIP_NEXT);
     speak(cx, false);
     cx.out.put(b"+RESET\r\n");
     Ok(())

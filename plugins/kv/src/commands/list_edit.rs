@@ -86,11 +86,6 @@ fn lpos(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     if !rest.is_empty() {
         return Err(errors::SYNTAX);
     }
-    if rank == i64::MIN {
-        return Err(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        );
-    }
     let (value, mut out) = cx.find(args[1], Kind::List)?;
     let mut found = Vec::new();
     if let Some(list) = value {
@@ -102,7 +97,8 @@ fn lpos(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             Some(n) => n,
         };
         let element = chunk::item(args[2]);
-        let skip = rank.unsigned_abs() as usize - 1;
+        // What has no negative is no place to begin from, as in Redis.
+        let skip = rank.checked_abs().map_or(0, |rank| rank as usize - 1);
         let all: &mut dyn Iterator<Item = _> =
             if rank > 0 { &mut list::iter(list) } else { &mut list::iter(list).rev() };
         let places = all.take(looked_at).enumerate().filter(|(_, other)| *other == element);

@@ -80,13 +80,14 @@ fn sunsubscribe(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn spublish(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let count = pubsub::publish_to_shard(cx.state, cx.shell, args[1], args[2]);
+    let count =
+        cx.beside_replies(|cx| pubsub::publish_to_shard(cx.state, cx.shell, args[1], args[2]));
     cx.out.int(count as i64);
     Ok(())
 }
 
 fn publish(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let count = pubsub::publish(cx.state, cx.shell, args[1], args[2]);
+    let count = cx.beside_replies(|cx| pubsub::publish(cx.state, cx.shell, args[1], args[2]));
     cx.out.int(count as i64);
     Ok(())
 }

@@ -69,7 +69,6 @@ fn push(cx: &mut Cx<'_>, args: &[&[u8]], end: End, only_old: bool) -> Outcome {
             args[2..].iter().for_each(|element| list::push(list, end, element));
             let len = list.len();
             cx.event(key, notify::LIST, pushed(end));
-            cx.signal(cx.session.db, key);
             len
         }
         None if only_old => 0,
@@ -177,7 +176,6 @@ pub(super) fn relay(cx: &mut Cx<'_>, source: &[u8], target: &[u8], from: End, to
         Some(list) => {
             list::push(list, to, &element);
             cx.event(target, notify::LIST, pushed(to));
-            cx.signal(cx.session.db, target);
         }
         None => {
             let mut value = Value::list();

@@ -129,7 +129,7 @@ fn run(cx: &mut Cx<'_>, args: &[&[u8]], stores: bool) -> Outcome {
     Ok(())
 }
 
-/// The elements of a list, set or sorted set; of a sorted set that keeps its order in that order.
+/// The elements of a list, set or sorted set; where they keep their order, in that one or its reverse.
 fn elements(cx: &mut Cx<'_>, key: &[u8], options: &Options<'_>) -> Result<Vec<Item>, &'static str> {
     let Some(value) = cx.get_mut(key) else { return Ok(Vec::new()) };
     // As in Redis, whose SORT knows the large form only.
@@ -141,7 +141,7 @@ fn elements(cx: &mut Cx<'_>, key: &[u8], options: &Options<'_>) -> Result<Vec<It
     value.each(|(element, _)| {
         items.push(Item { element: element.to_bytes(), score: 0.0, text: None });
     });
-    if options.keeps_order() && options.descending && value.kind() == Kind::Zset {
+    if options.keeps_order() && options.descending && value.kind() != Kind::Set {
         items.reverse();
     }
     // A set that is stored unsorted would be stored in no order.
@@ -170,21 +170,13 @@ fn weigh(cx: &mut Cx<'_>, items: &mut [Item], options: &Options<'_>) -> Outcome 
     Ok(())
 }
 
+/// Equal numbers are told apart by their elements; equal texts stay in the order they are in.
 fn compare(a: &Item, b: &Item, options: &Options<'_>) -> Ordering {
-    let order = if options.alpha {
-        a.text.cmp(&b.text)
-    } else {
-        a.score.partial_cmp(&b.score).unwrap_or(Ordering::Equal)
-    };
-    if order == Ordering::Equal && (!options.alpha || options.by.is_some()) {
-        // Equal weights: by the elements, so that the order is the same each time.
-        return if options.alpha && options.by.is_some() && a.text.is_some() {
-            order
-        } else {
-            a.element.cmp(&b.element)
-        };
+    if options.alpha {
+        return a.text.cmp(&b.text);
     }
-    order
+    let order = a.score.partial_cmp(&b.score).unwrap_or(Ordering::Equal);
+    order.then_with(|| a.element.cmp(&b.element))
 }
 
 /// What a pattern names for an element: `#` the element, `key*` a string, `key*->field` a field.

@@ -7,7 +7,8 @@ use crate::notify;
 use crate::number;
 use crate::reading::{reply_id, reply_range};
 use crate::reply::Reply;
-use crate::stream::{BLOCK_ENTRIES, Bound, Id, Stream};
+use crate::settings::Limits;
+use crate::stream::{Bound, Id, Stream};
 use crate::table::{ONE_KEY, rows, v};
 use crate::value::{Kind, Value};
 
@@ -123,7 +124,11 @@ impl Options {
                     continue;
                 }
                 _ if adds && is(word, "nomkstream") => all.only_old = true,
-                _ if adds => break,
+                // An id that is none is told before options that do not go together.
+                _ if adds => match New::read(word) {
+                    Err(INVALID_ID) => return Err(INVALID_ID),
+                    _ => break,
+                },
                 _ => return Err(errors::SYNTAX),
             }
             rest = more;
@@ -173,12 +178,21 @@ impl Options {
         }
     }
 
-    fn trim(&self, stream: &mut Stream) -> u64 {
+    fn trim(&self, stream: &mut Stream, limits: Limits) -> u64 {
         let Some(bound) = self.bound else { return 0 };
-        let limit = self.limit.unwrap_or(100 * u64::from(BLOCK_ENTRIES));
+        let usual = match limits.stream_entries {
+            0 => BLOCKS * 100,
+            entries => entries.saturating_mul(BLOCKS).min(MOST_TRIMMED),
+        };
+        let limit = self.limit.unwrap_or(usual);
         stream.trim(bound, self.approximate.then_some(limit))
     }
 }
+
+/// Whole blocks that `~` cuts off at most, unless LIMIT says so.
+const BLOCKS: u64 = 100;
+/// Entries that it cuts off at most then.
+const MOST_TRIMMED: u64 = 1_000_000;
 
 /// The id of a new entry.
 enum New {
@@ -217,16 +231,11 @@ fn xadd(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let Some((&word, fields)) = args[2 + used..].split_first() else {
         return cx.arity("xadd");
     };
-    // Zero is told as such behind the arity only.
-    let new = New::read(word);
-    if matches!(new, Err(INVALID_ID)) {
-        return Err(INVALID_ID);
-    }
     let (pairs, odd) = fields.as_chunks::<2>();
     if pairs.is_empty() || !odd.is_empty() {
         return cx.arity("xadd");
     }
-    let (new, key, now) = (new?, args[1], cx.now);
+    let (new, key, now, limits) = (New::read(word)?, args[1], cx.now, cx.state.settings.limits);
     let there = cx.find_mut(key, Kind::Stream)?.is_some();
     if !there && options.only_old {
         cx.out.null();
@@ -239,8 +248,8 @@ fn xadd(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let id = new.choose(stream.last, now).ok_or(
         "ERR The ID specified in XADD is equal or smaller than the target stream top item",
     )?;
-    stream.append(id, pairs);
-    let trimmed = options.trim(stream);
+    stream.append(id, pairs, limits);
+    let trimmed = options.trim(stream, limits);
     reply_id(&mut cx.out, id);
     cx.event(key, notify::STREAM, "xadd");
     if trimmed > 0 {
@@ -305,8 +314,10 @@ fn xdel(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 fn xtrim(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (options, _) = Options::read(&args[2..], false)?;
+    let limits = cx.state.settings.limits;
     let value = cx.find_mut(args[1], Kind::Stream)?;
-    let trimmed = value.and_then(Value::stream_mut).map_or(0, |stream| options.trim(stream));
+    let trimmed =
+        value.and_then(Value::stream_mut).map_or(0, |stream| options.trim(stream, limits));
     if trimmed > 0 {
         cx.event(args[1], notify::STREAM, "xtrim");
     }

@@ -105,9 +105,8 @@ fn stream(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let out = &mut out;
     out.map(if count.is_some() { 9 } else { 10 });
     field(out, "length", stream.len());
-    // Redis keeps blocks in a tree of its own; a small one has a node more than blocks.
     field(out, "radix-tree-keys", stream.blocks() as u64);
-    field(out, "radix-tree-nodes", stream.blocks() as u64 + 1);
+    field(out, "radix-tree-nodes", stream.radix_nodes());
     id_field(out, "last-generated-id", stream.last);
     id_field(out, "max-deleted-entry-id", stream.max_deleted);
     field(out, "entries-added", stream.added);

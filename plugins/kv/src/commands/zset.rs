@@ -100,7 +100,9 @@ pub(super) fn zadd(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn zincrby(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    add(cx, args[1], &args[2..], &Options { increment: true, ..Options::default() })
+    // As in Redis, whose ZINCRBY is a ZADD with INCR: in place of the score there may be an option.
+    let (_, used) = Options::read(cx, &args[2..]);
+    add(cx, args[1], &args[2 + used..], &Options { increment: true, ..Options::default() })
 }
 
 fn add(cx: &mut Cx<'_>, key: &[u8], pairs: &[&[u8]], options: &Options) -> Outcome {
@@ -125,7 +127,6 @@ fn add(cx: &mut Cx<'_>, key: &[u8], pairs: &[&[u8]], options: &Options) -> Outco
     let Done { added, updated, last, failed } = done.unwrap_or_default();
     if added + updated > 0 {
         cx.event(key, notify::ZSET, if options.increment { "zincr" } else { "zadd" });
-        cx.signal(cx.session.db, key);
     } else if there {
         cx.drop_empty(key);
     }

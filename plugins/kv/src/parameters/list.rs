@@ -54,7 +54,8 @@ parameters! {
     "active-defrag-max-scan-fields", v(5, 0), Kind::Integer(1, LONG), "1000";
     "active-defrag-threshold-lower", v(4, 0), Kind::Integer(0, 1000), "10";
     "active-defrag-threshold-upper", v(4, 0), Kind::Integer(0, 1000), "100";
-    "active-expire-effort", v(6, 0), Kind::Integer(1, 10), "1";
+    "active-expire-effort", v(6, 0), Kind::Integer(1, 10), "1",
+        |all, text| all.expire_effort = number(text) as u32;
     "activedefrag", v(4, 0), Kind::Off(NO_DEFRAG), "no";
     "activerehashing", v(2, 0), Kind::Switch, "yes";
     "always-show-logo", v(4, 0), Kind::Fixed, "no";
@@ -126,6 +127,7 @@ parameters! {
     "io-threads", v(6, 0), Kind::Fixed, "1";
     "io-threads-do-reads", v(6, 0), Kind::Fixed, "no";
     "jemalloc-bg-thread", v(6, 0), Kind::Switch, "yes";
+    "key-load-delay", v(6, 0), Kind::Integer(-INT - 1, INT), "0";
     "latency-monitor-threshold", v(2, 8), Kind::Integer(0, LONG), "0",
         |all, text| all.latency_ms = number(text) as u64;
     "latency-tracking", v(7, 0), Kind::Switch, "yes", |all, text| all.untimed = text == b"no";
@@ -142,8 +144,10 @@ parameters! {
     "list-compress-depth", v(3, 2), Kind::Integer(0, INT), "0";
     "list-max-listpack-size", v(7, 0), Kind::Integer(-INT - 1, INT), "-2";
     "list-max-ziplist-size", v(3, 2), Kind::Integer(-INT - 1, INT), "-2";
+    "loading-process-events-interval-bytes", v(6, 2), Kind::Integer(1024, INT), "2097152";
     "logfile", v(1, 0), Kind::Fixed, "";
     "loglevel", v(1, 0), Kind::Word(LEVELS), "notice";
+    "lua-enable-deprecated-api", v(7, 0), Kind::Fixed, "no";
     "lua-time-limit", v(2, 6), Kind::Integer(0, LONG), "5000";
     "masterauth", v(4, 0), Kind::Text, "";
     "masteruser", v(6, 0), Kind::Text, "";
@@ -152,7 +156,8 @@ parameters! {
     "maxmemory", v(1, 0), Kind::Memory(0, u64::MAX), "0",
         |all, text| all.maxmemory = number(text) as u64;
     "maxmemory-clients", v(7, 0), Kind::MemoryOrPercent, "0";
-    "maxmemory-eviction-tenacity", v(6, 2), Kind::Integer(0, 100), "10";
+    "maxmemory-eviction-tenacity", v(6, 2), Kind::Integer(0, 100), "10",
+        |all, text| all.eviction_tenacity = number(text) as u32;
     "maxmemory-policy", v(2, 0), Kind::Word(POLICIES), "noeviction", |all, text| {
         let named = |(name, _): &&(&str, Policy)| name.as_bytes() == text;
         all.policy = Policy::NAMES.iter().find(named).map_or(all.policy, |(_, policy)| *policy);
@@ -177,6 +182,7 @@ parameters! {
     "proto-max-bulk-len", v(4, 0), Kind::Memory(1 << 20, BYTES), "536870912",
         |all, text| all.max_bulk = number(text);
     "rdb-del-sync-files", v(6, 0), Kind::Switch, "no";
+    "rdb-key-save-delay", v(6, 0), Kind::Integer(-INT - 1, INT), "0";
     "rdb-save-incremental-fsync", v(5, 0), Kind::Switch, "yes";
     "rdbchecksum", v(2, 6), Kind::Fixed, "yes";
     "rdbcompression", v(1, 0), Kind::Switch, "yes";
@@ -228,8 +234,10 @@ parameters! {
     "socket-mark-id", v(7, 0), Kind::Fixed, "0";
     "stop-writes-on-bgsave-error", v(2, 6), Kind::Switch, "yes",
         |all, text| all.write_anyway = text == b"no";
-    "stream-node-max-bytes", v(5, 0), Kind::Memory(0, BYTES), "4096";
-    "stream-node-max-entries", v(5, 0), Kind::Integer(0, LONG), "100";
+    "stream-node-max-bytes", v(5, 0), Kind::Memory(0, BYTES), "4096",
+        |all, text| all.limits.stream_bytes = number(text) as u64;
+    "stream-node-max-entries", v(5, 0), Kind::Integer(0, LONG), "100",
+        |all, text| all.limits.stream_entries = number(text) as u64;
     "supervised", v(3, 2), Kind::Fixed, "no";
     "syslog-enabled", v(4, 0), Kind::Fixed, "no";
     "syslog-facility", v(4, 0), Kind::Fixed, "local0";
@@ -262,6 +270,7 @@ parameters! {
         |all, text| all.tracked_keys = number(text) as u64;
     "unixsocket", v(2, 2), Kind::Fixed, "";
     "unixsocketperm", v(4, 0), Kind::Fixed, "0";
+    "use-exit-on-panic", v(7, 0), Kind::Switch, "no";
     "watchdog-period", v(2, 6), Kind::Integer(0, INT), "0";
     "zset-max-listpack-entries", v(7, 0), Kind::Integer(0, LONG), "128",
         |all, text| all.limits.zset_entries = number(text) as u64;

@@ -12,6 +12,7 @@ use super::listpack::{self, Pack};
 use super::read::{Input, Text};
 use super::write::{length, text};
 use crate::number;
+use crate::settings::Limits;
 use crate::stream::{Block, Consumer, Group, Id, Pending, Stream, UNKNOWN};
 use crate::value::Value;
 
@@ -102,12 +103,12 @@ fn put_group(out: &mut Vec<u8>, group: &Group) {
 }
 
 /// Reads the content; `counted` when it has what Redis 7.0 added: the ids of edges and the counters.
-pub(super) fn read(input: &mut Input<'_>, counted: bool) -> Option<Value> {
+pub(super) fn read(input: &mut Input<'_>, counted: bool, limits: Limits) -> Option<Value> {
     let mut value = Value::new_stream();
     let stream = value.stream_mut()?;
     for _ in 0..input.length()? {
         let base: [u8; 16] = input.text()?.try_into().ok()?;
-        read_pack(stream, id_of(base), &input.text()?)?;
+        read_pack(stream, id_of(base), &input.text()?, limits)?;
     }
     if input.number()? != stream.len() {
         return None;
@@ -167,7 +168,7 @@ impl Items {
 }
 
 /// Appends the entries of a listpack to the stream.
-fn read_pack(stream: &mut Stream, base: Id, bytes: &[u8]) -> Option<()> {
+fn read_pack(stream: &mut Stream, base: Id, bytes: &[u8], limits: Limits) -> Option<()> {
     let mut items = Items(listpack::entries(bytes)?.into_iter());
     let (live, deleted) = (items.count()?, items.count()?);
     let count = items.count()?;
@@ -191,7 +192,7 @@ fn read_pack(stream: &mut Stream, base: Id, bytes: &[u8]) -> Option<()> {
             texts.chunks_exact(2).map(|pair| [&pair[0][..], &pair[1][..]]).collect()
         };
         (id > stream.last && !pairs.is_empty()).then_some(())?;
-        stream.append(id, &pairs);
+        stream.append(id, &pairs, limits);
         added += 1;
     }
     (added == live && items.0.next().is_none()).then_some(())

@@ -9,6 +9,10 @@ use hotshell_plugin_api::collections::Bytes;
 use hotshell_plugin_api::state;
 
 use super::Id;
+use crate::settings::Limits;
+
+/// Bytes of a block at most, whatever `stream-node-max-bytes` says.
+const MOST_BYTES: u64 = 1 << 30;
 
 /// Some entries of a stream.
 #[state]
@@ -19,6 +23,8 @@ pub struct Block {
     start: u32,
     /// How many there are.
     len: u32,
+    /// How many were removed.
+    removed: u32,
     /// The newest one's id.
     last: Id,
 }
@@ -120,6 +126,16 @@ impl Block {
     /// The bytes it takes.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Whether it takes another entry with texts of so many bytes. Removed ones count for the limit of
+    /// entries, as in Redis.
+    pub fn has_room(&self, size: usize, limits: Limits) -> bool {
+        let entries = u64::from(self.len) + u64::from(self.removed);
+        let most = if limits.stream_bytes == 0 { MOST_BYTES } else { limits.stream_bytes };
+        let bytes = (self.bytes() + size) as u64;
+        bytes < most.min(MOST_BYTES)
+            && (limits.stream_entries == 0 || entries < limits.stream_entries)
     }
 
     /// The newest entry's id.
@@ -226,6 +242,7 @@ impl Block {
         self.bytes.copy_within(place.end..len, place.start);
         self.bytes.truncate(len - place.len());
         self.len -= entries;
+        self.removed += entries;
     }
 
     /// A copy.

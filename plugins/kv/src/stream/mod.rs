@@ -5,17 +5,15 @@
 
 mod block;
 mod group;
+mod radix;
 
 use hotshell_plugin_api::collections::{BTreeMap, Bytes};
 use hotshell_plugin_api::state;
 
+use crate::settings::Limits;
+
 pub use block::{Block, Entry};
 pub use group::{Consumer, Group, Pending, Place, UNKNOWN};
-
-/// Entries of a block, at most (`stream-node-max-entries`).
-pub const BLOCK_ENTRIES: u32 = 100;
-/// Bytes of a block that still takes entries, at most (`stream-node-max-bytes`).
-const BLOCK_BYTES: usize = 4096;
 
 /// An entry's id.
 #[state(key)]
@@ -95,6 +93,11 @@ impl Stream {
         self.blocks.len()
     }
 
+    /// How many nodes Redis' tree of the same blocks has. O(blocks).
+    pub fn radix_nodes(&self) -> u64 {
+        radix::nodes(self.blocks.keys().copied())
+    }
+
     /// The blocks in order, each with the id from which it counts.
     pub fn iter_blocks(&self) -> impl Iterator<Item = (Id, &Block)> {
         self.blocks.iter().map(|(base, block)| (*base, block))
@@ -112,14 +115,12 @@ impl Stream {
     }
 
     /// Adds an entry, whose id must be above [`Stream::last`]. O(log n).
-    pub fn append(&mut self, id: Id, pairs: &[[&[u8]; 2]]) {
+    pub fn append(&mut self, id: Id, pairs: &[[&[u8]; 2]], limits: Limits) {
         debug_assert!(id > self.last);
         let last = self.blocks.len().wrapping_sub(1);
-        let open = self
-            .blocks
-            .get_index_mut(last)
-            .filter(|(_, block)| block.len() < BLOCK_ENTRIES && block.bytes() < BLOCK_BYTES);
-        match open {
+        let newest = self.blocks.get_index_mut(last);
+        let size = pairs.iter().flatten().map(|text| text.len()).sum();
+        match newest.filter(|(_, block)| block.has_room(size, limits)) {
             Some((base, block)) => block.append(*base, id, pairs),
             None => {
                 if let Some((_, full)) = self.blocks.get_index_mut(last) {
@@ -227,9 +228,11 @@ impl Stream {
         before - self.len
     }
 
-    /// Whether XDEL left a gap at this id or behind it.
+    /// Whether XDEL left a gap at this id or behind it, among the entries that there are.
     pub fn has_gaps_from(&self, id: Id) -> bool {
-        !self.is_empty() && self.max_deleted != Id::MIN && id <= self.max_deleted
+        !self.is_empty()
+            && self.max_deleted != Id::MIN
+            && self.max_deleted >= id.max(self.first_id())
     }
 
     /// How many entries were ever added up to this id, where that can be told.

@@ -20,6 +20,16 @@ const STREAMS: u64 = 100;
 /// How long a failing stream is shrunk at most.
 const SHRINK_FOR: Duration = Duration::from_secs(10);
 
+/// Parameters that say from where on a collection is a large one: of a few elements, and as they are.
+const LIMITS: [(&str, &str, &str); 6] = [
+    ("hash-max-ziplist-entries", "3", "512"),
+    ("hash-max-ziplist-value", "8", "64"),
+    ("set-max-intset-entries", "3", "512"),
+    ("zset-max-ziplist-entries", "3", "128"),
+    ("zset-max-ziplist-value", "8", "64"),
+    ("stream-node-max-entries", "3", "100"),
+];
+
 /// What is open in a reply.
 #[derive(Debug, Clone, Copy, Default)]
 struct Open {
@@ -38,6 +48,8 @@ struct Setting {
     resp3: [bool; CLIENTS],
     /// Whether keyspace notifications are sent.
     notify: bool,
+    /// Whether collections of a few elements are large ones.
+    large: bool,
     /// Whether the texts of errors are open.
     errors: bool,
 }
@@ -76,8 +88,8 @@ pub fn run<P: Plugin>(requests: &str, like: Like) {
     for seed in seeds {
         let mut random = Random::new(seed);
         let resp3 = [0; CLIENTS].map(|_| random.below(2) == 1 && like == Like::Redis7);
-        let (notify, errors) = (random.below(2) == 1, like == Like::Redis4);
-        let setting = Setting { resp3, notify, errors };
+        let (notify, large) = (random.below(2) == 1, random.below(2) == 1);
+        let setting = Setting { resp3, notify, large, errors: like == Like::Redis4 };
         let steps = stream(&mut random, requests, STEPS, CLIENTS);
         if let Some(failure) = compare::<P>(&mut redis, setting, &steps) {
             // On a loaded machine a clock may jump a second between the two: what is wrong, is wrong
@@ -103,10 +115,13 @@ fn compare<P: Plugin>(redis: &mut Redis, setting: Setting, steps: &[Step]) -> Op
     let mut server = TestServer::<P>::new();
     let clients: Vec<_> = (0..=LISTENER).map(|_| server.connect()).collect();
     let events = if setting.notify { "KEA" } else { "" };
-    for request in [
-        encode(&["config", "set", "notify-keyspace-events", events]),
-        encode(&["psubscribe", "__key*__:*"]),
-    ] {
+    // Redis 4 has no streams.
+    let known = &LIMITS[..if setting.errors { LIMITS.len() - 1 } else { LIMITS.len() }];
+    let limits =
+        known.iter().map(|&(name, few, many)| (name, if setting.large { few } else { many }));
+    let parameters = limits.chain([("notify-keyspace-events", events)]);
+    let parameters = parameters.map(|(name, value)| encode(&["config", "set", name, value]));
+    for request in parameters.chain([encode(&["psubscribe", "__key*__:*"])]) {
         let ours = server.ask(clients[LISTENER], &request);
         redis.send(LISTENER, &request);
         assert_eq!(ours, redis.read_until(LISTENER, |theirs| theirs == ours));

@@ -49,7 +49,7 @@ fn inline_line(input: &[u8]) {
     match inline::parse(input) {
         Line::Words(words, n) => {
             assert!(n <= input.len() && input[n - 1] == b'\n');
-            assert!(words.iter().map(Vec::len).sum::<usize>() <= n);
+            assert!(words.iter().map(|word| word.len()).sum::<usize>() <= n);
         }
         Line::More => assert!(!input.contains(&b'\n')),
         Line::Broken(text) => assert!(!text.is_empty()),

@@ -1,7 +1,10 @@
 //! What a reply must be, exactly. Every value is a function of who wrote it and when, so a reply that
 //! is missing, doubled or out of order differs from the expected one.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::Write;
+use std::rc::Rc;
 
 use crate::random::mix;
 use crate::resp::bulk;
@@ -136,13 +139,17 @@ pub fn big_key(owner: usize) -> Vec<u8> {
     format!("big:{owner}").into_bytes()
 }
 
-/// The large value of a connection.
-pub fn big_value(owner: usize) -> Vec<u8> {
-    let mut value = Vec::with_capacity(BIG);
-    for block in 0..BIG as u64 / 32 {
-        value.extend_from_slice(&hex(mix(owner as u64), mix(block)));
+/// The large value of a connection. Made once: to make one takes as long as to send it, and the
+/// thread that checks replies also measures when they came.
+pub fn big_value(owner: usize) -> Rc<[u8]> {
+    thread_local! {
+        static MADE: RefCell<HashMap<usize, Rc<[u8]>>> = RefCell::default();
     }
-    value
+    let make = || {
+        let blocks = 0..BIG as u64 / 32;
+        blocks.flat_map(|block| hex(mix(owner as u64), mix(block))).collect()
+    };
+    MADE.with_borrow_mut(|made| Rc::clone(made.entry(owner).or_insert_with(make)))
 }
 
 fn hex(a: u64, b: u64) -> [u8; 32] {

@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use super::super::geometry::Geometry;
 use super::super::raw::Raw;
 use super::super::table::Table;
-use super::{Conversion, SOURCES, STRAYS, Source, TAG, gradual};
+use super::{Conversion, SOURCES, STRAYS, Source, TAG};
 use crate::heap::{self, Usage};
 use crate::reflect::Pair;
 
@@ -58,6 +58,27 @@ impl Conversion {
         at
     }
 
+    /// Has the heap get the memory ready that [`Conversion::begin`] is going to ask for, if the map is then as
+    /// large as it is now. O(1).
+    ///
+    /// # Safety
+    /// `from` is a map with entries of the layout `old`.
+    pub(crate) unsafe fn announce(plan: Plan, from: *mut u8) {
+        // SAFETY: the caller's promise.
+        let raw = unsafe { &*from.cast::<Raw>() };
+        let (len, stretched) = match raw.conversion() {
+            // SAFETY: the conversion is the map's, and nobody changes it meanwhile.
+            Some(earlier) => unsafe {
+                let earlier = earlier.as_ref();
+                (earlier.len - earlier.returning_entries, earlier.target.geometry().is_stretched())
+            },
+            None if plan.in_place && raw.table.growth_left >= plan.returning as u64 => return,
+            None => (raw.len, raw.table.is_allocated() && raw.table.geometry().is_stretched()),
+        };
+        let geometry = target_for(len, plan.returning, stretched);
+        Table::announce(geometry, plan.new.slot(), Usage::Soon);
+    }
+
     /// A conversion of a map that has none.
     fn of(raw: &Raw, plan: Plan) -> Self {
         let (align, keeps) = (plan.old.align() as u32, u32::from(plan.keeps));
@@ -103,23 +124,14 @@ impl Conversion {
     /// `kept` is the target that there is already, with its room.
     fn over(plan: Plan, len: u64, kept: Option<(Table, u64)>, sources: &[Source]) -> Self {
         let (target, room) = kept.unwrap_or_else(|| {
-            let len = len as usize;
-            let mut geometry = Geometry::for_capacity(len + plan.returning + len / 16 + 16);
             let stretched =
                 |s: &Source| s.table.is_allocated() && s.table.geometry().is_stretched();
-            if sources.iter().any(stretched) {
-                geometry = geometry.with_tail_for(geometry.capacity());
-            }
-            (gradual(geometry, plan.new.slot()), (geometry.capacity() - len) as u64)
+            let geometry = target_for(len, plan.returning, sources.iter().any(stretched));
+            let room = geometry.capacity() as u64 - len;
+            (Table::gradual(geometry, plan.new.slot()), room)
         });
         let mut all = [Source::NONE; SOURCES + 1];
         all[..sources.len()].copy_from_slice(sources);
-        for source in sources.iter().filter(|s| s.table.ctrl != target.ctrl) {
-            if source.table.is_allocated() {
-                // SAFETY: a table with slots of this alignment.
-                unsafe { source.table.advise(source.align as usize, Usage::Leaving) };
-            }
-        }
         Self {
             id: plan.id,
             len,
@@ -180,4 +192,12 @@ impl Conversion {
         let simple = !self.extras[1].is_allocated() && !self.extras[2].is_allocated();
         left < SOURCES && simple && !self.has_strays()
     }
+}
+
+/// The shape of a table that entries move to, of which some return. `stretched`: their hashes may not be
+/// spread.
+fn target_for(len: u64, returning: usize, stretched: bool) -> Geometry {
+    let len = len as usize;
+    let geometry = Geometry::for_capacity(len + returning + len / 16 + 16);
+    if stretched { geometry.with_tail_for(geometry.capacity()) } else { geometry }
 }

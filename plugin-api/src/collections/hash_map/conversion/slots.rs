@@ -5,7 +5,8 @@ use core::ptr;
 
 use super::super::geometry::Geometry;
 use super::super::group::{DELETED, EMPTY, Group, WIDTH, tag};
-use super::{Conversion, Mover, Place, Source, gradual};
+use super::super::table::Table;
+use super::{Conversion, Mover, Place, Source};
 
 impl Place {
     const NONE: Self = Self { ctrl: ptr::null_mut(), slot: ptr::null_mut() };
@@ -24,7 +25,7 @@ impl Conversion {
                     1 => self.target.geometry(),
                     _ => self.target.geometry().with_tail_for(capacity),
                 };
-                *extra = gradual(geometry, slot);
+                *extra = Table::gradual(geometry, slot);
                 if i == 2 {
                     // Bounded by its tail alone.
                     extra.growth_left = u64::MAX;

@@ -7,6 +7,7 @@ use core::ptr;
 use super::super::group::{DELETED, Group, WIDTH, tag};
 use super::super::table::Table;
 use super::{AHEAD_BYTES, Conversion, DISCARD_BYTES, Mover, STEP_GROUPS, STRAYS, Source};
+use crate::heap::Usage;
 
 impl Conversion {
     /// Empties a few groups of a source. False when all sources are empty.
@@ -50,7 +51,11 @@ impl Conversion {
     /// Has the heap get memory ready for what the target is going to be filled with: a page fault can
     /// take longer than a slice.
     fn ask_ahead(&mut self) {
+        if self.expected == 0 {
+            self.leave_sources();
+        }
         if self.in_place == 1 {
+            self.expected = u64::MAX;
             return;
         }
         let front = (self.target.home(self.boundary) / WIDTH) as u64;
@@ -60,6 +65,18 @@ impl Conversion {
             // SAFETY: the target has slots of this alignment.
             unsafe { self.target.expect(self.new_align as usize, from as usize, to as usize) };
             self.expected = to;
+        }
+    }
+
+    /// Tells the heap what is going to be emptied: with the first step, since the switch has no time for it.
+    fn leave_sources(&self) {
+        let left = self.current as usize..self.count as usize;
+        for source in left.filter(|&source| !self.stays(source)) {
+            let Source { table, align, .. } = self.sources[source];
+            if table.is_allocated() {
+                // SAFETY: a table with slots of this alignment.
+                unsafe { table.advise(align as usize, Usage::Leaving) };
+            }
         }
     }
 
