@@ -31,8 +31,8 @@ pub struct Tracking {
     pub prefixes: BTreeMap<Bytes, StateVec<ClientId>>,
     /// Who is to hear of which key behind the reply.
     news: StateVec<News>,
-    /// Keys that changed since prefixes were told last, and by whom.
-    changed: BTreeMap<Bytes, ClientId>,
+    /// Keys that changed since prefixes were told last, by the prefix, and who changed them.
+    changed: BTreeMap<Bytes, BTreeMap<Bytes, ClientId>>,
 }
 
 /// Clients by the key that they read.
@@ -121,6 +121,7 @@ pub fn end(state: &mut State, client: ClientId) {
             clients.retain(|&id| id != client);
             if clients.is_empty() {
                 tracking.prefixes.remove(prefix);
+                tracking.changed.remove(prefix);
             }
         }
     }
@@ -148,8 +149,8 @@ fn forget_readers(state: &mut State, shell: &mut dyn Services) {
 #[cold]
 pub fn changed(state: &mut State, by: ClientId, key: &[u8]) {
     let Tracking { clients, readers, prefixes, news, changed } = &mut state.tracking;
-    if !prefixes.is_empty() {
-        changed.insert(key.into(), by);
+    for prefix in prefixes.keys().filter(|prefix| key.starts_with(prefix)) {
+        changed.entry(prefix.clone()).or_default().insert(key.into(), by);
     }
     for client in readers.remove(key).into_iter().flatten() {
         let Some(tracker) = clients.get(&client) else { continue };
@@ -237,22 +238,15 @@ pub fn tell_others(state: &mut State, shell: &mut dyn Services, served: ClientId
 #[cold]
 pub fn tell(state: &mut State, shell: &mut dyn Services) {
     tell_others(state, shell, 0);
-    let changed = core::mem::take(&mut state.tracking.changed);
-    if changed.is_empty() {
-        return;
-    }
-    let heard: Vec<(Bytes, ClientId)> = (state.tracking.prefixes.iter())
-        .flat_map(|(prefix, clients)| clients.iter().map(|&client| (prefix.clone(), client)))
-        .collect();
-    for (prefix, client) in heard {
-        let quiet = state.tracking.clients.get(&client).is_some_and(|t| t.has(TRACKS_NO_LOOP));
-        let keys: Vec<&[u8]> = changed
-            .iter()
-            .filter(|(key, by)| key.starts_with(&prefix) && !(quiet && **by == client))
-            .map(|(key, _)| &key[..])
-            .collect();
-        if !keys.is_empty() {
-            send(state, shell, client, Some(&keys));
+    for (prefix, keys) in core::mem::take(&mut state.tracking.changed) {
+        let heard = state.tracking.prefixes.get(&prefix);
+        for client in heard.into_iter().flatten().copied().collect::<Vec<_>>() {
+            let quiet = state.tracking.clients.get(&client).is_some_and(|t| t.has(TRACKS_NO_LOOP));
+            let others = keys.iter().filter(|(_, by)| !(quiet && **by == client));
+            let keys: Vec<&[u8]> = others.map(|(key, _)| &key[..]).collect();
+            if !keys.is_empty() {
+                send(state, shell, client, Some(&keys));
+            }
         }
     }
 }

@@ -133,6 +133,15 @@ fn whoever_listens_to_prefixes_hears_of_each_change_of_such_keys() {
 }
 
 #[test]
+fn a_prefix_hears_of_changes_from_its_beginning_on() {
+    let mut pair = Pair::new(" bcast prefix a");
+    let transaction = ["multi", "set a 1", "client tracking on bcast", "set a2 2"];
+    pair.server.ask(pair.reader, &transaction.map(words).concat());
+    let told = "|>2|$10|invalidate|*1|$2|a2|>2|$10|invalidate|*2|$1|a|$2|a2";
+    pair.read("exec", &format!("*3|+OK|+OK|+OK{told}"));
+}
+
+#[test]
 fn what_a_client_that_waited_took_is_its_own_change() {
     let mut pair = Pair::new(" bcast noloop");
     pair.server.feed(pair.reader, &words("bzpopmin z 0"));

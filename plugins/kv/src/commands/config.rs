@@ -7,7 +7,7 @@ use crate::dispatch;
 use crate::errors;
 use crate::flags::Flags;
 use crate::glob;
-use crate::parameters::{PARAMETERS, Parameter};
+use crate::parameters::{PARAMETERS, Parameter, is_shown};
 use crate::reply::Reply;
 use crate::saving;
 use crate::state::{DATABASES, MODE_AUTH, MODE_MEMORY, SESSION_AUTHENTICATED};
@@ -61,10 +61,19 @@ fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     if cx.state.settings.max_clients == 0 {
         all.insert("maxclients", info.max_clients.to_string().into_bytes());
     }
-    all.retain(|name, _| patterns.iter().any(|p| glob::matches(p, name.as_bytes(), true)));
+    let new = cx.has(v(7, 0));
+    let found = |name: &str| {
+        let matched = patterns.iter().any(|p| glob::matches(p, name.as_bytes(), true));
+        let shown = matched && (is_shown(name) || !new);
+        // Who names it gets the name as it was written, as in Redis 7.
+        let asked = patterns.iter().find(|pattern| new && is(pattern, name));
+        asked.map(|asked| asked.to_vec()).or(shown.then(|| name.as_bytes().to_vec()))
+    };
+    let all: Vec<_> =
+        all.into_iter().filter_map(|(name, value)| Some((found(name)?, value))).collect();
     cx.out.map(all.len());
     for (name, value) in all {
-        cx.out.bulk(name.as_bytes());
+        cx.out.bulk(&name);
         cx.out.bulk(&value);
     }
     Ok(())

@@ -127,6 +127,7 @@ parameters! {
     "io-threads", v(6, 0), Kind::Fixed, "1";
     "io-threads-do-reads", v(6, 0), Kind::Fixed, "no";
     "jemalloc-bg-thread", v(6, 0), Kind::Switch, "yes";
+    "key-load-delay", v(6, 0), Kind::Integer(-INT - 1, INT), "0";
     "latency-monitor-threshold", v(2, 8), Kind::Integer(0, LONG), "0",
         |all, text| all.latency_ms = number(text) as u64;
     "latency-tracking", v(7, 0), Kind::Switch, "yes", |all, text| all.untimed = text == b"no";
@@ -143,8 +144,10 @@ parameters! {
     "list-compress-depth", v(3, 2), Kind::Integer(0, INT), "0";
     "list-max-listpack-size", v(7, 0), Kind::Integer(-INT - 1, INT), "-2";
     "list-max-ziplist-size", v(3, 2), Kind::Integer(-INT - 1, INT), "-2";
+    "loading-process-events-interval-bytes", v(6, 2), Kind::Integer(1024, INT), "2097152";
     "logfile", v(1, 0), Kind::Fixed, "";
     "loglevel", v(1, 0), Kind::Word(LEVELS), "notice";
+    "lua-enable-deprecated-api", v(7, 0), Kind::Fixed, "no";
     "lua-time-limit", v(2, 6), Kind::Integer(0, LONG), "5000";
     "masterauth", v(4, 0), Kind::Text, "";
     "masteruser", v(6, 0), Kind::Text, "";
@@ -179,6 +182,7 @@ parameters! {
     "proto-max-bulk-len", v(4, 0), Kind::Memory(1 << 20, BYTES), "536870912",
         |all, text| all.max_bulk = number(text);
     "rdb-del-sync-files", v(6, 0), Kind::Switch, "no";
+    "rdb-key-save-delay", v(6, 0), Kind::Integer(-INT - 1, INT), "0";
     "rdb-save-incremental-fsync", v(5, 0), Kind::Switch, "yes";
     "rdbchecksum", v(2, 6), Kind::Fixed, "yes";
     "rdbcompression", v(1, 0), Kind::Switch, "yes";
@@ -266,6 +270,7 @@ parameters! {
         |all, text| all.tracked_keys = number(text) as u64;
     "unixsocket", v(2, 2), Kind::Fixed, "";
     "unixsocketperm", v(4, 0), Kind::Fixed, "0";
+    "use-exit-on-panic", v(7, 0), Kind::Switch, "no";
     "watchdog-period", v(2, 6), Kind::Integer(0, INT), "0";
     "zset-max-listpack-entries", v(7, 0), Kind::Integer(0, LONG), "128",
         |all, text| all.limits.zset_entries = number(text) as u64;

@@ -34,6 +34,21 @@ pub type Set = fn(&mut Settings, &[u8]);
 const RENAMED: [(&str, &str); 3] =
     [("listpack", "ziplist"), ("replica", "slave"), ("busy-reply-threshold", "lua-time-limit")];
 
+/// Parameters that are shown only to who asks for them by name: tools of Redis' own tests.
+const HIDDEN: [&str; 6] = [
+    "key-load-delay",
+    "loading-process-events-interval-bytes",
+    "lua-enable-deprecated-api",
+    "rdb-key-save-delay",
+    "use-exit-on-panic",
+    "watchdog-period",
+];
+
+/// Whether patterns find a parameter.
+pub fn is_shown(name: &str) -> bool {
+    !HIDDEN.contains(&name)
+}
+
 impl Parameter {
     /// The name under which the value is kept: two names of one parameter share it.
     pub fn stored_as(&self) -> String {

@@ -81,7 +81,7 @@ client tracking on;client tracking off;client tracking on noloop;client tracking
 restore K 0 V;restore K J V;restore K T V O;restore-asking K J V;restore K 0 V replace O N;dump none;memory purge;memory usage none;memory usage none O N;\
 client trackinginfo;client getredir;client no-evict V;client unblock -5 O;client unblock x;acl whoami;acl users;acl cat V;acl V;\
 reset;command count V;config O;config set V;config get nothing;nosuchcommand V V;\
-keys *;keys K;keys [a-c];keys V;randomkey V;object freq K;object idletime L;object refcount K;\
+keys *;keys K;keys [a-c];keys V;randomkey V;object freq K;object idletime L;set rc N;object refcount rc;\
 script flush;script flush V;script kill;script debug no;script debug V;function flush;function list;function stats;function dump;failover;failover abort;failover to V I;failover to V 6379 force timeout N;failover O;failover timeout I;function kill;function delete V;\
 slowlog get N;slowlog len;slowlog reset;slowlog get V;latency history V;latency graph V;latency latest;latency reset;\
 client no-evict on;client no-evict V;client pause N;client pause 0;client unpause;client reply on;client reply V;\
@@ -97,7 +97,7 @@ zrank Z V;zscore Z V;zmscore Z V;zincrby Z I G;sort K limit I I;sort Z desc limi
 sort z9 by nosort limit I I;sort z9 by nosort desc limit N N;rpush q V V;sort q by nosort desc;sort q by nosort limit N N;sort K by K*->G;sort K get l*->f0 get #;sort S by s* alpha;sort z9 by nosort get # store K;\
 bitcount K I I;bitcount K I I bit;bitpos K 1 I I;bitpos K 0 I;setbit K I 1;getbit K I;\
 bitfield K get u8 D get i8 #N incrby u8 D I overflow T2 incrby i8 D I;bitfield K overflow T2;\
-copy K K db I;select I;move K I;swapdb I I;expireat K I;pexpireat K J;spop K I;sintercard I S S;sintercard 2 S S limit I;\
+copy K K db I;select I;move K I;swapdb I I;expireat K I;pexpireat K J;sintercard I S S;sintercard 2 S S limit I;\
 rename Z Z;rename S K;rename K Z;rename P2 K;renamenx L L;renamenx Z K;copy Z Z;copy Z Z replace;copy L L replace;copy S S;\
 copy P2 P2 replace;del Z;del S;del L;del Z Z S S;unlink Z L;expire Z T;ttl Z;persist Z;type Z;set Z V;lpush Z V;hset Z G V;sadd Z G;\
 move Z N;getdel Z;client reply skip;client reply off;client reply on;client reply on;client tracking on bcast;\
