@@ -199,3 +199,53 @@ fn a_database_that_is_emptied_after_a_restart_takes_only_its_own_streams_along()
         assert_eq!((ask(&mut client, "xlen one"), host.status("set_aside")), (int(1), 0));
     }
 }
+
+#[test]
+fn what_was_exported_is_not_exported_again_by_a_restart() {
+    let data = Folder::new();
+    let path = data.at("data");
+    let start = || {
+        let flags = ["--data", text(&path), "--fsync", "always", "--probation", "0"];
+        Host::with(kv_v1()).flags(&flags).start()
+    };
+    let lines = |host: &Host| {
+        let file = host.json(&["status"])["overtaken_file"].as_str().expect("a path").to_owned();
+        std::fs::read_to_string(&file).unwrap_or_default()
+    };
+    let mut host = start();
+    let mut client = host.resp();
+    host.swap(kv_v2());
+    for key in ["s", "t"] {
+        ask(&mut client, &format!("xadd {key} 1-1 f v"));
+    }
+    host.json(&["rollback"]);
+    for key in ["s", "t"] {
+        ask(&mut client, &format!("set {key} taken"));
+    }
+    host.json(&["use", "2"]);
+    eventually("both are exported", || lines(&host).lines().count() == 2);
+    let places = |host: &Host| {
+        let path = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+            line["path"].as_str().expect("a path").to_owned()
+        };
+        let mut all: Vec<String> = lines(host).lines().map(path).collect();
+        all.sort();
+        all
+    };
+    let exported = places(&host);
+    for round in 0..2 {
+        // A crash may come before a line is on disk: that one is missing, the other is not.
+        let (all, file) = (lines(&host), host.json(&["status"])["overtaken_file"].clone());
+        let file = file.as_str().expect("a path");
+        host.signal(libc::SIGKILL);
+        host.wait();
+        let kept = all.lines().nth(round).expect("two lines");
+        std::fs::write(file, format!("{kept}\n")).expect("a disk");
+        host = start();
+        assert_eq!(host.status("overtaken"), 2, "the switches are repeated");
+        assert_eq!(ask(&mut host.resp(), "get t").text(), "taken");
+        eventually("the missing one is exported", || lines(&host).lines().count() == 2);
+        assert_eq!(places(&host), exported, "round {round}");
+    }
+}

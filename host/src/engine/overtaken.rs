@@ -3,9 +3,13 @@
 //!
 //! Nobody else has these values, and a switch has no time to describe them; so a thread of its own does,
 //! which is started with the first one.
+//!
+//! A start that repeats switches finds the same parts again. Those that were exported before it are not exported
+//! twice; a crash may have come before the others were.
 
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +20,7 @@ use hotshell_plugin_api::migrate::convert::Lost;
 use hotshell_plugin_api::schema::{Schema, TypeIndex};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 
 use super::handle::Counters;
 use crate::data::{Describer, way};
@@ -27,6 +32,8 @@ pub(super) struct Overtaken {
     server: String,
     file: PathBuf,
     counters: Arc<Counters>,
+    /// Whether switches are repeated.
+    repeats: bool,
     thread: Option<(Sender<Batch>, JoinHandle<()>)>,
 }
 
@@ -36,6 +43,22 @@ struct Batch {
     schema: Arc<Schema>,
     ty: TypeIndex,
     parts: Vec<Lost>,
+    /// From a switch that is repeated.
+    repeated: bool,
+}
+
+/// Lines that are in the file since before switches were repeated: how often, by what they say.
+#[derive(Debug, Default)]
+struct Known(HashMap<[u8; 32], u32>);
+
+/// What is read of a line.
+#[derive(Debug, serde::Deserialize)]
+struct Read {
+    server: String,
+    path: String,
+    #[serde(rename = "type")]
+    ty: String,
+    value: Box<RawValue>,
 }
 
 /// A line of the file.
@@ -53,7 +76,12 @@ struct Line<'a> {
 
 impl Overtaken {
     pub fn new(server: &str, file: PathBuf, counters: Arc<Counters>) -> Self {
-        Self { server: server.to_owned(), file, counters, thread: None }
+        Self { server: server.to_owned(), file, counters, repeats: false, thread: None }
+    }
+
+    /// Says whether switches are repeated from here on.
+    pub fn repeat(&mut self, repeats: bool) {
+        self.repeats = repeats;
     }
 
     /// Exports and reports parts that were lost from values of this type. O(1), but for the first.
@@ -72,7 +100,8 @@ impl Overtaken {
             (sender, thread)
         });
         // The thread ends after its sender.
-        let _ = sender.send(Batch { schema: Arc::clone(schema), ty, parts });
+        let (schema, repeated) = (Arc::clone(schema), self.repeats);
+        let _ = sender.send(Batch { schema, ty, parts, repeated });
     }
 }
 
@@ -87,13 +116,16 @@ impl Drop for Overtaken {
 }
 
 fn write(server: &str, path: &Path, batches: &Receiver<Batch>) {
+    let mut known = None;
     while let Ok(batch) = batches.recv() {
-        let Batch { schema, ty, parts } = &batch;
-        let written = append(server, path, &batch);
+        let Batch { schema, ty, parts, repeated } = &batch;
+        known = repeated.then(|| known.take().unwrap_or_else(|| Known::read(server, path)));
+        let written = append(server, path, &batch, known.as_mut());
         let (count, first) = (parts.len(), way(schema, *ty, &parts[0]));
         let told = "set aside cannot return, since something newer is in its place";
         match written {
-            Ok(()) => tracing::warn!(
+            Ok(0) => {}
+            Ok(count) => tracing::warn!(
                 verb = "use",
                 server,
                 count,
@@ -119,7 +151,13 @@ fn write(server: &str, path: &Path, batches: &Receiver<Batch>) {
     }
 }
 
-fn append(server: &str, path: &Path, Batch { schema, ty, parts }: &Batch) -> io::Result<()> {
+/// Writes what is not known; answers how many lines that were.
+fn append(
+    server: &str,
+    path: &Path,
+    Batch { schema, ty, parts, .. }: &Batch,
+    mut known: Option<&mut Known>,
+) -> io::Result<usize> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let file = File::options().create(true).append(true).mode(0o600).open(path)?;
@@ -128,19 +166,84 @@ fn append(server: &str, path: &Path, Batch { schema, ty, parts }: &Batch) -> io:
         return Err(io::Error::other(why));
     }
     let mut out = io::BufWriter::new(file);
+    let mut count = 0;
     for part in parts {
         let value = RawValue::from_string(value_of(schema, part))?;
         let (at, path) = (crate::time::text(Timestamp::now()), way(schema, *ty, part));
         let ty = schema.type_name(part.ty);
+        if known.as_mut().is_some_and(|known| known.take([server, &path, &ty, value.get()])) {
+            continue;
+        }
         serde_json::to_writer(&mut out, &Line { at, server, path, ty: &ty, value: &value })?;
         out.write_all(b"\n")?;
+        count += 1;
     }
     out.flush()?;
-    out.get_ref().sync_data()
+    out.get_ref().sync_data()?;
+    Ok(count)
+}
+
+impl Known {
+    /// Reads the lines of a server. Without the file, or behind damage, none are known: then a part is rather
+    /// exported twice than not at all.
+    fn read(server: &str, path: &Path) -> Self {
+        let mut known = Self::default();
+        let Ok(file) = File::open(path) else { return known };
+        let lines = io::BufReader::new(file).lines().map_while(io::Result::ok);
+        for line in lines.filter_map(|line| serde_json::from_str::<Read>(&line).ok()) {
+            if line.server == server {
+                let words = [server, &line.path, &line.ty, line.value.get()];
+                *known.0.entry(digest(words)).or_default() += 1;
+            }
+        }
+        known
+    }
+
+    /// Takes a line that says this. False when there is none left.
+    fn take(&mut self, words: [&str; 4]) -> bool {
+        let count = self.0.get_mut(&digest(words)).filter(|count| **count > 0);
+        count.map(|count| *count -= 1).is_some()
+    }
+}
+
+fn digest(words: [&str; 4]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for word in words {
+        digest.update((word.len() as u64).to_le_bytes());
+        digest.update(word);
+    }
+    digest.finalize().into()
 }
 
 /// As JSON, whatever it is.
 fn value_of(schema: &Schema, part: &Lost) -> String {
     let value = Describer::new(schema).one(part.ty, &mut &part.image[..]);
     value.unwrap_or_else(|_| format!("{{\"hex\":\"{}\"}}", hex::encode(&part.image)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORDS: [&str; 4] = ["main", "state.people[7]", "Person", "{\"name\":\"a\"}"];
+
+    #[test]
+    fn a_line_that_was_written_is_known_as_often_as_it_was_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("overtaken.jsonl");
+        let [server, place, ty, value] = WORDS;
+        let value = RawValue::from_string(value.to_owned()).expect("it is JSON");
+        let line = |server: &str| {
+            let (at, path) = ("now".to_owned(), place.to_owned());
+            serde_json::to_string(&Line { at, server, path, ty, value: &value }).expect("it is one")
+        };
+        let text = [&*line(server), "torn {", &*line("other"), &*line(server)].join("\n");
+        std::fs::write(&path, text).expect("a disk");
+        let mut known = Known::read(server, &path);
+        assert!(!known.take(["main", "state.people[8]", ty, value.get()]), "another place");
+        assert!(!known.take(["main", place, ty, "{}"]), "another value");
+        assert_eq!([(); 3].map(|()| known.take(WORDS)), [true, true, false]);
+        assert!(!Known::read("third", &path).take(["third", place, ty, value.get()]));
+        assert!(!Known::read(server, Path::new("/nowhere")).take(WORDS));
+    }
 }

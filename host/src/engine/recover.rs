@@ -89,7 +89,9 @@ pub(super) fn recover(server: &Server, durable: &Durable, serves: &Callable) -> 
     };
     let replay = server.core.borrow().active.replay();
     let mut recovering = Recovering { server, durable, serves, replay, counters, gone: None };
+    server.core.borrow_mut().overtaken.repeat(true);
     let found = durable.store.recover(from, &mut recovering)?;
+    server.core.borrow_mut().overtaken.repeat(false);
     let last = server.core.borrow().active.origin();
     recovering.go_to(serves)?;
     let took_ms = (monotonic_ns() - began) / 1_000_000;

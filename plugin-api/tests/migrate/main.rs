@@ -26,6 +26,7 @@ mod nested;
 mod removed;
 mod returns;
 mod sessions;
+mod together;
 mod trees;
 mod versions;
 

@@ -43,6 +43,69 @@ fn each_field_has_its_way_here_and_its_way_back() {
     );
 }
 
+/// Trees of values that all fit, that may not fit, and that a function converts; and one in a list.
+mod trees {
+    pub mod old {
+        use hotshell_plugin_api::collections::{BTreeMap, Vec};
+        use hotshell_plugin_api::state;
+
+        #[state]
+        pub struct Root {
+            pub fits: BTreeMap<u32, u32>,
+            pub may_not: BTreeMap<u32, u64>,
+            pub told: BTreeMap<u32, Seconds>,
+            pub listed: Vec<BTreeMap<u32, u32>>,
+        }
+
+        #[state(schema = 1)]
+        pub struct Seconds {
+            pub at: u64,
+        }
+    }
+
+    pub mod new {
+        use super::old::Seconds;
+        use hotshell_plugin_api::collections::{BTreeMap, Vec};
+        use hotshell_plugin_api::state;
+
+        #[state]
+        pub struct Root {
+            pub fits: BTreeMap<u32, u64>,
+            pub may_not: BTreeMap<u32, u32>,
+            pub told: BTreeMap<u32, Millis>,
+            pub listed: Vec<BTreeMap<u32, u64>>,
+        }
+
+        #[state(schema = 2, was = "Seconds", from = Seconds, with = up, back = down)]
+        pub struct Millis {
+            pub at: u64,
+        }
+
+        fn up(old: &Seconds) -> Millis {
+            Millis { at: old.at * 1000 }
+        }
+
+        fn down(new: &Millis) -> Seconds {
+            Seconds { at: new.at / 1000 }
+        }
+    }
+}
+
+#[test]
+fn a_tree_costs_later_only_where_no_entry_can_be_lost() {
+    assert_eq!(
+        rows::<trees::old::Root, trees::new::Root>(),
+        format!(
+            "state.fits[] | u32 | u64 | by name | what fits | lazy O(n)\n\
+             state.may_not[] | u64 | u32 | by name | yes | O(n) whole\n\
+             state.told[] | Seconds (schema 1) | Millis (schema 2) | by function | by function | \
+             O(n) whole\n\
+             state.listed[][] | u32 | u64 | by name | what fits | O(n) whole\n\
+             {SESSION}"
+        )
+    );
+}
+
 #[test]
 fn elements_of_maps_and_trees_cost_later_and_elements_of_lists_cost_at_once() {
     assert_eq!(
