@@ -49,9 +49,9 @@ fn judged(host: &Host) -> (String, String) {
 
 #[test]
 fn what_calls_may_do_is_limited_by_flag_and_by_file() {
-    // What is asked before the limit is crossed by `boom`.
-    type Asked<'a> = (u32, &'a str);
-    let table: [(&str, &[(&str, &str)], Asked<'_>, &str); 3] = [
+    /// A behaviour, the settings, what is asked how often before `boom` crosses the limit, the reason.
+    type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], (u32, &'a str), &'a str);
+    let table: [Row<'_>; 3] = [
         (
             "data-panic-after-begin",
             &[("probation-max-panics", "1")],

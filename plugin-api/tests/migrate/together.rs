@@ -148,7 +148,7 @@ fn both_are_there_again_when_nothing_or_some_of_it_was_converted() {
     for slices in [0, 1, 5] {
         let (server, [a, b, c]) = filled(TestServer::new());
         let mut server = there(server);
-        (0..slices).for_each(|_| drop(server.drain_some(1)));
+        (0..slices).for_each(|_| _ = server.drain_some(1));
         assert_eq!(server.ask(c, b"x"), b"100", "{slices} slices");
         let mut server = back(server);
         assert_eq!(server.ask(c, b"x"), b"2", "{slices} slices");
