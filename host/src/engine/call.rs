@@ -62,12 +62,6 @@ impl Server {
         unsafe { (*self.call).unix_ms }
     }
 
-    /// When the last turn began, on the monotonic clock, nanoseconds.
-    pub(super) fn read_ns(&self) -> u64 {
-        // SAFETY: a plain read of a field that only the engine writes.
-        unsafe { (*self.call).monotonic_ns }
-    }
-
     /// Executes the requests in `unread`, which is the client's input from its first unread byte on.
     pub(super) fn feed(&self, client: NonNull<Client>, unread: &[u8]) -> Fed {
         let data = self.enter(CallKind::Data).data;

@@ -10,7 +10,6 @@ mod connection;
 mod core;
 mod handle;
 mod journal;
-mod linger;
 mod migrate;
 mod overtaken;
 mod recover;

@@ -21,7 +21,6 @@ use super::connection::{Connection, Socket};
 use super::core::{Core, Server};
 use super::handle::{Command, Counters};
 use super::journal::Journal;
-use super::linger::Linger;
 use super::overtaken::Overtaken;
 use super::roomy::{LOOK_EVERY, Roomy};
 use super::sessions::Sessions;
@@ -312,11 +311,9 @@ fn take_batch(server: &Server, batch: &mut Vec<Ready>) -> Option<(u64, Arc<Progr
 /// Sends what calls have written. Woken by the first call of a turn, it runs after all connections that
 /// were ready then, so one wake-up of the thread reads all and then answers all.
 async fn flush(server: Rc<Server>) {
-    let (mut batch, mut linger) = (Vec::new(), Linger::new());
+    let mut batch = Vec::new();
     loop {
-        linger.look(&server).await;
         server.flush.notified().await;
-        linger.note(server.read_ns());
         let wait = take_batch(&server, &mut batch);
         let (answered, mut waited) = (batch.len(), Duration::ZERO);
         if let Some((position, progress)) = wait {
