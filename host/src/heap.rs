@@ -12,6 +12,7 @@ mod ahead;
 mod condense;
 mod keeper;
 mod mapping;
+mod shelf;
 mod small;
 
 use std::cell::Cell;
@@ -359,7 +360,7 @@ mod tests {
         };
         loop {
             let ready = mapping::map_small(size);
-            ahead::put(keeper::Block::new(ready, size));
+            ahead::put(shelf::Block::new(ready, size));
             ask(size, false);
             ask(size - PAGE, true);
             let stayed = ahead::is_ready(size);

@@ -6,19 +6,18 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::keeper::{self, Block};
-use super::{mapping, pages};
+use super::shelf::{Block, Shelf};
+use super::{keeper, mapping};
 
 /// A block that nobody asked for is unmapped after this time.
 const WAIT_FOR: Duration = Duration::from_secs(2);
 /// Blocks that wait at most. They take no memory, but addresses.
 const MOST: usize = 64;
 
-/// Mapped in small pages and not touched, oldest first.
-static READY: Mutex<Vec<Block>> = Mutex::new(Vec::new());
+/// Mapped in small pages and not touched.
+static READY: Shelf = Shelf::new();
 /// Announced and not mapped yet.
 static AWAITED: AtomicUsize = AtomicUsize::new(0);
 
@@ -50,11 +49,9 @@ pub(super) fn is_next(size: usize) -> bool {
     NEXT.replace(0) == size
 }
 
-/// A block of exactly this many pages. Never waits: while the keeper is at its list there is none.
+/// A block of exactly this many pages. Never waits.
 pub(super) fn take(size: usize) -> Option<*mut u8> {
-    let mut ready = READY.try_lock().ok()?;
-    let at = ready.iter().position(|block| pages(block.size) == pages(size))?;
-    Some(ready.remove(at).start())
+    READY.take(size)
 }
 
 /// Maps a block that was announced. The keeper's.
@@ -68,30 +65,22 @@ pub(super) fn map(size: usize) {
 
 /// Keeps a block that is mapped until it is asked for.
 pub(super) fn put(block: Block) {
-    let mut ready = READY.lock().unwrap_or_else(PoisonError::into_inner);
-    ready.push(block);
-    let surplus = (ready.len() > MOST).then(|| ready.remove(0));
-    drop(ready);
-    surplus.iter().for_each(keeper::unmap);
+    READY.put(block);
+    READY.drop_while(|blocks| blocks.len() > MOST);
 }
 
 /// When the oldest block is to be unmapped.
 pub(super) fn expiry() -> Option<Duration> {
-    let ready = READY.lock().unwrap_or_else(PoisonError::into_inner);
-    ready.first().map(|oldest| WAIT_FOR.saturating_sub(oldest.since.elapsed()))
+    READY.expiry(WAIT_FOR)
 }
 
 /// Unmaps the blocks that nobody asked for.
 pub(super) fn drop_expired() {
-    let old = |block: &mut Block| block.since.elapsed() >= WAIT_FOR;
-    let expired: Vec<Block> =
-        READY.lock().unwrap_or_else(PoisonError::into_inner).extract_if(.., old).collect();
-    expired.iter().for_each(keeper::unmap);
+    READY.drop_expired(WAIT_FOR);
 }
 
 /// Whether a block of this size waits.
 #[cfg(test)]
 pub(super) fn is_ready(size: usize) -> bool {
-    let ready = READY.lock().unwrap_or_else(PoisonError::into_inner);
-    ready.iter().any(|block| block.size == size)
+    READY.lock().iter().any(|block| block.size == size)
 }

@@ -11,12 +11,13 @@
 //! What is kept is bounded by bytes and by time, so that memory still goes back to the system.
 
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::condense::Condensing;
 use super::mapping::ask_huge;
+use super::shelf::{Block, Shelf};
 use super::{HUGE, PAGE, ahead, pages, small};
 
 /// Blocks up to this size are kept. Larger ones would take the keeper too long to zero.
@@ -33,25 +34,15 @@ const POPULATE: usize = 64 << 10;
 /// How often the free pages among small blocks go back to the system.
 const PURGE_EVERY: Duration = Duration::from_secs(1);
 
-/// A mapping without an owner. The address is exposed, so that it can cross threads as a number.
-pub(super) struct Block {
-    pub address: usize,
-    pub size: usize,
-    pub since: Instant,
-}
+/// Zeroed blocks.
+static KEPT: Shelf = Shelf::new();
 
-/// Zeroed blocks, oldest first.
-static KEPT: Mutex<Vec<Block>> = Mutex::new(Vec::new());
-
-/// A kept block of exactly this many bytes, zeroed. Never waits: while the keeper is at its list there
-/// is none.
+/// A kept block of exactly this many pages, zeroed. Never waits.
 pub(super) fn take(size: usize) -> Option<*mut u8> {
     if size > KEEP_EACH {
         return None;
     }
-    let mut kept = KEPT.try_lock().ok()?;
-    let at = kept.iter().position(|block| pages(block.size) == pages(size))?;
-    Some(kept.remove(at).start())
+    KEPT.take(size)
 }
 
 /// What the keeper is told, in the order in which it is to be done.
@@ -137,25 +128,14 @@ fn send(errand: Errand) -> Result<(), Errand> {
     keeper.send(errand).map_err(|refused| refused.0)
 }
 
-impl Block {
-    pub fn new(ptr: *mut u8, size: usize) -> Self {
-        Self { address: ptr.expose_provenance(), size, since: Instant::now() }
-    }
-
-    pub fn start(&self) -> *mut u8 {
-        ptr::with_exposed_provenance_mut(self.address)
-    }
-}
-
 /// The keeper's thread: until the process ends.
 fn keep(errands: &Receiver<Errand>) {
     let mut condensing = Condensing::default();
     let mut purged: Option<Instant> = None;
     loop {
-        let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).first().map(|b| b.since);
-        let expiry = kept.map(|since| KEEP_FOR.saturating_sub(since.elapsed()));
+        let expiries = [KEPT.expiry(KEEP_FOR), ahead::expiry()];
         let purge = purged.map(|at| PURGE_EVERY.saturating_sub(at.elapsed()));
-        let wait = [expiry, purge, condensing.pause(), ahead::expiry()].into_iter().flatten().min();
+        let wait = expiries.into_iter().chain([purge, condensing.pause()]).flatten().min();
         let received = match wait {
             None => errands.recv().map_err(RecvTimeoutError::from),
             Some(wait) => errands.recv_timeout(wait),
@@ -167,7 +147,7 @@ fn keep(errands: &Receiver<Errand>) {
             }
             Ok(Errand::Discard(part)) => drop_pages(&part),
             Ok(Errand::Release(done)) => {
-                drop_kept(|_, _| true);
+                KEPT.drop_while(|_| true);
                 // Whoever asked may be gone.
                 let _ = done.send(());
             }
@@ -177,7 +157,7 @@ fn keep(errands: &Receiver<Errand>) {
             Ok(Errand::Map(size)) => ahead::map(size),
             Ok(Errand::Purge) => purged = Some(Instant::now()),
             Err(RecvTimeoutError::Timeout) => {
-                drop_expired();
+                KEPT.drop_expired(KEEP_FOR);
                 ahead::drop_expired();
                 condensing.step();
             }
@@ -212,28 +192,9 @@ fn put(block: Block) {
         // Whoever takes it next may not want the small pages that this one was filled in.
         ask_huge(ptr::with_exposed_provenance_mut(block.address), block.size);
     }
-    KEPT.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(Block { since: Instant::now(), ..block });
-    drop_kept(|_, total| total > KEEP_TOTAL);
-}
-
-fn drop_expired() {
-    drop_kept(|oldest, _| oldest.since.elapsed() >= KEEP_FOR);
-}
-
-/// Unmaps kept blocks from the oldest on, as long as `surplus` says so of it and of all their bytes.
-fn drop_kept(surplus: impl Fn(&Block, usize) -> bool) {
-    loop {
-        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        let total = kept.iter().map(|block| pages(block.size)).sum();
-        if kept.first().is_none_or(|first| !surplus(first, total)) {
-            return;
-        }
-        let block = kept.remove(0);
-        drop(kept);
-        unmap(&block);
-    }
+    KEPT.put(block);
+    let bytes = |blocks: &[Block]| blocks.iter().map(|block| pages(block.size)).sum::<usize>();
+    KEPT.drop_while(|blocks| bytes(blocks) > KEEP_TOTAL);
 }
 
 /// Zeroes the pages that are in memory; the others are zero by nature. False when most are not in
@@ -283,7 +244,7 @@ mod tests {
     }
 
     fn kept() -> std::sync::MutexGuard<'static, Vec<Block>> {
-        KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+        KEPT.lock()
     }
 
     fn is_mapped(address: usize) -> bool {
@@ -329,7 +290,7 @@ mod tests {
         let long_ago =
             Instant::now().checked_sub(KEEP_FOR).expect("the clock has run for a second");
         kept().insert(0, Block { since: long_ago, ..old });
-        drop_expired();
+        KEPT.drop_expired(KEEP_FOR);
         assert!(kept().iter().all(|block| block.address != address));
     }
 
