@@ -135,11 +135,6 @@ pub fn tick(state: &mut State, shell: &mut dyn Services, now: u64) {
     }
 }
 
-/// Whether a parameter is the shell's, which remembers what was set.
-pub fn is_shells(name: &str) -> bool {
-    matches!(name, "appendfsync" | "appendonly")
-}
-
 /// The value of a parameter that the shell knows better; `None` of others.
 pub fn parameter(shell: &dyn Services, name: &str) -> Option<&'static str> {
     let told = shell.durability();

@@ -129,7 +129,8 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 /// Tells the journal of what is going to be set, but for what the shell remembers by itself.
 fn remember(cx: &mut Cx<'_>, checked: &[(&Parameter, Vec<u8>)]) {
-    let ours = checked.iter().filter(|(parameter, _)| !saving::is_shells(parameter.name));
+    let is_ours = |name| saving::parameter(cx.shell, name).is_none();
+    let ours = checked.iter().filter(|(parameter, _)| is_ours(parameter.name));
     let pairs = ours.flat_map(|(parameter, kept)| [parameter.name.as_bytes(), kept]);
     let words: Vec<&[u8]> = [&b"CONFIG"[..], b"SET"].into_iter().chain(pairs).collect();
     if words.len() > 2 {
