@@ -1,10 +1,11 @@
 //! What the loader hands on: an artifact's facts, its image, and what an engine needs to call it.
 
 use std::path::PathBuf;
+use std::ptr::addr_of;
 use std::sync::Arc;
 
 use hotshell_plugin_api::abi::{Call, Outcome, PluginTable};
-use hotshell_plugin_api::journal::{JOURNAL, JournalTable};
+use hotshell_plugin_api::journal::{DescribeFn, JOURNAL, JournalTable};
 use hotshell_plugin_api::loading::{LOADING, LoadingFn, LoadingTable};
 use hotshell_plugin_api::migrate::lineage::{Functions, Lineage};
 use hotshell_plugin_api::migrate::plan::Side;
@@ -117,9 +118,25 @@ impl Callable {
 
     /// How it reads its journal back; `None` when it keeps none.
     pub fn replay(&self) -> Option<ReplayFn> {
+        let table = self.journal()?;
+        // SAFETY: it has been there since the table is.
+        Some(unsafe { addr_of!((*table).replay).read() })
+    }
+
+    /// How it shows a record of its journal to people; `None` when it does not.
+    pub fn describe(&self) -> Option<DescribeFn> {
+        let table = self.journal()?;
+        // SAFETY: the size comes first, and says whether the field is there.
+        unsafe {
+            let size = addr_of!((*table).size).read() as usize;
+            (size >= size_of::<JournalTable>()).then(|| addr_of!((*table).describe).read())
+        }
+    }
+
+    fn journal(&self) -> Option<*const JournalTable> {
         // SAFETY: the name is valid for the call, and the image is mapped.
         let table = unsafe { (self.table.extension)(JOURNAL.as_ptr(), JOURNAL.len()) };
-        // SAFETY: null, or a table that lives as long as the image; its size comes first.
-        unsafe { table.cast::<JournalTable>().as_ref() }.map(|table| table.replay)
+        // Null, or a table that lives as long as the image.
+        Some(table.cast()).filter(|table: &*const JournalTable| !table.is_null())
     }
 }

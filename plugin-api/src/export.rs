@@ -16,7 +16,7 @@ use crate::abi::{
 use crate::buffer::Out;
 use crate::ctx::{self, CommandCtx, Ctx, InitCtx, ServerCtx, Shell};
 use crate::heap;
-use crate::journal::{self, JournalTable};
+use crate::journal::{self, JournalTable, TakeTextFn};
 use crate::loading::{self, LoadingTable};
 use crate::migrate::table::{self, MigrateTable};
 use crate::plugin::{Flow, Plugin, Refusal};
@@ -295,8 +295,12 @@ struct Extensions<P>(core::marker::PhantomData<P>);
 
 impl<P: Plugin> Extensions<P> {
     const MIGRATE: &'static MigrateTable = &MigrateTable::of::<P>();
-    const JOURNAL: &'static JournalTable =
-        &JournalTable { size: size_of::<JournalTable>() as u32, reserved: 0, replay: replay::<P> };
+    const JOURNAL: &'static JournalTable = &JournalTable {
+        size: size_of::<JournalTable>() as u32,
+        reserved: 0,
+        replay: replay::<P>,
+        describe: describe::<P>,
+    };
     const LOADING: &'static LoadingTable = &LoadingTable {
         size: size_of::<LoadingTable>() as u32,
         reserved: 0,
@@ -355,6 +359,28 @@ unsafe extern "C" fn replay<P: Plugin>(call: *mut Call) -> Outcome {
             Err(refusal) => refused(call, &refusal),
         }
     })
+}
+
+unsafe extern "C" fn describe<P: Plugin>(
+    record: *const u8,
+    len: usize,
+    take: TakeTextFn,
+    to: *mut c_void,
+) -> Outcome {
+    // SAFETY: the shell owns the bytes and leaves them alone until the call returns.
+    let record = unsafe { core::slice::from_raw_parts(record, len) };
+    match catch_unwind(|| P::describe(record)) {
+        Ok(Some(text)) => {
+            // SAFETY: the shell's function takes a text that is valid for the call.
+            unsafe { take(to, text.as_ptr(), text.len()) };
+            Outcome::of(OUTCOME_DONE)
+        }
+        Ok(None) => Outcome::of(OUTCOME_REFUSED),
+        Err(payload) => {
+            core::mem::forget(payload);
+            Outcome::of(OUTCOME_PANICKED)
+        }
+    }
 }
 
 /// Exports a plugin: the one symbol, the ELF note, the functions with their panic guards.

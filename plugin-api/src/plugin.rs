@@ -118,6 +118,14 @@ pub trait Plugin: Sized + 'static {
         Err(Refusal::new("this plugin keeps no journal"))
     }
 
+    /// A record of the journal as one value of JSON, for people who look at what is kept
+    /// (`hotshell data export`). Without state, in a process that serves nobody. `None`, as by default:
+    /// the record is shown as text, or in hexadecimal digits.
+    fn describe(record: &[u8]) -> Option<std::string::String> {
+        let _ = record;
+        None
+    }
+
     /// The server stops; the last call. What is written to clients is still sent.
     fn shutdown(ctx: &mut ServerCtx<'_, Self>) {
         let _ = ctx;

@@ -79,7 +79,7 @@ fn shapes() -> String {
             stop_saving
         }
     );
-    shape!(out, JournalTable { size, reserved, replay });
+    shape!(out, JournalTable { size, reserved, replay, describe });
     shape!(
         out,
         HeapTable {

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// What tests load, and the program that loads it.
-const PACKAGES: [&str; 17] = [
+const PACKAGES: [&str; 18] = [
     "hotshell",
     "hotshell-bench",
     "misbehave",
@@ -16,6 +16,7 @@ const PACKAGES: [&str; 17] = [
     "roster-v1",
     "roster-v2",
     "roster-v3",
+    "slow-disk",
     "wrong-layout",
     "kv-v1",
     "kv-v2",
@@ -30,7 +31,7 @@ const PACKAGES: [&str; 17] = [
 /// How long cargo may build before somebody who looks at the tests is told.
 const SILENT: Duration = Duration::from_secs(5);
 
-/// The `.so` of a package, built with the profile of the running test.
+/// The `.so` of a package, a plugin or what a host has preloaded, built with the profile of the running test.
 ///
 /// # Panics
 /// When it cannot be built.

@@ -4,10 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hotshell_tests::artifacts::plugin;
 use hotshell_tests::files::{Folder, kv_v1};
 use hotshell_tests::host::{Host, text};
 use hotshell_tests::{Ran, hotshell};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Bytes of a segment's head.
 const HEAD: usize = 96;
@@ -160,7 +161,7 @@ fn a_file_of_a_newer_version_and_a_damaged_artifact_are_named() {
     newer[8] = 9;
     fs::write(&file, &newer).expect("writable");
     let problem = data("check", &dir).expect(1).json()["servers"][0]["problems"][0].clone();
-    assert_eq!(problem["detail"], "it has format 9, this version reads 1");
+    assert_eq!(problem["detail"], "it has format 9, this version reads 2");
     fs::write(&file, &sound).expect("writable");
     let artifacts = fs::read_dir(dir.join("main/artifacts")).expect("readable");
     let artifact = artifacts.map(|entry| entry.expect("readable").path()).next().expect("one");
@@ -240,13 +241,46 @@ fn export_shows_a_snapshot_by_its_schema_without_the_plugin_that_wrote_it() {
     assert!(entry("third")["value"].to_string().contains("{\"hex\":\"0102\"}"));
 }
 
+/// The lines of `data export`.
+fn exported(dir: &Path, flags: &[&str]) -> Vec<Value> {
+    let said = hotshell(["data", "export", text(dir)].iter().chain(flags)).expect(0).stdout;
+    said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn export_shows_records_as_the_plugin_does_that_wrote_them() {
+    let folder = Folder::new();
+    let dir = folder.at("data");
+    let flags = ["--data", text(&dir), "--fsync", "always", "--probation", "0"];
+    let mut host = Host::with(kv_v1()).flags(&flags).start();
+    let mut client = host.resp();
+    client.call(&["SET", "a \"quoted\\ name\"", "\u{1}\u{2}"]);
+    client.call(&["SELECT", "3"]);
+    host.swap(plugin("kv-v2"));
+    client.call(&["RPUSH", "list", "\u{e9}l\u{e9}ment"]);
+    host.signal(libc::SIGKILL);
+    host.wait();
+    let lines = exported(&dir, &[]);
+    let values: Vec<&Value> = lines.iter().map(|line| &line["value"]).collect();
+    let binary = json!({"hex": "0102"});
+    assert_eq!(values[0]["command"], json!(["SET", "a \"quoted\\ name\"", binary]));
+    assert!(values[0]["unix_ms"].as_u64().is_some_and(|ms| ms > 1_600_000_000_000));
+    assert_eq!((&lines[1]["kind"], &lines[1]["text"]), (&"use".into(), &"use".into()));
+    assert_eq!(values[2]["command"], json!(["RPUSH", "list", "\u{e9}l\u{e9}ment"]));
+    assert_eq!(values[2]["db"], 3);
+    assert!(lines.iter().all(|line| line["hex"].is_null()), "{lines:?}");
+    let raw = exported(&dir, &["--raw"]);
+    let known = |line: &Value| line["value"].is_null() && line["hex"].is_string();
+    assert!(known(&raw[0]) && known(&raw[2]), "{raw:?}");
+    fs::remove_dir_all(dir.join("main/artifacts")).expect("the copies were there");
+    assert_eq!(exported(&dir, &[]), raw, "without the code that wrote them");
+}
+
 #[test]
 fn export_prints_every_record_as_a_line_of_json() {
     let folder = Folder::new();
     let dir = written(&folder, 3);
-    let said = hotshell(["data", "export", text(&dir)]).expect(0).stdout;
-    let lines: Vec<Value> =
-        said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let lines = exported(&dir, &["--raw"]);
     assert_eq!(lines.len(), 3);
     for (n, line) in lines.iter().enumerate() {
         assert_eq!((&line["server"], &line["kind"]), (&"main".into(), &"call".into()));

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::authors::Authors;
 use super::client::Reply;
 use super::output::Output;
-use crate::data::export;
+use crate::data::{Origin, Store, export};
 use crate::data::survey::Survey;
 use crate::error::{Code, Error, Result};
 use crate::{paths, render};
@@ -30,6 +31,7 @@ pub fn command() -> Command {
     let folder = Arg::new("DIR").required(true).value_parser(super::args::any());
     let folder = folder.help("The folder that `serve --data` was given");
     let json = Arg::new("json").long("json").action(ArgAction::SetTrue);
+    let raw = Arg::new("raw").long("raw").action(ArgAction::SetTrue);
     let server = Arg::new("server").long("server").value_name("NAME");
     let verb = |name: &'static str, about: &'static str| {
         Command::new(name).about(about).arg(folder.clone())
@@ -49,7 +51,8 @@ pub fn command() -> Command {
         )
         .subcommand(
             verb("export", "The newest snapshot and every record after it as lines of JSON")
-                .arg(server.help("Only this server")),
+                .arg(server.help("Only this server"))
+                .arg(raw.help("Records as text or digits; runs no code of the plugin")),
         )
 }
 
@@ -62,7 +65,7 @@ pub fn run(matches: &ArgMatches, output: Output) -> Result<ExitCode> {
     let folder = matches.get_one::<OsString>("DIR").expect("clap has checked it");
     let folder = paths::from_here(Path::new(folder));
     match verb {
-        "export" => export(&folder, matches.get_one::<String>("server").map(String::as_str)),
+        "export" => export(&folder, matches),
         "check" => check(&Survey::of(&folder)?, output),
         _ => tell(&Survey::of(&folder)?, output),
     }
@@ -91,10 +94,16 @@ fn print(survey: &Survey, output: Output, lines: impl Fn() -> Vec<String>) -> Re
     })
 }
 
-fn export(folder: &Path, server: Option<&str>) -> Result<ExitCode> {
+fn export(folder: &Path, matches: &ArgMatches) -> Result<ExitCode> {
+    let server = matches.get_one::<String>("server").map(String::as_str);
+    let (raw, mut authors) = (matches.get_flag("raw"), Authors::default());
+    let mut show = |store: &Store, origin: &Origin, record: &[u8]| match raw {
+        true => None,
+        false => authors.describe(store, origin, record),
+    };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut gone = false;
-    let exported = export::export(folder, server, &mut |record| {
+    let exported = export::export(folder, server, &mut show, &mut |record| {
         serde_json::to_writer(&mut out, record)?;
         let written = out.write_all(b"\n");
         gone |= written.is_err();

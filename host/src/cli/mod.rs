@@ -1,6 +1,7 @@
 //! The command line: `hotshell serve`, and every verb of the admin socket.
 
 mod args;
+mod authors;
 mod client;
 mod data;
 mod discover;

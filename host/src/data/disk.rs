@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use super::{Origin, segment};
+use super::segment;
 
 /// The calls whose failures decide what is kept.
 pub trait Disk: Send + 'static {
@@ -21,11 +21,11 @@ pub trait Disk: Send + 'static {
     /// What the system says. It may have dropped the pages, so asking again proves nothing.
     fn sync(&mut self, file: &File) -> io::Result<()>;
 
-    /// Makes the segment that begins at a position, with frames of `origin`.
+    /// Makes the segment with this head.
     ///
     /// # Errors
     /// What the system says.
-    fn create_segment(&mut self, folder: &Path, first: u64, origin: Origin) -> io::Result<File>;
+    fn create_segment(&mut self, folder: &Path, head: segment::Head) -> io::Result<File>;
 }
 
 /// The system itself.
@@ -41,7 +41,7 @@ impl Disk for System {
         file.sync_data()
     }
 
-    fn create_segment(&mut self, folder: &Path, first: u64, origin: Origin) -> io::Result<File> {
-        segment::create(folder, first, origin)
+    fn create_segment(&mut self, folder: &Path, head: segment::Head) -> io::Result<File> {
+        segment::create(folder, head)
     }
 }

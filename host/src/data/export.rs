@@ -1,5 +1,6 @@
 //! What a folder of `--data` holds, as lines of JSON: the newest snapshot by its schema, then every
-//! record of the journal. Reads only, and needs no code of the plugin.
+//! record of the journal. Reads only, and needs no code of the plugin; where that is there, it shows its
+//! records.
 
 use std::io;
 use std::path::Path;
@@ -12,6 +13,8 @@ use serde_json::value::RawValue;
 
 use super::describe::Describer;
 use super::folder::Store;
+use super::frame;
+use super::origin::Origin;
 use super::recovery::{Frame, Step};
 use super::snapshot::{Kind as Block, Snapshot};
 use super::survey::{name_of, stores};
@@ -86,23 +89,34 @@ pub struct Record<'a> {
     pub offset: usize,
     /// Where in the journal.
     pub position: u64,
-    /// The record, where it is text.
+    /// The record as its author shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Box<RawValue>>,
+    /// Else the record, where it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<&'a str>,
-    /// The record in hexadecimal digits, where it is not.
+    /// Else the record in hexadecimal digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hex: Option<String>,
 }
+
+/// Shows a record that a generation wrote, if it can.
+pub type Show<'s> = dyn FnMut(&Store, &Origin, &[u8]) -> Option<Box<RawValue>> + 's;
 
 /// Takes the lines.
 type Each<'e> = dyn FnMut(&Line<'_>) -> io::Result<()> + 'e;
 
 /// Hands over every line of a folder, or of one server in it: the newest snapshot, then the records in the
-/// order in which they were written.
+/// order in which they were written. `show` is asked about records of plugins.
 ///
 /// # Errors
 /// `DATA`: as for a start; what is before has been handed over then. `FILE`: `each` fails.
-pub fn export(folder: &Path, only: Option<&str>, each: &mut Each<'_>) -> Result<()> {
+pub fn export(
+    folder: &Path,
+    only: Option<&str>,
+    show: &mut Show<'_>,
+    each: &mut Each<'_>,
+) -> Result<()> {
     let stores = stores(folder)?;
     let chosen: Vec<_> =
         stores.iter().filter(|(name, _)| only.is_none_or(|only| only == name)).collect();
@@ -113,12 +127,12 @@ pub fn export(folder: &Path, only: Option<&str>, each: &mut Each<'_>) -> Result<
         return Err(Error::new(Code::Server, message, there, "pass one of these to --server"));
     }
     for (name, store) in chosen {
-        server(name, store, each)?;
+        server(name, store, show, each)?;
     }
     Ok(())
 }
 
-fn server(name: &str, store: &Store, each: &mut Each<'_>) -> Result<()> {
+fn server(name: &str, store: &Store, show: &mut Show<'_>, each: &mut Each<'_>) -> Result<()> {
     if let Some(snapshot) = store.snapshot()? {
         Export::of(name, &snapshot).snapshot(snapshot, each)?;
     }
@@ -126,18 +140,30 @@ fn server(name: &str, store: &Store, each: &mut Each<'_>) -> Result<()> {
         .read(None, &mut |step| {
             let Step::Frame(frame) = step else { return Ok(()) };
             let mut records = frame.records();
-            records.try_for_each(|record| each(&told(name, &frame, record)).map_err(gone))
+            records.try_for_each(|record| {
+                let value = match frame.kind {
+                    frame::Kind::Call => show(store, &frame.head.origin, record),
+                    frame::Kind::Use => None,
+                };
+                each(&told(name, &frame, record, value)).map_err(gone)
+            })
         })
         .map(drop)
 }
 
-fn told<'a>(server: &'a str, frame: &Frame<'a>, record: &'a [u8]) -> Line<'a> {
+fn told<'a>(
+    server: &'a str,
+    frame: &Frame<'a>,
+    record: &'a [u8],
+    value: Option<Box<RawValue>>,
+) -> Line<'a> {
     let text = std::str::from_utf8(record).ok().filter(|text| !text.contains(char::is_control));
-    let hex = text.is_none().then(|| hex::encode(record));
-    let record = Record { offset: frame.offset, position: frame.position, text, hex };
+    let text = text.filter(|_| value.is_none());
+    let hex = (value.is_none() && text.is_none()).then(|| hex::encode(record));
+    let record = Record { offset: frame.offset, position: frame.position, value, text, hex };
     let about = match frame.kind {
-        super::frame::Kind::Call => About::Call(record),
-        super::frame::Kind::Use => About::Use(record),
+        frame::Kind::Call => About::Call(record),
+        frame::Kind::Use => About::Use(record),
     };
     let generation = frame.head.origin.generation;
     Line { server, file: frame.segment.name(), generation, about }

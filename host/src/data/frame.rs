@@ -4,11 +4,23 @@
 //! |---|---|
 //! | 4 | `HSFR`: records of a call of the plugin; `HSUS`: a switch, told by the host; `HSDU`: a mark |
 //! | 4 | bytes of records |
-//! | 4 | CRC-32 of the four bytes before and of the records |
+//! | 4 | CRC-32 of the four bytes before and of the records, begun with the journal's [`Salt`] |
 //! | | records, each with its length in four bytes before it |
 //!
 //! All numbers are little-endian. A mark holds in place of records the position up to which everything was
 //! on disk when it was written: eight bytes. It has no position itself.
+
+/// What checksums of frames begin with. Each start draws one, and the heads of the files that it writes
+/// tell it: so bytes that clients send are never taken for a frame, wherever a frame is looked for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Salt(pub u32);
+
+impl Salt {
+    /// A new one.
+    pub fn draw() -> Self {
+        Self(crate::heap::random_u64() as u32)
+    }
+}
 
 /// Whose records a frame holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,35 +74,35 @@ pub fn put_record(records: &mut Vec<u8>, record: &[u8]) {
 ///
 /// # Panics
 /// When they have 4 GiB or more.
-pub fn seal(out: &mut Vec<u8>, kind: Kind, records: &[u8]) -> usize {
-    put(out, kind.magic(), records)
+pub fn seal(out: &mut Vec<u8>, salt: Salt, kind: Kind, records: &[u8]) -> usize {
+    put(out, salt, kind.magic(), records)
 }
 
 /// A mark: everything before `position` is on disk.
-pub fn mark(position: u64) -> Vec<u8> {
+pub fn mark(salt: Salt, position: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(MARK);
-    put(&mut out, MARK_MAGIC, &position.to_le_bytes());
+    put(&mut out, salt, MARK_MAGIC, &position.to_le_bytes());
     out
 }
 
-fn put(out: &mut Vec<u8>, magic: [u8; 4], content: &[u8]) -> usize {
+fn put(out: &mut Vec<u8>, salt: Salt, magic: [u8; 4], content: &[u8]) -> usize {
     let len = u32::try_from(content.len()).expect("a frame is smaller than 4 GiB").to_le_bytes();
     out.extend_from_slice(&magic);
     out.extend_from_slice(&len);
-    out.extend_from_slice(&checksum(&len, content).to_le_bytes());
+    out.extend_from_slice(&checksum(salt, &len, content).to_le_bytes());
     out.extend_from_slice(content);
     HEAD + content.len()
 }
 
-fn checksum(len: &[u8], content: &[u8]) -> u32 {
-    let mut crc = crc32fast::Hasher::new();
+fn checksum(Salt(salt): Salt, len: &[u8], content: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new_with_initial(salt);
     crc.update(len);
     crc.update(content);
     crc.finalize()
 }
 
 /// The frame at the front of `bytes`, and how many bytes it has; `None` when there is no whole one.
-pub fn read(bytes: &[u8]) -> Option<(Content<'_>, usize)> {
+pub fn read(bytes: &[u8], salt: Salt) -> Option<(Content<'_>, usize)> {
     let (head, rest) = bytes.split_at_checked(HEAD)?;
     let (magic, head) = head.split_at(4);
     let (len, crc) = head.split_at(4);
@@ -98,7 +110,7 @@ pub fn read(bytes: &[u8]) -> Option<(Content<'_>, usize)> {
         return None;
     }
     let found = rest.get(..u32::from_le_bytes(len.try_into().ok()?) as usize)?;
-    if checksum(len, found).to_le_bytes() != crc {
+    if checksum(salt, len, found).to_le_bytes() != crc {
         return None;
     }
     let content = match Kind::of(magic) {
@@ -122,11 +134,11 @@ pub struct Behind {
 }
 
 /// The whole frames in `bytes`, whatever else is in there.
-pub fn behind(bytes: &[u8]) -> Behind {
+pub fn behind(bytes: &[u8], salt: Salt) -> Behind {
     let (mut found, mut from) = (Behind::default(), 0);
     while let Some(at) = bytes[from..].windows(4).position(is_magic) {
         from += at;
-        let Some((content, size)) = read(&bytes[from..]) else {
+        let Some((content, size)) = read(&bytes[from..], salt) else {
             from += 1;
             continue;
         };

@@ -75,6 +75,7 @@ impl Kind {
             u64::from_le_bytes(word)
         };
         let format = word(8) as u32;
+        let written = Self { format, ..self };
         if &found[..8] == self.magic && format > self.format {
             return Err(BadHead::Newer(format));
         }
@@ -82,7 +83,7 @@ impl Kind {
         origin.copy_from_slice(&found[32..80]);
         let origin = Origin::decode(&origin);
         let fields = Fields { position: word(16), time_ms: word(24), origin, extra: word(80) };
-        if found == &self.encode(&fields) { Ok(fields) } else { Err(BadHead::Damaged) }
+        if format > 0 && found == &written.encode(&fields) { Ok(fields) } else { Err(BadHead::Damaged) }
     }
 }
 

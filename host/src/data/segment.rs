@@ -6,12 +6,13 @@
 //! | bytes | content |
 //! |---|---|
 //! | 8 | `hsjournl` |
-//! | 4 | format, 1 |
+//! | 4 | format, 2; format 1 has no salt |
 //! | 4 | bytes of this head, 96 |
 //! | 8 | position of the first frame |
 //! | 8 | when it was begun, milliseconds since the Unix epoch |
 //! | 48 | whose frames it holds: generation, fingerprint of its schema, SHA-256 of its artifact |
-//! | 12 | reserved, zero |
+//! | 4 | [`Salt`] of its frames |
+//! | 8 | reserved, zero |
 //! | 4 | CRC-32 of the 92 bytes before |
 
 use std::fs::{self, File};
@@ -19,12 +20,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file;
+use super::frame::Salt;
 use super::head::{self, BadHead, Fields, Kind};
 use super::origin::Origin;
 use crate::time::unix_ms;
 
 /// The format this version writes, and the newest it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// Bytes of the head.
 pub const HEAD: usize = head::SIZE;
 const KIND: Kind = Kind { magic: b"hsjournl", format: FORMAT };
@@ -54,6 +56,8 @@ pub struct Head {
     pub begun_ms: u64,
     /// Whose frames it holds.
     pub origin: Origin,
+    /// What their checksums begin with.
+    pub salt: Salt,
 }
 
 /// All segments in a folder, by position. Files that are not named like one are left alone.
@@ -63,15 +67,20 @@ pub fn list(folder: &Path) -> io::Result<Vec<Segment>> {
 }
 
 /// Makes a segment: written beside, synced, renamed, and its folder synced.
-pub fn create(folder: &Path, first: u64, origin: Origin) -> io::Result<File> {
-    let head = Head { first, begun_ms: unix_ms(), origin };
-    file::replace(&folder.join(format!("journal-{first:020}.hsj")), 0o600, &head.encode())
+pub fn create(folder: &Path, head: Head) -> io::Result<File> {
+    let name = format!("journal-{:020}.hsj", head.first);
+    file::replace(&folder.join(name), 0o600, &head.encode())
 }
 
 impl Head {
+    /// The head of one that is begun now.
+    pub fn now(first: u64, origin: Origin, salt: Salt) -> Self {
+        Self { first, begun_ms: unix_ms(), origin, salt }
+    }
+
     fn encode(&self) -> [u8; HEAD] {
-        let Self { first: position, begun_ms: time_ms, origin } = *self;
-        KIND.encode(&Fields { position, time_ms, origin, extra: 0 })
+        let Self { first: position, begun_ms: time_ms, origin, salt } = *self;
+        KIND.encode(&Fields { position, time_ms, origin, extra: u64::from(salt.0) })
     }
 
     /// Reads the head at the front of a segment's bytes.
@@ -79,12 +88,9 @@ impl Head {
     /// # Errors
     /// [`BadHead`].
     pub fn decode(bytes: &[u8]) -> Result<Self, BadHead> {
-        match KIND.decode(bytes)? {
-            Fields { position: first, time_ms: begun_ms, origin, extra: 0 } => {
-                Ok(Self { first, begun_ms, origin })
-            }
-            _ => Err(BadHead::Damaged),
-        }
+        let Fields { position: first, time_ms: begun_ms, origin, extra } = KIND.decode(bytes)?;
+        let salt = Salt(u32::try_from(extra).map_err(|_| BadHead::Damaged)?);
+        Ok(Self { first, begun_ms, origin, salt })
     }
 
     /// Reads the head of a file. The outer error is the disk's.

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::frame::{self, Kind};
+use super::frame::{self, Kind, Salt};
 use super::{Digest, Folder, Fsync, Origin, Recovered, Replay, Store, Writer, segment};
 use crate::error::{Code, Result};
 
@@ -54,7 +54,7 @@ impl Place {
         for text in texts {
             let (mut records, mut frames) = (Vec::new(), Vec::new());
             text.split('+').for_each(|one| frame::put_record(&mut records, one.as_bytes()));
-            end += frame::seal(&mut frames, Kind::Call, &records) as u64;
+            end += frame::seal(&mut frames, writer.salt(), Kind::Call, &records) as u64;
             writer.append(&mut frames, end);
         }
         writer.close();
@@ -71,6 +71,17 @@ impl Place {
         let all = segment::list(&self.store.folder).expect("the folder is readable");
         all.into_iter().map(|segment| segment.path).collect()
     }
+}
+
+fn salt_of(segment: &[u8]) -> Salt {
+    segment::Head::decode(segment).expect("a head").salt
+}
+
+/// Adds a frame with one record; answers its bytes.
+fn seal(bytes: &mut Vec<u8>, salt: Salt, record: &[u8]) -> u64 {
+    let mut records = Vec::new();
+    frame::put_record(&mut records, record);
+    frame::seal(bytes, salt, Kind::Call, &records) as u64
 }
 
 #[test]
@@ -132,17 +143,14 @@ fn a_flipped_bit_in_front_of_whole_frames_is_refused_and_nothing_is_changed() {
 fn a_hole_in_what_was_never_synced_is_cut_with_all_behind_it_and_one_before_that_is_refused() {
     let place = Place::new();
     let (mut bytes, mut position) = (Vec::new(), 0);
-    let frame = |bytes: &mut Vec<u8>, text: &str| {
-        let mut records = Vec::new();
-        frame::put_record(&mut records, text.as_bytes());
-        frame::seal(bytes, Kind::Call, &records) as u64
-    };
     place.write(0, &[]);
     let file = place.files().pop().expect("a segment");
     bytes.extend_from_slice(&fs::read(&file).expect("readable"));
+    let salt = salt_of(&bytes);
+    let frame = |bytes: &mut Vec<u8>, text: &str| seal(bytes, salt, text.as_bytes());
     let first = bytes.len();
     position += frame(&mut bytes, &"synced ".repeat(2_000));
-    bytes.extend_from_slice(&frame::mark(position));
+    bytes.extend_from_slice(&frame::mark(salt, position));
     let (second, kept) = (bytes.len(), position);
     for n in 0..3 {
         frame(&mut bytes, &format!("{n} ").repeat(4_000));
@@ -171,6 +179,73 @@ fn a_hole_in_what_was_never_synced_is_cut_with_all_behind_it_and_one_before_that
     assert!(error.message.ends_with(&format!("is damaged at byte {second}")), "{error}");
 }
 
+/// Whoever may write can write what looks like frames and marks, and a kill tears any frame.
+#[test]
+fn what_a_client_has_made_to_look_like_frames_and_marks_is_cut_with_its_torn_frame() {
+    let place = Place::new();
+    let mut forged = Vec::new();
+    for salt in [Salt(0), Salt(1), Salt(u32::MAX)] {
+        seal(&mut forged, salt, b"forged");
+        forged.extend_from_slice(&frame::mark(salt, u64::MAX));
+    }
+    place.write(0, &["first"]);
+    let file = place.files().pop().expect("a segment");
+    let mut bytes = fs::read(&file).expect("readable");
+    let (salt, whole) = (salt_of(&bytes), bytes.len());
+    seal(&mut bytes, salt, &[&forged[..], b"the end"].concat());
+    fs::write(&file, &bytes[..bytes.len() - 1]).expect("writable");
+    let (found, all) = place.read().expect("a torn frame is no damage");
+    assert_eq!((all, found.cut), (vec!["first".to_owned()], (bytes.len() - 1 - whole) as u64));
+    // With the salt of the file it is damage: the writer's own frames are behind what is broken.
+    bytes.truncate(whole);
+    bytes.extend_from_slice(b"broken");
+    seal(&mut bytes, salt, b"second");
+    fs::write(&file, &bytes).expect("writable");
+    let error = place.read().expect_err("a whole frame is behind it");
+    assert!(error.message.ends_with(&format!("is damaged at byte {whole}")), "{error}");
+}
+
+#[test]
+fn a_mark_that_never_came_to_the_disk_before_the_next_file_is_not_missed() {
+    let place = Place::new();
+    let end = place.write(0, &["first"]);
+    place.write(end, &["second"]);
+    let file = place.files().remove(0);
+    let whole = fs::read(&file).expect("readable");
+    let frames = whole.len() - frame::MARK;
+    for kept in 0..frame::MARK {
+        for lost in [&[][..], &[0; frame::MARK][kept..]] {
+            fs::write(&file, [&whole[..frames + kept], lost].concat()).expect("writable");
+            let (found, all) = place.read().expect("nothing is lost");
+            assert_eq!((&*all, found.cut), (&["first".to_owned(), "second".to_owned()][..], 0));
+        }
+    }
+    fs::write(&file, &whole[..frames - 1]).expect("writable");
+    let error = place.read().expect_err("a frame is lost");
+    let damaged = format!("is damaged at byte {}", segment::HEAD);
+    assert!(error.message.ends_with(&damaged), "{error}");
+    assert!(error.detail.contains("and 1 later files are lost"), "{error}");
+}
+
+#[test]
+fn a_file_of_the_first_format_is_read() {
+    let place = Place::new();
+    place.write(0, &[]);
+    let file = place.files().pop().expect("a segment");
+    let mut bytes = fs::read(&file).expect("readable");
+    bytes[8] = 1;
+    bytes[80..88].fill(0);
+    let crc = crc32fast::hash(&bytes[..92]);
+    bytes[92..].copy_from_slice(&crc.to_le_bytes());
+    let end = seal(&mut bytes, Salt(0), b"first");
+    bytes.extend_from_slice(&frame::mark(Salt(0), end));
+    fs::write(&file, &bytes).expect("writable");
+    let (found, all) = place.read().expect("an older format is read");
+    assert_eq!((found.position, &*all), (end, &["first".to_owned()][..]));
+    assert_eq!(place.write(end, &["second"]), 2 * end + 1);
+    assert_eq!(place.read().expect("both are read").1, ["first", "second"]);
+}
+
 #[test]
 fn a_newer_format_a_gap_and_a_damaged_head_are_refused() {
     let place = Place::new();
@@ -182,7 +257,7 @@ fn a_newer_format_a_gap_and_a_damaged_head_are_refused() {
     newer[8] = 9;
     fs::write(&files[0], &newer).expect("writable");
     let error = place.read().expect_err("a newer format");
-    assert_eq!(error.detail, "it has format 9, this version reads 1");
+    assert_eq!(error.detail, "it has format 9, this version reads 2");
     let mut broken = head;
     broken[3] ^= 1;
     fs::write(&files[0], &broken).expect("writable");
@@ -202,13 +277,13 @@ fn a_switch_begins_a_file_of_its_own_and_is_told_before_what_it_writes() {
     for origin in [SECOND, FIRST, SECOND] {
         let (mut records, mut frames) = (Vec::new(), Vec::new());
         frame::put_record(&mut records, b"use");
-        position += frame::seal(&mut frames, Kind::Use, &records) as u64;
+        position += frame::seal(&mut frames, writer.salt(), Kind::Use, &records) as u64;
         writer.begin(origin);
         writer.append(&mut frames, position);
     }
     let (mut records, mut frames) = (Vec::new(), Vec::new());
     frame::put_record(&mut records, b"second");
-    position += frame::seal(&mut frames, Kind::Call, &records) as u64;
+    position += frame::seal(&mut frames, writer.salt(), Kind::Call, &records) as u64;
     writer.append(&mut frames, position);
     writer.close();
     let mut read = Read::default();

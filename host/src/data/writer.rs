@@ -18,7 +18,9 @@ use tokio::sync::oneshot;
 use super::disk::{Disk, System};
 use super::folder::{Store, cannot};
 use super::progress::Progress;
-use super::{Fsync, Origin, frame, segment};
+use super::frame::{self, Salt};
+use super::segment::{self, Head};
+use super::{Fsync, Origin};
 use crate::engine::monotonic_ns;
 use crate::error::{Code, Error, Result};
 
@@ -50,6 +52,7 @@ pub struct Writer {
     /// other in the C library's allocator.
     spares: Receiver<Vec<u8>>,
     progress: Arc<Progress>,
+    salt: Salt,
 }
 
 impl Writer {
@@ -59,14 +62,15 @@ impl Writer {
     /// # Errors
     /// `DATA` when the segment cannot be made, `START` when there is no thread.
     pub fn start(store: &Store, position: u64, origin: Origin) -> Result<Self> {
-        let file = segment::create(&store.folder, position, origin);
+        let head = Head::now(position, origin, Salt::draw());
+        let file = segment::create(&store.folder, head);
         let file = file.map_err(|error| cannot(&store.folder, &error))?;
         let progress = Arc::new(Progress::new(store.fsync));
         progress.reach(position);
         let (orders, inbox) = channel();
         let (give_back, spares) = sync_channel(SPARES);
         let inbox = Inbox { orders: inbox, give_back };
-        let log = Log::new(System, store, file, (position, origin), Arc::clone(&progress));
+        let log = Log::new(System, store, file, head, Arc::clone(&progress));
         let folder = store.folder.clone();
         let thread = std::thread::Builder::new().name("journal".to_owned());
         let run = move || log.run(&inbox).unwrap_or_else(|error| fatal(&folder, &error));
@@ -74,7 +78,7 @@ impl Writer {
             let hint = "raise the limit of threads (ulimit -u)";
             Error::new(Code::Start, "cannot start the journal", error.to_string(), hint)
         })?;
-        Ok(Self { orders, spares, progress })
+        Ok(Self { orders, spares, progress, salt: head.salt })
     }
 
     /// Hands over whole frames that end at `position`; leaves an empty buffer for the next ones.
@@ -91,6 +95,11 @@ impl Writer {
         let (tell, begun) = oneshot::channel();
         let _ = self.orders.send(Order::Begin(origin, tell));
         begun
+    }
+
+    /// What the checksums of frames begin with.
+    pub const fn salt(&self) -> Salt {
+        self.salt
     }
 
     /// How far the journal is on disk.
@@ -130,6 +139,7 @@ struct Log<D> {
     file: File,
     /// Whose frames the file holds.
     origin: Origin,
+    salt: Salt,
     /// Bytes of the file, all of whole frames and marks.
     len: u64,
     /// Position behind them.
@@ -145,7 +155,7 @@ impl<D: Disk> Log<D> {
         disk: D,
         store: &Store,
         file: File,
-        (position, origin): (u64, Origin),
+        Head { first: position, origin, salt, .. }: Head,
         progress: Arc<Progress>,
     ) -> Self {
         Self {
@@ -153,6 +163,7 @@ impl<D: Disk> Log<D> {
             folder: store.folder.clone(),
             file,
             origin,
+            salt,
             len: segment::HEAD as u64,
             position,
             synced: position,
@@ -195,7 +206,7 @@ impl<D: Disk> Log<D> {
             let due = fsync == Fsync::EverySec && Instant::now() >= next_sync;
             let awaited = self.progress.is_awaited();
             if due || awaited || closing.is_some() || fsync == Fsync::Always {
-                self.sync_and_mark()?;
+                self.sync()?;
             }
             if Instant::now() >= next_sync {
                 next_sync = Instant::now() + SECOND;
@@ -256,36 +267,26 @@ impl<D: Disk> Log<D> {
         tracing::warn!(verb = "journal", waited_ms, "there is room on the disk again");
     }
 
-    /// Returns when all that was written is on disk. Never called again after it failed.
+    /// Returns when all that was written is on disk, and noted in the file before anybody hears of it: so a
+    /// start tells damage from what never came there. Never called again after it failed.
     fn sync(&mut self) -> io::Result<()> {
         if self.synced < self.position {
-            self.sync_file()?;
+            let began = monotonic_ns();
+            self.disk.sync(&self.file)?;
+            self.progress.synced(monotonic_ns() - began);
+            self.synced = self.position;
+            self.mark();
             self.progress.reach(self.position);
         }
         Ok(())
     }
 
-    fn sync_file(&mut self) -> io::Result<()> {
-        let began = monotonic_ns();
-        self.disk.sync(&self.file)?;
-        self.progress.synced(monotonic_ns() - began);
-        self.synced = self.position;
-        Ok(())
-    }
-
-    /// As [`Log::sync`], and notes in the file what is on disk before anybody hears of it: so a start tells
-    /// damage from what never came there. Not where another file follows, which says the same. Where no
-    /// mark can be written the next frame takes its place.
-    fn sync_and_mark(&mut self) -> io::Result<()> {
-        if self.synced < self.position {
-            self.sync_file()?;
-            let mark = frame::mark(self.position);
-            if self.disk.write_at(&self.file, &mark, self.len).is_ok_and(|all| all == mark.len()) {
-                self.len += mark.len() as u64;
-            }
-            self.progress.reach(self.position);
+    /// Where no mark can be written the next frame takes its place.
+    fn mark(&mut self) {
+        let mark = frame::mark(self.salt, self.synced);
+        if self.disk.write_at(&self.file, &mark, self.len).is_ok_and(|all| all == mark.len()) {
+            self.len += mark.len() as u64;
         }
-        Ok(())
     }
 
     fn rotate(&mut self) -> io::Result<()> {
@@ -326,7 +327,8 @@ impl<D: Disk> Log<D> {
     /// Begins another file. The present one is whole on disk first.
     fn next_segment(&mut self) -> io::Result<()> {
         self.sync()?;
-        self.file = self.disk.create_segment(&self.folder, self.position, self.origin)?;
+        let head = Head::now(self.position, self.origin, self.salt);
+        self.file = self.disk.create_segment(&self.folder, head)?;
         self.len = segment::HEAD as u64;
         Ok(())
     }

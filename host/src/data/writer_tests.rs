@@ -11,6 +11,8 @@ use crate::data::progress::LATE_AFTER;
 use crate::data::tests::Read;
 use crate::data::{Folder, Recovered, frame};
 
+const SALT: Salt = Salt(7);
+
 /// What becomes of a call, one after the other; then all go well.
 #[derive(Debug, Default)]
 struct Script {
@@ -53,11 +55,11 @@ impl Disk for Faulty {
         System.sync(file)
     }
 
-    fn create_segment(&mut self, folder: &Path, first: u64, origin: Origin) -> io::Result<File> {
+    fn create_segment(&mut self, folder: &Path, head: Head) -> io::Result<File> {
         let mut script = self.script();
         script.seen.push("create");
         script.creates.pop_front().unwrap_or(Ok(())).map_err(error)?;
-        System.create_segment(folder, first, origin)
+        System.create_segment(folder, head)
     }
 }
 
@@ -79,11 +81,11 @@ impl Rig {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let folder = Folder::open(dir.path()).expect("the folder is free");
         let store = folder.store("main", fsync).expect("a place for the server");
-        let file = segment::create(&store.folder, 0, Origin::default()).expect("a segment");
+        let head = Head::now(0, Origin::default(), SALT);
+        let file = segment::create(&store.folder, head).expect("a segment");
         let (disk, progress) = (Faulty::default(), Arc::new(Progress::new(fsync)));
         script(&mut disk.script());
-        let mut log =
-            Log::new(disk.clone(), &store, file, (0, Origin::default()), Arc::clone(&progress));
+        let mut log = Log::new(disk.clone(), &store, file, head, Arc::clone(&progress));
         log.segment_bytes = segment_bytes;
         let (orders, inbox) = channel();
         let (give_back, spares) = sync_channel(SPARES);
@@ -97,7 +99,7 @@ impl Rig {
     fn append(&mut self, text: &str) {
         let (mut records, mut frames) = (Vec::new(), Vec::new());
         frame::put_record(&mut records, text.as_bytes());
-        self.position += frame::seal(&mut frames, Kind::Call, &records) as u64;
+        self.position += frame::seal(&mut frames, SALT, Kind::Call, &records) as u64;
         self.orders.send(Order::Append(frames, self.position)).expect("the thread lives");
     }
 

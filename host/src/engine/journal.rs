@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 
 use super::handle::Counters;
-use crate::data::frame::{self, Kind};
+use crate::data::frame::{self, Kind, Salt};
 use crate::data::{Fsync, Origin, Progress, Writer};
 
 /// What the engine knows of its journal.
@@ -19,12 +19,14 @@ pub(super) struct Journal {
     position: u64,
     /// Frames of calls since the start.
     sealed: u64,
+    salt: Salt,
     writer: Writer,
 }
 
 impl Journal {
     pub(super) fn new(writer: Writer, position: u64) -> Self {
-        Self { records: Vec::new(), frames: Vec::new(), position, sealed: 0, writer }
+        let salt = writer.salt();
+        Self { records: Vec::new(), frames: Vec::new(), position, sealed: 0, salt, writer }
     }
 
     /// Adds a record to the frame of the running call.
@@ -40,7 +42,7 @@ impl Journal {
     /// Makes one frame of the records of the call that has returned.
     pub(super) fn seal(&mut self) {
         if !self.records.is_empty() {
-            self.position += frame::seal(&mut self.frames, Kind::Call, &self.records) as u64;
+            self.position += frame::seal(&mut self.frames, self.salt, Kind::Call, &self.records) as u64;
             self.records.clear();
             self.sealed += 1;
         }
@@ -72,11 +74,11 @@ impl Journal {
     pub(super) fn tell_use(&mut self, verb: &str) {
         let mut record = Vec::new();
         frame::put_record(&mut record, verb.as_bytes());
-        self.position += frame::seal(&mut self.frames, Kind::Use, &record) as u64;
+        self.position += frame::seal(&mut self.frames, self.salt, Kind::Use, &record) as u64;
     }
 
     /// Gives the writer all whole frames. Answers what output must wait for, if it must.
-    pub(super) fn hand_over(&mut self) -> Option<(u64, Arc<Progress>)> {
+    pub(super) fn hand_over(&mut self) -> Option<Arc<Progress>> {
         if !self.frames.is_empty() {
             self.writer.append(&mut self.frames, self.position);
         }
@@ -84,7 +86,10 @@ impl Journal {
         let behind = progress.durable() < self.position;
         // A policy that lets output go ahead of the disk does so as long as the disk keeps up.
         let waits = behind && (progress.fsync() == Fsync::Always || progress.is_late());
-        waits.then(|| (self.position, Arc::clone(progress)))
+        waits.then(|| {
+            progress.want(self.position);
+            Arc::clone(progress)
+        })
     }
 
     /// Position behind the last frame.

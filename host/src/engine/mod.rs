@@ -8,6 +8,7 @@ mod call;
 mod clients;
 mod connection;
 mod core;
+mod flush;
 mod handle;
 mod journal;
 mod migrate;
@@ -22,6 +23,7 @@ pub mod stack;
 mod state;
 mod stopwatch;
 mod tasks;
+mod together;
 mod waiting_room;
 
 use std::collections::BTreeMap;

@@ -49,6 +49,26 @@ fn parse(record: &[u8]) -> Option<(u64, u32, Vec<&[u8]>)> {
     Some((u64::from_le_bytes(*now), u32::from_le_bytes(*db), args))
 }
 
+/// A record as JSON: `{"unix_ms":1700000000000,"db":0,"command":["SET","key","value"]}`; what is no text
+/// is `{"hex":"00ff"}`. `None`: it is no record of kv.
+pub fn describe(record: &[u8]) -> Option<String> {
+    let (now, db, args) = parse(record)?;
+    let args: Vec<String> = args.into_iter().map(json).collect();
+    Some(format!("{{\"unix_ms\":{now},\"db\":{db},\"command\":[{}]}}", args.join(",")))
+}
+
+fn json(arg: &[u8]) -> String {
+    match std::str::from_utf8(arg) {
+        Ok(text) if !text.contains(char::is_control) => {
+            format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+        }
+        _ => {
+            let digits: String = arg.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{{\"hex\":\"{digits}\"}}")
+        }
+    }
+}
+
 /// Runs the command of a record again.
 ///
 /// # Errors

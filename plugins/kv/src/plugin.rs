@@ -126,6 +126,10 @@ impl<E: Edition> Plugin for Kv<E> {
         journal::replay(ctx.state, &mut ctx.shell, E::table(), record)
     }
 
+    fn describe(record: &[u8]) -> Option<String> {
+        journal::describe(record)
+    }
+
     fn tick(ctx: &mut ServerCtx<'_, Self>) {
         let now = ctx.shell.unix_ms();
         saving::tick(ctx.state, &mut ctx.shell, now);
