@@ -149,6 +149,10 @@ fn the_policy_of_the_journal_is_set_and_remembered() {
     assert_eq!(first.json(&["status"])["journal"]["fsync"], "always");
     assert!(client.call(&["CONFIG", "SET", "appendonly", "no"]).error().contains("--data"));
     assert_eq!(client.call(&["CONFIG", "SET", "appendonly", "yes"]), ok());
+    let remembered = data.at("data/main/permanent.json");
+    eventually("it is remembered", || {
+        std::fs::read_to_string(&remembered).is_ok_and(|text| text.contains("\"always\""))
+    });
     kill(first);
     let second = host(&data, &[]);
     assert_eq!(get(&mut second.resp(), "appendfsync"), "always");
