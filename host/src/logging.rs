@@ -13,6 +13,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::{HostConfig, LogFormat};
+use crate::observe::AboveBar;
 use crate::time;
 
 /// Starts logging. Without effect when the process logs already.
@@ -20,7 +21,7 @@ pub fn start(host: &HostConfig) {
     // A folder that is watched may go and come: notify thinks that worth a warning.
     let wanted = format!("notify=off,{}", host.log_level);
     let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| AboveBar);
     let _ = match host.log_format {
         LogFormat::Human => builder.event_format(Human).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_target(false).try_init(),

@@ -1,8 +1,13 @@
 //! Goal: a start that loads for long is visible, and clients that come meanwhile are answered and kept.
 //! Method: a host on a journal of many records, asked from all sides while it reads them back.
 
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
+use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::process::Stdio;
 
+use hotshell_tests::cli;
 use hotshell_tests::eventually;
 use hotshell_tests::files::{Folder, kv_v1};
 use hotshell_tests::host::{Host, text};
@@ -102,4 +107,49 @@ fn a_stop_while_it_loads_ends_the_host_at_once_and_loses_nothing() {
         value.is_ok_and(|value| matches!(value, Value::Bulk(_)))
     });
     assert_eq!(Resp::connect(addr).call(&["GET", "counter"]).text(), SLOW.to_string());
+}
+
+/// What a program writes to a terminal until it closes it.
+fn terminal() -> (Stdio, std::thread::JoinHandle<String>) {
+    let (mut ours, mut theirs) = (0, 0);
+    let (null, size) = (std::ptr::null_mut(), std::ptr::null());
+    // SAFETY: two places for descriptors; no name, modes or size are asked for or given.
+    let made = unsafe { libc::openpty(&mut ours, &mut theirs, null, std::ptr::null(), size) };
+    assert_eq!(made, 0, "a terminal");
+    // SAFETY: both were just made, and nobody else has them.
+    let (ours, theirs) = unsafe { (fs::File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) };
+    let read = std::thread::spawn(move || {
+        let (mut ours, mut said) = (ours, Vec::new());
+        // The last one who closes it makes this an error.
+        let _ = ours.read_to_end(&mut said);
+        String::from_utf8_lossy(&said).into_owned()
+    });
+    (Stdio::from(theirs), read)
+}
+
+#[test]
+fn a_bar_on_a_terminal_moves_and_leaves_nothing_behind() {
+    let folder = Folder::new();
+    let data = written(&folder);
+    let (stderr, said) = terminal();
+    let mut serve = cli::command();
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--plugin", text(&kv_v1()), "--data", &data]);
+    serve.arg("--admin").arg(folder.at("admin.sock")).stdout(Stdio::piped()).stderr(stderr);
+    let mut host = serve.spawn().expect("hotshell runs");
+    // Otherwise the terminal would stay open.
+    drop(serve);
+    let mut listens = String::new();
+    BufReader::new(host.stdout.take().expect("piped")).read_line(&mut listens).expect("a text");
+    assert!(listens.starts_with("serve: main listening on"), "{listens}");
+    host.kill().expect("it runs");
+    host.wait().expect("it ends");
+    let said = said.join().expect("no panics");
+    let mut moves: Vec<&str> = said.split("main: loading [").skip(1).collect();
+    moves.dedup();
+    assert!(moves.len() > 2, "{said:?}");
+    assert!(said.contains("the journal was read back"), "{said:?}");
+    for line in said.split_inclusive('\n') {
+        let left = line.rsplit("\u{1b}[2K").next().unwrap_or_default();
+        assert!(!left.contains("loading ["), "it is taken away before a line: {line:?}");
+    }
 }

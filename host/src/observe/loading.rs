@@ -1,10 +1,10 @@
 //! How far a start is: for `status`, `/readyz`, systemd, and a bar on a terminal.
 
-use std::io::IsTerminal as _;
-use std::sync::Arc;
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use super::{Window, systemd};
@@ -15,6 +15,27 @@ use crate::render;
 const LOOK: Duration = Duration::from_millis(100);
 /// Looks between two words to the service manager.
 const LOOKS_PER_WORD: u32 = 10;
+
+/// The bar that is on the terminal.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// The standard error stream, for lines that are not to be lost in a bar that is shown there.
+#[derive(Debug, Clone, Copy)]
+pub struct AboveBar;
+
+impl Write for AboveBar {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let write = || io::stderr().write(bytes);
+        match &*SHOWN.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
 
 /// A server whose data are read back.
 #[derive(Debug, Clone)]
@@ -79,10 +100,9 @@ impl Starting {
 pub async fn show(window: &Window, on_terminal: bool) -> std::convert::Infallible {
     let on_terminal = on_terminal && std::io::stderr().is_terminal();
     let bar = ProgressBar::with_draw_target(Some(0), target(on_terminal));
-    let style = ProgressStyle::with_template("{msg} [{bar:40}] {bytes}/{total_bytes}, {eta} left");
-    bar.set_style(style.expect("the template is sound").progress_chars("=> "));
+    bar.set_style(style());
     // Whatever ends the wait for this takes the bar away.
-    let bar = Gone(bar);
+    let bar = Shown::new(bar);
     let mut tick = tokio::time::interval(LOOK);
     let mut looks = 0_u32;
     loop {
@@ -104,10 +124,31 @@ fn target(on_terminal: bool) -> ProgressDrawTarget {
     if on_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
 }
 
-struct Gone(ProgressBar);
+fn style() -> ProgressStyle {
+    let style = ProgressStyle::with_template("{msg} [{bar:40}] {bytes} of {total_bytes}{left}");
+    let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // Before anything is read nobody knows.
+        if state.pos() > 0 {
+            // A bar has nobody to tell that it cannot be written.
+            let _ = write!(out, ", {:#} left", HumanDuration(state.eta()));
+        }
+    };
+    style.expect("the template is sound").progress_chars("=> ").with_key("left", left)
+}
 
-impl Drop for Gone {
+/// A bar, for as long as it is there.
+struct Shown(ProgressBar);
+
+impl Shown {
+    fn new(bar: ProgressBar) -> Self {
+        *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+        Self(bar)
+    }
+}
+
+impl Drop for Shown {
     fn drop(&mut self) {
+        *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.0.finish_and_clear();
     }
 }

@@ -23,7 +23,7 @@ use crate::engine::Counters;
 pub use events::Events;
 pub use health::UNHEALTHY_AFTER;
 pub use http::start;
-pub use loading::{Far, Loading, Starting, show};
+pub use loading::{AboveBar, Far, Loading, Starting, show};
 
 /// How long the control thread may take to answer a watcher before it counts as gone.
 const PATIENCE: Duration = Duration::from_secs(2);
