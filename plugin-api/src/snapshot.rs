@@ -15,13 +15,13 @@ use core::ptr::NonNull;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::follow::{Entries, Follow, Pen, Way};
 use crate::collections::btree_map::conversion::TreeConversion;
 use crate::collections::hash_map::conversion::{Conversion, Place, STEP_SLOTS};
 use crate::collections::hash_map::watch::Watch;
-use crate::reflect::Reflect;
+use crate::reflect::{Reflect, Sink};
 use crate::schema::Schema;
 
 /// So many bytes in one step are enough, however few entries they are: some ten microseconds' work.
@@ -40,8 +40,36 @@ struct Taking {
     /// The same, the one that is gone on with last; some are written meanwhile.
     order: Vec<Way>,
     pen: Pen,
+    /// Tells how long the thread has been at work.
+    worked: Clock,
     /// The longest that a call had to write at once.
     longest_in_call: Duration,
+}
+
+/// A clock that the shell has: how long the calling thread has been at work, from any moment on.
+pub type Clock = fn() -> Duration;
+
+/// Says what memory [`begin`] is going to ask for, so that the heap has it ready. O(what is not in large
+/// maps).
+///
+/// # Safety
+/// As for [`begin`].
+pub unsafe fn announce(schema: &Schema, root: *mut u8) {
+    let reflect = Reflect::new(schema);
+    let mut leave = |left| {
+        // SAFETY: the caller's promise.
+        unsafe { follow::announce(&reflect, left) };
+        true
+    };
+    // SAFETY: the caller's promise.
+    unsafe { reflect.write_outline(schema.root, root, &mut Nowhere, &mut leave) };
+}
+
+/// Takes an outline that nobody wants.
+struct Nowhere;
+
+impl Sink for Nowhere {
+    fn put(&mut self, _: &[u8]) {}
 }
 
 /// Begins to take an image of the root at `root`; answers its outline. O(what is not in large hash
@@ -53,7 +81,7 @@ struct Taking {
 /// # Safety
 /// Between two calls of the plugin, on the thread that owns the state. `root` is a value of the schema's
 /// root type, no change of its shape is under way, and it lives until [`work`] has answered false.
-pub unsafe fn begin(schema: &Arc<Schema>, root: *mut u8) -> Vec<u8> {
+pub unsafe fn begin(schema: &Arc<Schema>, root: *mut u8, worked: Clock) -> Vec<u8> {
     TAKING.with_borrow_mut(|taking| {
         assert!(taking.is_none(), "one image at a time");
         // SAFETY: the reflection borrows from the schema, which the `Arc` beside it keeps in its place.
@@ -75,6 +103,7 @@ pub unsafe fn begin(schema: &Arc<Schema>, root: *mut u8) -> Vec<u8> {
             maps: HashMap::new(),
             order: Vec::new(),
             pen,
+            worked,
             longest_in_call: Duration::ZERO,
         };
         begun.take_up();
@@ -124,7 +153,7 @@ pub fn is_running() -> bool {
 }
 
 /// The longest that a call of the plugin has had to write at once so far, since it was going to change that;
-/// where it was no more than a few entries it does not count.
+/// by the clock that [`begin`] was given. Where it was no more than a few entries it does not count.
 pub fn longest_in_call() -> Duration {
     TAKING.with_borrow(|taking| {
         taking.as_ref().map_or(Duration::ZERO, |taking| taking.longest_in_call)
@@ -234,12 +263,13 @@ impl Taking {
 /// more than a few entries: of those, what takes long is not their writing.
 fn in_call<R>(work: impl FnOnce(Option<&mut Taking>) -> R) -> R {
     TAKING.with_borrow_mut(|taking| {
-        let begun = taking.as_ref().map(|taking| (Instant::now(), taking.pen.out.len()));
+        let begun = taking.as_ref().map(|taking| ((taking.worked)(), taking.pen.out.len()));
         let done = work(taking.as_mut());
         if let (Some(taking), Some((at, before))) = (taking, begun)
             && taking.pen.out.len() > before + STEP_BYTES
         {
-            taking.longest_in_call = taking.longest_in_call.max(at.elapsed());
+            let took = (taking.worked)().saturating_sub(at);
+            taking.longest_in_call = taking.longest_in_call.max(took);
         }
         done
     })

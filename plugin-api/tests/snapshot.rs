@@ -6,6 +6,7 @@ mod counting_heap;
 
 use std::collections::BTreeMap as Model;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use counting_heap::{Leaks, Random, rounds};
 use hotshell_plugin_api::collections::hash_map::Entry as Entries;
@@ -230,6 +231,11 @@ fn rebuilt(schema: &Schema, outline: &[u8], mut entries: &[u8]) -> (State, u64) 
     }
 }
 
+/// Time counts as work here.
+fn clock() -> Duration {
+    SystemTime::UNIX_EPOCH.elapsed().expect("it is later")
+}
+
 #[test]
 fn an_image_taken_beside_a_thousand_changes_is_the_state_as_it_was() {
     let leaks = Leaks::start();
@@ -244,7 +250,7 @@ fn an_image_taken_beside_a_thousand_changes_is_the_state_as_it_was() {
             let then = state.clone();
             let mut image = std::vec::Vec::new();
             // SAFETY: the state lives and nobody refers to it while these run.
-            let outline = unsafe { snapshot::begin(&schema, (&raw mut state).cast()) };
+            let outline = unsafe { snapshot::begin(&schema, (&raw mut state).cast(), clock) };
             loop {
                 disturb(&mut state, &mut random, entries);
                 let mut steps = random.below(3);
@@ -281,7 +287,7 @@ fn an_image_that_is_given_up_writes_no_more_and_leaves_the_state_whole() {
     let schema = Arc::new(Schema::of::<State, ()>());
     // SAFETY: the state lives and nobody refers to it while these run.
     unsafe {
-        drop(snapshot::begin(&schema, (&raw mut state).cast()));
+        drop(snapshot::begin(&schema, (&raw mut state).cast(), clock));
         assert!(snapshot::work(|| false));
         assert!(snapshot::written() > 0);
         snapshot::give_up();
@@ -299,7 +305,7 @@ fn an_image_that_lacks_an_entry_or_has_one_too_many_is_refused() {
     let schema = Arc::new(Schema::of::<State, ()>());
     // SAFETY: the state lives and nobody refers to it.
     let outline = unsafe {
-        let outline = snapshot::begin(&schema, (&raw mut state).cast());
+        let outline = snapshot::begin(&schema, (&raw mut state).cast(), clock);
         while snapshot::work(|| true) {}
         outline
     };

@@ -10,8 +10,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::authors::Authors;
 use super::client::Reply;
 use super::output::Output;
-use crate::data::{Origin, Store, export};
 use crate::data::survey::Survey;
+use crate::data::{Origin, Store, export};
 use crate::error::{Code, Error, Result};
 use crate::{paths, render};
 

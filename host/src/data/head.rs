@@ -83,7 +83,11 @@ impl Kind {
         origin.copy_from_slice(&found[32..80]);
         let origin = Origin::decode(&origin);
         let fields = Fields { position: word(16), time_ms: word(24), origin, extra: word(80) };
-        if format > 0 && found == &written.encode(&fields) { Ok(fields) } else { Err(BadHead::Damaged) }
+        if format > 0 && found == &written.encode(&fields) {
+            Ok(fields)
+        } else {
+            Err(BadHead::Damaged)
+        }
     }
 }
 

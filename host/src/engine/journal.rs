@@ -42,7 +42,8 @@ impl Journal {
     /// Makes one frame of the records of the call that has returned.
     pub(super) fn seal(&mut self) {
         if !self.records.is_empty() {
-            self.position += frame::seal(&mut self.frames, self.salt, Kind::Call, &self.records) as u64;
+            self.position +=
+                frame::seal(&mut self.frames, self.salt, Kind::Call, &self.records) as u64;
             self.records.clear();
             self.sealed += 1;
         }

@@ -49,6 +49,10 @@ pub struct Snapshot {
     pub stop_own_us: f64,
     /// The first of these stops, in which all is written that does not follow later; without such time.
     pub begin_us: f64,
+    /// The longest of the slices that follow, without such time.
+    pub slice_us: f64,
+    /// The longest that a call had to write at once since it was going to change that, without such time.
+    pub call_us: f64,
     pub total_us: f64,
     /// Files of the journal that were removed.
     pub journal_files_removed: usize,

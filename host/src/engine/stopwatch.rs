@@ -66,6 +66,11 @@ impl Stopwatch {
     }
 }
 
+/// How long the calling thread has been at work so far.
+pub(super) fn worked() -> Duration {
+    Duration::from_nanos(ran_ns())
+}
+
 /// CPU time of the calling thread.
 fn ran_ns() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
@@ -83,8 +88,8 @@ fn slept() -> i64 {
 }
 
 impl Lap {
-    /// One that was measured by the clock only.
-    pub(super) fn by_clock(took: Duration) -> Self {
+    /// One of which nothing but the work is known.
+    pub(super) fn of_work(took: Duration) -> Self {
         let ns = took.as_nanos() as u64;
         Self { all_ns: ns, own_ns: ns }
     }

@@ -201,6 +201,19 @@ impl Pen {
     }
 }
 
+/// Has the heap get ready what the watch of a map takes.
+///
+/// # Safety
+/// It is a map.
+pub(super) unsafe fn announce(reflect: &Reflect<'_>, left: Left) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if reflect.def(left.ty).kind != Kind::BTreeMap && follows(reflect, left) {
+            Watch::announce(left.at);
+        }
+    }
+}
+
 /// Whether a map is large enough to follow.
 ///
 /// # Safety

@@ -12,8 +12,9 @@ use super::sessions::SessionsLeft;
 use super::{Policy, Snapshot, Snapshots, Waiter};
 use crate::data::snapshot::{Head, Kind, Taken, Taker};
 use crate::engine::core::{Core, Server, monotonic_ns};
-use crate::engine::stopwatch::{Lap, Stopwatch};
+use crate::engine::stopwatch::{Lap, Stopwatch, worked};
 use crate::error::{Code, Error, Result};
+use crate::limits::MEMORY_PATIENCE;
 use crate::time::unix_ms;
 
 /// How long a slice takes, nanoseconds.
@@ -43,7 +44,7 @@ pub(super) struct Taking {
     begun: Instant,
     watch: Stopwatch,
     begin: Lap,
-    stop: Lap,
+    slice: Lap,
     waiters: Vec<Waiter>,
 }
 
@@ -91,11 +92,12 @@ impl Core {
         taker.block(Kind::Schema, self.active.shape.encoded.to_vec());
         // SAFETY: no plugin code runs, and no change of shape is under way; the root is of this schema.
         // A change of shape, and the end of the server, come after the last slice.
-        taker.block(Kind::Root, unsafe { image::begin(&schema, self.state.root) });
+        taker.block(Kind::Root, unsafe { image::begin(&schema, self.state.root, worked) });
         taker.block(Kind::Aside, self.image_of_aside());
         let (begin, begun) = (watch.lap(started), Instant::now());
-        let (sessions, stop) = (Some(SessionsLeft::below(next_client)), begin);
-        let taking = Taking { taker, position, file, sessions, begun, watch, begin, stop, waiters };
+        let (sessions, slice) = (Some(SessionsLeft::below(next_client)), Lap::default());
+        let taking =
+            Taking { taker, position, file, sessions, begun, watch, begin, slice, waiters };
         self.snapshots.as_mut().expect("as above").taking = Some(taking);
     }
 
@@ -126,7 +128,7 @@ impl Core {
                 taking.taker.block(Kind::Entries, image::take_entries(spare));
             }
             let lap = taking.watch.lap(started);
-            taking.stop = taking.stop.max(lap).max(Lap::by_clock(image::longest_in_call()));
+            taking.slice = taking.slice.max(lap);
         }
         self.counters.unwatch();
         more
@@ -154,9 +156,24 @@ impl Server {
         self.snapshot.notify_one();
     }
 
+    /// Has the heap get the memory ready that a snapshot begins with: whoever maps some waits for the
+    /// process's memory map, which others hold.
+    async fn memory_for_snapshot(&self) {
+        {
+            let core = self.core.borrow();
+            // SAFETY: no plugin code runs, and no change of shape is under way.
+            unsafe { image::announce(&core.active.shape.schema, core.state.root) };
+        }
+        let patience = Instant::now() + MEMORY_PATIENCE;
+        while crate::heap::is_awaited() && Instant::now() < patience {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
     /// Takes one snapshot, from its beginning to its end; `serving`: beside clients.
     async fn take_snapshot(self: &Rc<Self>, serving: bool) {
         self.drained().await;
+        self.memory_for_snapshot().await;
         // Its thread is there before the stop begins.
         let started =
             self.core.borrow().snapshots.as_ref().map(|s| Taker::start(&s.store, serving));
@@ -188,7 +205,8 @@ impl Server {
                 tokio::time::sleep(PAUSE).await;
             }
         }
-        self.finish_snapshot(image::end()).await;
+        let in_call = Lap::of_work(image::longest_in_call());
+        self.finish_snapshot(image::end(), in_call).await;
     }
 
     /// Lets others have the thread for so long, or until nobody has asked for anything.
@@ -203,10 +221,11 @@ impl Server {
         }
     }
 
-    async fn finish_snapshot(&self, entries: u64) {
+    async fn finish_snapshot(&self, entries: u64, in_call: Lap) {
         let taking = self.core.borrow_mut().snapshots.as_mut().and_then(|s| s.taking.take());
         let Some(taking) = taking else { return self.set_busy(false) };
-        let Taking { taker, position, file, begun, begin, stop, waiters, .. } = taking;
+        let Taking { taker, position, file, begun, begin, slice, waiters, .. } = taking;
+        let stop = begin.max(slice).max(in_call);
         // A snapshot that the journal does not lead up to would be one with a gap behind it.
         let _ = file.await;
         taker.block(Kind::Done, entries.to_le_bytes().to_vec());
@@ -217,6 +236,8 @@ impl Server {
             stop_us: stop.all_ns as f64 / 1e3,
             stop_own_us: stop.own_ns as f64 / 1e3,
             begin_us: begin.own_ns as f64 / 1e3,
+            slice_us: slice.own_ns as f64 / 1e3,
+            call_us: in_call.own_ns as f64 / 1e3,
             total_us: begun.elapsed().as_secs_f64() * 1e6,
             journal_files_removed: cut,
         });

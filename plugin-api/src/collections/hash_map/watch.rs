@@ -153,13 +153,25 @@ impl Watch {
             }
             debug_assert_eq!(raw.table.slot_size as usize, pair.size(), "entries of this layout");
             let layout = bits(&raw.table);
-            let done = heap::alloc_zeroed(layout);
             // No touch of it may wait for the clearing of a huge page.
-            heap::advise(done, layout, Usage::Gradual);
+            heap::announce(layout, Usage::Gradual);
+            let done = heap::alloc_zeroed(layout);
             let watch = heap::alloc(Layout::new::<Self>()).cast::<Self>();
             watch.write(Self { table: raw.table, at: 0, credit: 0, done: done.as_ptr().cast() });
             raw.rehash = watch.as_ptr().cast::<u8>().wrapping_add(TAG).cast();
             Some(watch)
+        }
+    }
+
+    /// Has the heap get the memory ready that [`Watch::begin`] is going to ask for. O(1).
+    ///
+    /// # Safety
+    /// `at` is a map.
+    pub(crate) unsafe fn announce(at: *mut u8) {
+        // SAFETY: the caller's promise.
+        let raw = unsafe { &*at.cast::<Raw>() };
+        if raw.is_steady() {
+            heap::announce(bits(&raw.table), Usage::Soon);
         }
     }
 

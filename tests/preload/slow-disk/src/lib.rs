@@ -13,7 +13,8 @@ const LOOK: Duration = Duration::from_millis(1);
 #[unsafe(no_mangle)]
 pub extern "C" fn fdatasync(fd: c_int) -> c_int {
     loop {
-        let said = std::env::var_os("SLOW_DISK").and_then(|file| std::fs::read_to_string(file).ok());
+        let said =
+            std::env::var_os("SLOW_DISK").and_then(|file| std::fs::read_to_string(file).ok());
         match said.as_deref().map(str::trim) {
             Some("wait") => {
                 std::thread::sleep(LOOK);
