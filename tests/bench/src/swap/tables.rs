@@ -28,6 +28,12 @@ pub(super) fn report(args: &SwapArgs, cast: &Cast, found: &Found) -> Report {
         100.0 * found.clients_busy,
         late.p99
     ));
+    let [all, undisturbed] =
+        [&outcome.samples.all, &outcome.samples.undisturbed].map(Latencies::count);
+    report.note(format!(
+        "{} of {all} requests met a pause of a processor or its aftermath: the bars are without them",
+        all - undisturbed
+    ));
     let roles: Vec<String> =
         cast.counts.iter().zip(ROLES).map(|(count, role)| format!("{count} {role}")).collect();
     report.note(format!("{} clients: {}", cast.clients(), roles.join(", ")));
