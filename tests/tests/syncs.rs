@@ -2,6 +2,7 @@
 //! Method: hosts whose disk waits, takes its time and fails as the test says.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use hotshell_tests::artifacts::plugin;
 use hotshell_tests::eventually;
@@ -116,6 +117,28 @@ fn those_who_ask_while_a_sync_runs_share_the_next_one() {
         let most = if us == "5000" { calls / 5 } else { calls };
         assert!(taken <= most, "{us} us: {calls} calls, {taken} syncs");
     }
+}
+
+/// Clients that were answered are waited for a little, so that they share the next sync.
+#[test]
+fn after_a_long_sync_nobody_waits_for_clients_that_do_not_ask_again() {
+    let disk = Disk::new();
+    let host = disk.host();
+    let (mut silent, mut asks) = (host.resp(), host.resp());
+    let took = (0..3).map(|_| {
+        let calls = host.status("calls");
+        disk.does("wait");
+        silent.send(request(&["INCR", "key"]));
+        executed(&host, calls, 1);
+        eventually("it takes long", || host.json(&["status"])["journal"]["state"] == "slow");
+        disk.does("");
+        silent.read();
+        let began = Instant::now();
+        asks.call(&["PING"]);
+        began.elapsed()
+    });
+    let took = took.min().expect("three of them");
+    assert!(took < Duration::from_millis(250), "{took:?} after a sync of more than two seconds");
 }
 
 #[test]

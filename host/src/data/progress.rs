@@ -29,7 +29,6 @@ pub struct Progress {
     syncs: AtomicU64,
     sync_ns: AtomicU64,
     sync_ns_max: AtomicU64,
-    sync_ns_last: AtomicU64,
     segments: AtomicU64,
 }
 
@@ -55,14 +54,12 @@ impl Progress {
         self.durable.load(Ordering::Acquire)
     }
 
-    /// Somebody waits for frames before `position`: they are synced whatever the policy.
-    pub fn want(&self, position: u64) {
+    /// Returns when frames before `position` are on disk. For one waiter at a time.
+    pub async fn reached(&self, position: u64) {
         self.wanted.store(position, Ordering::Relaxed);
-    }
-
-    /// Returns when [`Progress::durable`] has moved since this was last asked. For one waiter at a time.
-    pub async fn moved(&self) {
-        self.moved.notified().await;
+        while self.durable() < position {
+            self.moved.notified().await;
+        }
     }
 
     /// Whether frames wait for a disk that is full or slow, for so long that output must wait, too.
@@ -83,11 +80,6 @@ impl Progress {
         (get(&self.syncs), get(&self.sync_ns), get(&self.sync_ns_max))
     }
 
-    /// How long the last sync took, nanoseconds.
-    pub fn last_sync_ns(&self) -> u64 {
-        self.sync_ns_last.load(Ordering::Relaxed)
-    }
-
     /// Segments that were begun because one had grown large.
     pub fn rotations(&self) -> u64 {
         self.segments.load(Ordering::Relaxed)
@@ -106,7 +98,6 @@ impl Progress {
         };
         add(&self.syncs, 1);
         add(&self.sync_ns, took_ns);
-        self.sync_ns_last.store(took_ns, Ordering::Relaxed);
         self.sync_ns_max.fetch_max(took_ns, Ordering::Relaxed);
     }
 

@@ -32,8 +32,6 @@ const SECOND: Duration = Duration::from_secs(1);
 const FULL_RETRY: Duration = Duration::from_millis(200);
 /// Buffers of frames that were written and wait to serve again.
 const SPARES: usize = 16;
-/// Frames of more bytes are written by themselves.
-const GATHER_BYTES: usize = 64 << 10;
 /// Larger ones go back to the system.
 const SPARE_BYTES: usize = 1 << 20;
 
@@ -147,9 +145,6 @@ struct Log<D> {
     /// Position behind them.
     position: u64,
     synced: u64,
-    /// Frames that are not written, and the position behind them.
-    gathered: Vec<u8>,
-    gathered_to: u64,
     /// [`SEGMENT_BYTES`]; less in tests.
     segment_bytes: u64,
     progress: Arc<Progress>,
@@ -172,8 +167,6 @@ impl<D: Disk> Log<D> {
             len: segment::HEAD as u64,
             position,
             synced: position,
-            gathered: Vec::new(),
-            gathered_to: position,
             segment_bytes: SEGMENT_BYTES,
             progress,
         }
@@ -198,11 +191,10 @@ impl<D: Disk> Log<D> {
             while let Some(some) = order {
                 match some {
                     Order::Append(frames, position) => {
-                        self.gather(&frames, position)?;
+                        self.write(&frames, position)?;
                         inbox.give_back(frames);
                     }
                     Order::Begin(origin, tell) => {
-                        self.write_gathered()?;
                         self.begin(origin)?;
                         let _ = tell.send(());
                     }
@@ -210,7 +202,6 @@ impl<D: Disk> Log<D> {
                 }
                 order = inbox.orders.try_recv().ok();
             }
-            self.write_gathered()?;
             let fsync = self.progress.fsync();
             let due = fsync == Fsync::EverySec && Instant::now() >= next_sync;
             let awaited = self.progress.is_awaited();
@@ -229,29 +220,6 @@ impl<D: Disk> Log<D> {
             }
             self.progress.end_batch();
         }
-    }
-
-    /// Small frames are written together: what is handed over while a sync runs comes in many pieces.
-    fn gather(&mut self, frames: &[u8], position: u64) -> io::Result<()> {
-        if self.gathered.len() + frames.len() > GATHER_BYTES {
-            self.write_gathered()?;
-        }
-        if frames.len() > GATHER_BYTES {
-            return self.write(frames, position);
-        }
-        self.gathered.extend_from_slice(frames);
-        self.gathered_to = position;
-        Ok(())
-    }
-
-    fn write_gathered(&mut self) -> io::Result<()> {
-        if !self.gathered.is_empty() {
-            let frames = std::mem::take(&mut self.gathered);
-            self.write(&frames, self.gathered_to)?;
-            self.gathered = frames;
-            self.gathered.clear();
-        }
-        Ok(())
     }
 
     /// Writes all of it, and waits for room where there is none.

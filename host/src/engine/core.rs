@@ -91,8 +91,6 @@ pub(super) struct Core {
     pub closes: Vec<u64>,
     /// Slots of clients with fresh output.
     pub dirty: Vec<u32>,
-    /// How often a client was put there.
-    pub marked: u64,
     /// Sockets by slot. Not precious.
     pub sockets: Vec<Option<Rc<Socket>>>,
     pub free_slots: Vec<u32>,
@@ -181,18 +179,12 @@ impl Server {
 }
 
 impl Core {
-    /// How often clients have asked so far, and how many of them have fresh output.
-    pub(super) const fn asked(&self) -> (u64, u64) {
-        (self.marked, self.dirty.len() as u64)
-    }
-
     /// Puts a client on the list of those with fresh output.
     #[inline]
     pub(super) fn mark_dirty(&mut self, client: &mut Client) {
         if !client.dirty {
             client.dirty = true;
             self.dirty.push(client.slot);
-            self.marked += 1;
         }
     }
 }

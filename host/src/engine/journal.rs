@@ -79,7 +79,7 @@ impl Journal {
     }
 
     /// Gives the writer all whole frames. Answers what output must wait for, if it must.
-    pub(super) fn hand_over(&mut self) -> Option<Arc<Progress>> {
+    pub(super) fn hand_over(&mut self) -> Option<(u64, Arc<Progress>)> {
         if !self.frames.is_empty() {
             self.writer.append(&mut self.frames, self.position);
         }
@@ -87,10 +87,7 @@ impl Journal {
         let behind = progress.durable() < self.position;
         // A policy that lets output go ahead of the disk does so as long as the disk keeps up.
         let waits = behind && (progress.fsync() == Fsync::Always || progress.is_late());
-        waits.then(|| {
-            progress.want(self.position);
-            Arc::clone(progress)
-        })
+        waits.then(|| (self.position, Arc::clone(progress)))
     }
 
     /// Position behind the last frame.

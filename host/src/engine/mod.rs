@@ -8,7 +8,6 @@ mod call;
 mod clients;
 mod connection;
 mod core;
-mod flush;
 mod handle;
 mod journal;
 mod migrate;
@@ -23,7 +22,6 @@ pub mod stack;
 mod state;
 mod stopwatch;
 mod tasks;
-mod together;
 mod waiting_room;
 
 use std::collections::BTreeMap;
