@@ -317,12 +317,12 @@ async fn flush(server: Rc<Server>) {
     loop {
         server.flush.notified().await;
         let wait = take_batch(&server, &mut batch);
-        let (answered, mut waited) = (batch.len(), Duration::ZERO);
+        let (answered, waits, mut waited) = (batch.len(), wait.is_some(), Duration::ZERO);
         if let Some((position, progress)) = wait {
             // What this batch shows may not be durable yet. Others are read meanwhile, and what they
             // write goes with the next batch: a group commit.
             let began = Instant::now();
-            progress.reached(position).await;
+            on_disk(&server, &progress, position).await;
             waited = began.elapsed();
         }
         for Ready { slot, id, end } in batch.drain(..) {
@@ -352,8 +352,22 @@ async fn flush(server: Rc<Server>) {
             }
         }
         server.publish();
-        if !waited.is_zero() {
+        if waits {
+            // Also tells of those who asked while this one waited.
             gather(&server, answered, (waited / 4).min(GATHER_MOST)).await;
+        }
+    }
+}
+
+/// Returns when frames before `position` are on disk. What is executed meanwhile is told to those who watch:
+/// a disk may hang.
+async fn on_disk(server: &Server, progress: &Progress, position: u64) {
+    server.publish();
+    let mut reached = std::pin::pin!(progress.reached(position));
+    loop {
+        tokio::select! {
+            () = &mut reached => return,
+            () = server.flush.notified() => server.publish(),
         }
     }
 }
