@@ -1,0 +1,215 @@
+//! What every operation on a map comes down to: the slot of a key, and the one that it would get.
+//!
+//! Each has a short half for a map at rest, all of whose entries are in one table, and a long one for a map
+//! that moves or changes its shape. One look at the header tells which.
+
+use core::mem;
+
+use super::group::{EMPTY, tag};
+use super::raw::Found;
+use super::table::{Miss, Table};
+use super::{HashMap, Slot};
+use crate::collections::hash::KeyHasher;
+use crate::state::{Lookup, StateKey};
+
+impl<K: StateKey, V> HashMap<K, V> {
+    /// Takes an entry out of its slot.
+    ///
+    /// # Safety
+    /// `found` is a full slot of this map.
+    #[inline(always)]
+    pub(super) unsafe fn take(&mut self, found: Found<Slot<K, V>>) -> Slot<K, V> {
+        // SAFETY: the slot is full; after `erase` nobody reads it.
+        unsafe {
+            if self.raw.tells() {
+                self.tell_removed(found.slot);
+            }
+            self.raw.erase(found.ctrl, found.old);
+            found.slot.read()
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn hash_of<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> u64 {
+        let mut hasher = KeyHasher::new(self.raw.seed);
+        key.hash_into(&mut hasher);
+        hasher.finish()
+    }
+
+    #[inline(always)]
+    pub(super) fn find<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<&Slot<K, V>> {
+        if !self.raw.is_steady() {
+            return self.find_in_move(key);
+        }
+        // SAFETY: a steady map has a table, which holds slots of this type.
+        unsafe { Self::find_in(&self.raw.table, self.hash_of(key), key) }
+    }
+
+    /// # Safety
+    /// The table is allocated and holds slots of this type.
+    #[inline(always)]
+    unsafe fn find_in<'a, Q: ?Sized + Lookup<K>>(
+        table: &'a Table,
+        hash: u64,
+        key: &Q,
+    ) -> Option<&'a Slot<K, V>> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let index = table.find(hash, |slot: &Slot<K, V>| key.eq_key(&slot.key)).ok()?;
+            Some(&*table.slot(index))
+        }
+    }
+
+    #[inline(never)]
+    fn find_in_move<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<&Slot<K, V>> {
+        if let Some(conversion) = self.raw.conversion() {
+            return self.find_converting(conversion, key);
+        }
+        if !self.raw.table.is_allocated() {
+            return None;
+        }
+        let hash = self.hash_of(key);
+        // SAFETY: both tables of a move are allocated.
+        unsafe { Self::find_in(self.raw.table_of(hash).0, hash, key) }
+    }
+
+    /// Like [`Self::find`], for a caller who is going to change the slot. Moves a pending rehash on.
+    #[inline(always)]
+    pub(super) fn find_mut<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<Found<Slot<K, V>>> {
+        if !self.raw.is_steady() {
+            return self.find_mut_in_move(key);
+        }
+        // SAFETY: a steady map has a table.
+        unsafe { Self::search(&self.raw.table, false, self.hash_of(key), key) }.ok()
+    }
+
+    #[inline(never)]
+    fn find_mut_in_move<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<Found<Slot<K, V>>> {
+        self.pay_rehash();
+        self.raw.forget_watch();
+        if let Some(conversion) = self.raw.conversion() {
+            return self.find_mut_converting(conversion, key);
+        }
+        if !self.raw.table.is_allocated() {
+            return None;
+        }
+        let hash = self.hash_of(key);
+        let (table, old) = self.raw.table_of(hash);
+        // SAFETY: tables are allocated.
+        let found = unsafe { Self::search(table, old, hash, key) }.ok()?;
+        self.raw.before_change(found.ctrl);
+        Some(found)
+    }
+
+    /// # Safety
+    /// The table is allocated and holds slots of this type; `old` says which one it is.
+    #[inline(always)]
+    pub(super) unsafe fn search<Q: ?Sized + Lookup<K>>(
+        table: &Table,
+        old: bool,
+        hash: u64,
+        key: &Q,
+    ) -> Result<Found<Slot<K, V>>, Miss> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let index = table.find(hash, |slot: &Slot<K, V>| key.eq_key(&slot.key))?;
+            Ok(Found { ctrl: table.ctrl.add(index), slot: table.slot(index), old })
+        }
+    }
+
+    /// Sets the value of `key` and answers the previous one.
+    #[inline(always)]
+    pub(super) fn set(&mut self, key: K, value: V) -> Option<V> {
+        if self.raw.table.growth_left == 0 || !self.raw.is_steady() {
+            return self.set_in_move(key, value);
+        }
+        let hash = self.hash_of(&key);
+        // SAFETY: a steady map has a table; a full slot holds an entry, a vacant one takes it.
+        unsafe {
+            match Self::search(&self.raw.table, false, hash, &key) {
+                Ok(found) => Some(mem::replace(&mut (*found.slot).value, value)),
+                Err(miss) => {
+                    match self.raw.table.vacancy_after(hash, miss) {
+                        Some(index) => drop(self.fill(false, index, hash, key, value)),
+                        None => drop(self.insert_new(hash, key, value)),
+                    }
+                    None
+                }
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn set_in_move(&mut self, key: K, value: V) -> Option<V> {
+        self.before_insert();
+        if let Some(conversion) = self.raw.conversion() {
+            return self.set_converting(conversion, key, value);
+        }
+        let hash = self.hash_of(&key);
+        let (table, old) = self.raw.table_of(hash);
+        // SAFETY: `before_insert` allocated the table.
+        match unsafe { Self::search(table, old, hash, &key) } {
+            Ok(found) => {
+                self.raw.before_change(found.ctrl);
+                // SAFETY: a full slot holds an entry.
+                Some(mem::replace(unsafe { &mut (*found.slot).value }, value))
+            }
+            Err(_) => {
+                self.insert_new(hash, key, value);
+                None
+            }
+        }
+    }
+
+    /// Fills a vacant slot.
+    ///
+    /// # Safety
+    /// `index` is a vacant slot of the table that `old` names, and a search for the key meets it.
+    #[inline(always)]
+    unsafe fn fill(
+        &mut self,
+        old: bool,
+        index: usize,
+        hash: u64,
+        key: K,
+        value: V,
+    ) -> Found<Slot<K, V>> {
+        let table = match self.raw.rehash() {
+            Some(rehash) if old => &rehash.old,
+            _ => &self.raw.table,
+        };
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (ctrl, slot) = (table.ctrl.add(index), table.slot::<Slot<K, V>>(index));
+            // Entries of the older table each have an `EMPTY` of the newer one set aside.
+            self.raw.table.growth_left -= u64::from((*ctrl == EMPTY) | old);
+            *ctrl = tag(hash);
+            slot.write(Slot { key, value });
+            self.raw.len += 1;
+            Found { ctrl, slot, old }
+        }
+    }
+
+    /// Puts an entry whose key is not in the map into a slot.
+    ///
+    /// [`Self::before_insert`] has made room.
+    #[inline(always)]
+    pub(super) fn insert_new(&mut self, hash: u64, key: K, value: V) -> Found<Slot<K, V>> {
+        if !self.raw.is_steady() && self.raw.conversion().is_some() {
+            return self.insert_converting(hash, key, value);
+        }
+        debug_assert!(self.raw.table.growth_left > 0, "before_insert makes room");
+        let (table, old) = self.raw.table_of(hash);
+        // SAFETY: `before_insert` allocated the table.
+        let Some(index) = (unsafe { table.vacancy(hash) }) else {
+            self.raw.end_watch();
+            self.rebuild_with_tail();
+            return self.insert_new(hash, key, value);
+        };
+        if !self.raw.is_steady() {
+            self.raw.before_fill(index);
+        }
+        // SAFETY: the slot is vacant and on the way of a search.
+        unsafe { self.fill(old, index, hash, key, value) }
+    }
+}
