@@ -20,14 +20,14 @@ pub(super) unsafe fn build(reflect: &Reflect<'_>, ty: TypeIndex, at: *mut u8, im
 
 /// A value in a block of its own while it is looked at.
 pub(super) struct Block {
-    pub(super) at: *mut u8,
+    pub at: *mut u8,
     layout: Layout,
 }
 
 impl Block {
     /// # Safety
     /// As for [`build`].
-    pub(super) unsafe fn of(reflect: &Reflect<'_>, ty: TypeIndex, image: &[u8]) -> Self {
+    pub unsafe fn of(reflect: &Reflect<'_>, ty: TypeIndex, image: &[u8]) -> Self {
         let layout = reflect.layout(ty);
         let at = heap::alloc(layout).as_ptr();
         // SAFETY: the caller's promise.
