@@ -11,10 +11,10 @@ use crate::migrate::plan::PairIndex;
 #[derive(Debug)]
 #[must_use = "either commit or abort it: both values own the same memory until then"]
 pub struct Prepared {
-    pub at: NonNull<u8>,
-    pub from: *mut u8,
-    pub pair: PairIndex,
-    pub journal: Journal,
+    pub(super) at: NonNull<u8>,
+    pub(super) from: *mut u8,
+    pub(super) pair: PairIndex,
+    pub(super) journal: Journal,
 }
 
 impl Prepared {
