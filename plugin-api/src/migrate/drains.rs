@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::change::Change;
-use super::convert::{Converter, EntryMover, Lost, Step};
+use super::convert::{Converter, EntryMover, Known, Lost, Step};
 use super::marks;
 use super::plan::Pair;
 use super::returns::{ByHash, OfMap};
@@ -184,7 +184,7 @@ pub(crate) unsafe fn begin(
             let plan = conversion::Plan { id, ..plan };
             (Conversion::begin(plan, (from, to)), erased::seed(from), turns)
         };
-        let entries = EntryMover::new(held.converter.maps(pair), path, Some(seed));
+        let entries = EntryMover::new(held.converter.maps(pair), path, Known::Hashed(seed));
         let (returning, overtaken) = (ByHash::new(), Vec::new());
         drains.running.push_back(Drain { at, held, entries, seed, returning, overtaken, turns });
         at
@@ -234,12 +234,11 @@ pub(crate) unsafe fn await_returns(
         drains.next += 1;
         (drains.held(change), drains.next - 1)
     });
-    let mover = EntryMover::of_kept(&held.converter, ty)?;
+    // SAFETY: the caller's promise.
+    let seed = unsafe { erased::seed(at) };
+    let mover = EntryMover::of_kept(&held.converter, ty, Known::Hashed(seed))?;
     // SAFETY: the caller's promise. Ending an earlier conversion calls back into here.
-    let (at, seed) = unsafe {
-        let seed = erased::seed(at);
-        (copying::await_returns(at, mover.pairs().1, id, entries), seed)
-    };
+    let at = unsafe { copying::await_returns(at, mover.pairs().1, id, entries) };
     DRAINS.with_borrow_mut(|drains| {
         let (returning, overtaken, turns) = (ByHash::new(), Vec::new(), None);
         let drain = Drain { at, held, entries: mover, seed, returning, overtaken, turns };

@@ -48,7 +48,7 @@ impl<K: StateKey, V> HashMap<K, V> {
     /// # Safety
     /// The table is allocated and holds slots of this type.
     #[inline(always)]
-    unsafe fn find_in<'a, Q: ?Sized + Lookup<K>>(
+    pub(super) unsafe fn find_in<'a, Q: ?Sized + Lookup<K>>(
         table: &'a Table,
         hash: u64,
         key: &Q,
@@ -123,6 +123,16 @@ impl<K: StateKey, V> HashMap<K, V> {
         if self.raw.table.growth_left == 0 || !self.raw.is_steady() {
             return self.set_in_move(key, value);
         }
+        // SAFETY: as just looked at.
+        unsafe { self.set_at_rest(key, value) }
+    }
+
+    /// [`Self::set`] in a map at rest.
+    ///
+    /// # Safety
+    /// The map is steady, and has room for an entry.
+    #[inline(always)]
+    pub(super) unsafe fn set_at_rest(&mut self, key: K, value: V) -> Option<V> {
         let hash = self.hash_of(&key);
         // SAFETY: a steady map has a table; a full slot holds an entry, a vacant one takes it.
         unsafe {
@@ -195,21 +205,55 @@ impl<K: StateKey, V> HashMap<K, V> {
     /// [`Self::before_insert`] has made room.
     #[inline(always)]
     pub(super) fn insert_new(&mut self, hash: u64, key: K, value: V) -> Found<Slot<K, V>> {
-        if !self.raw.is_steady() && self.raw.conversion().is_some() {
+        if !self.raw.is_steady() {
+            return self.insert_new_in_move(hash, key, value);
+        }
+        // SAFETY: as just looked at.
+        unsafe { self.insert_at_rest(hash, key, value) }
+    }
+
+    /// [`Self::insert_new`] in a map at rest.
+    ///
+    /// # Safety
+    /// The map is steady.
+    #[inline(always)]
+    pub(super) unsafe fn insert_at_rest(
+        &mut self,
+        hash: u64,
+        key: K,
+        value: V,
+    ) -> Found<Slot<K, V>> {
+        // SAFETY: a steady map has a table; the slot is vacant and on the way of a search.
+        unsafe {
+            match self.raw.table.vacancy(hash) {
+                Some(index) => self.fill(false, index, hash, key, value),
+                None => self.insert_behind_all(hash, key, value),
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn insert_new_in_move(&mut self, hash: u64, key: K, value: V) -> Found<Slot<K, V>> {
+        if self.raw.conversion().is_some() {
             return self.insert_converting(hash, key, value);
         }
         debug_assert!(self.raw.table.growth_left > 0, "before_insert makes room");
         let (table, old) = self.raw.table_of(hash);
         // SAFETY: `before_insert` allocated the table.
         let Some(index) = (unsafe { table.vacancy(hash) }) else {
-            self.raw.end_watch();
-            self.rebuild_with_tail();
-            return self.insert_new(hash, key, value);
+            return self.insert_behind_all(hash, key, value);
         };
-        if !self.raw.is_steady() {
-            self.raw.before_fill(index);
-        }
+        self.raw.before_fill(index);
         // SAFETY: the slot is vacant and on the way of a search.
         unsafe { self.fill(old, index, hash, key, value) }
+    }
+
+    /// Puts an entry in for which there is no slot left behind its home.
+    #[cold]
+    #[inline(never)]
+    fn insert_behind_all(&mut self, hash: u64, key: K, value: V) -> Found<Slot<K, V>> {
+        self.raw.end_watch();
+        self.rebuild_with_tail();
+        self.insert_new(hash, key, value)
     }
 }

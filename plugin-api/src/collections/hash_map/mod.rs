@@ -19,6 +19,7 @@ mod raw;
 mod rehash;
 mod room;
 mod scan;
+mod still;
 mod table;
 mod traits;
 mod unit;
@@ -37,6 +38,9 @@ use crate::state::{Lookup, StateKey, StateType};
 pub use self::drain::{Drain, IntoIter, IntoKeys, IntoValues};
 pub use self::entry::{Entry, OccupiedEntry, VacantEntry};
 pub use self::iter::{Iter, IterMut, Keys, Values, ValuesMut};
+pub(super) use self::kept::listener;
+#[doc(hidden)]
+pub use self::still::Still;
 #[doc(hidden)]
 pub use self::unit::UnitHead;
 
@@ -200,24 +204,31 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
         self.before_insert();
         let hash = self.hash_of(&key);
-        if !self.raw.is_steady()
-            && let Some(conversion) = self.raw.conversion()
-        {
-            return match Self::look_up(conversion, hash, &key) {
-                Some(found) => Entry::Occupied(OccupiedEntry::new(self, found)),
-                None => Entry::Vacant(VacantEntry::new(self, hash, key)),
-            };
+        if !self.raw.is_steady() {
+            return self.entry_in_move(hash, key);
         }
-        let (table, old) = self.raw.table_of(hash);
-        // SAFETY: `before_insert` allocated the table.
-        match unsafe { Self::search(table, old, hash, &key) } {
-            Ok(found) => {
-                if !self.raw.is_steady() {
-                    self.raw.before_change(found.ctrl);
-                }
+        // SAFETY: a steady map has a table.
+        match unsafe { Self::search(&self.raw.table, false, hash, &key) } {
+            Ok(found) => Entry::Occupied(OccupiedEntry::new(self, found)),
+            Err(_) => Entry::Vacant(VacantEntry::new(self, hash, key)),
+        }
+    }
+
+    #[inline(never)]
+    fn entry_in_move(&mut self, hash: u64, key: K) -> Entry<'_, K, V> {
+        let found = if let Some(conversion) = self.raw.conversion() {
+            Self::look_up(conversion, hash, &key)
+        } else {
+            let (table, old) = self.raw.table_of(hash);
+            // SAFETY: `before_insert` allocated the table.
+            unsafe { Self::search(table, old, hash, &key) }.ok()
+        };
+        match found {
+            Some(found) => {
+                self.raw.before_change(found.ctrl);
                 Entry::Occupied(OccupiedEntry::new(self, found))
             }
-            Err(_) => Entry::Vacant(VacantEntry::new(self, hash, key)),
+            None => Entry::Vacant(VacantEntry::new(self, hash, key)),
         }
     }
 

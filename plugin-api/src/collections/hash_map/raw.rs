@@ -120,6 +120,13 @@ impl Raw {
         }
     }
 
+    /// Whether the table is much too large: fewer than one slot in sixteen is full. Tables of up to four
+    /// groups stay.
+    #[inline(always)]
+    pub(super) fn is_sparse(&self) -> bool {
+        self.len >> (60 - self.table.shift) == 0 && self.table.shift < 58
+    }
+
     /// Stamps units `from..to` of the current table as made now.
     pub(super) fn stamp(&mut self, from: usize, to: usize) {
         let head = UnitHead { layout: self.layout_id(), epoch: self.epoch };

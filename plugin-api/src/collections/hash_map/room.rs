@@ -4,7 +4,6 @@ use core::mem;
 use core::ptr;
 
 use super::geometry::Geometry;
-use super::raw::Raw;
 use super::table::Table;
 use super::{HashMap, Slot};
 use crate::heap;
@@ -33,9 +32,7 @@ impl<K: StateKey, V> HashMap<K, V> {
     /// Starts to shrink a table that has become sparse.
     #[inline(always)]
     pub(super) fn after_remove(&mut self) {
-        let Raw { table, len, .. } = &self.raw;
-        // Fewer than one slot in sixteen is full; tables of up to four groups stay.
-        if len >> (60 - table.shift) == 0 && table.shift < 58 {
+        if self.raw.is_sparse() {
             self.shrink();
         }
     }

@@ -37,6 +37,7 @@ use fields::Owner;
 use journal::{Fresh, Journal, Spent};
 use work::Work;
 
+pub(crate) use maps::Known;
 pub(crate) use mover::EntryMover;
 pub(crate) use restore::{KeyBlock, rejoin};
 

@@ -17,7 +17,7 @@ use crate::reflect::Reflect;
 use crate::schema::{Kind, TypeIndex};
 
 use block::build;
-use entry::insert;
+use entry::{insert, insert_all};
 use way::walk;
 
 pub(crate) use block::KeyBlock;
@@ -27,7 +27,7 @@ pub(super) use way::walk_to;
 /// to it. Answers those that could not: an entry whose key exists by now (the live one wins), and
 /// parts of what is no longer there. What belongs into a map that is converted later is given to its
 /// [drain](crate::migrate::drains), which tells at its end what could not. O(parts), and O(n) for each
-/// entry of a tree.
+/// tree to which entries return.
 ///
 /// # Safety
 /// `at` is a value of type `ty`, used by nobody else. The images were written under this schema.
@@ -38,11 +38,18 @@ pub unsafe fn restore(
     lost: Vec<Lost>,
 ) -> Vec<Lost> {
     let mut left = Vec::new();
-    for lost in lost {
+    let mut parts = lost.into_iter().peekable();
+    while let Some(lost) = parts.next() {
         // SAFETY: the caller's promise; nobody refers to the map's entries.
         unsafe {
             if let Some((map, depth)) = draining(reflect, ty, at, &lost) {
                 drains::hand_over(map, lost, depth);
+            } else if let Some((tree, place)) = tree_of(reflect, ty, at, &lost) {
+                let mut entries = vec![lost];
+                while let Some(next) = parts.next_if(|next| next.is_beside(&entries[0])) {
+                    entries.push(next);
+                }
+                left.extend(insert_all(reflect, tree, place, entries));
             } else if !put_back(reflect, ty, at, &lost.path, &lost) {
                 left.push(lost);
             }
@@ -50,9 +57,6 @@ pub unsafe fn restore(
     }
     left
 }
-
-/// Parts from which a map that needs no conversion gets one all the same, so that they return later.
-const LATER_FROM: u64 = 64;
 
 /// [`restore`] of all that returns with a switch. Maps get in one step what was sorted for them: O(maps and
 /// other parts).
@@ -101,9 +105,10 @@ unsafe fn drain_for(
         let running = hash_map::erased::conversion(map).filter(|at| drains::is_running(*at));
         match running {
             Some(at) => Some(at).filter(|at| at.as_ref().has_room(of.entries)),
-            // A rest looks for its entry, which in such a map nobody is going to touch.
-            None if of.count < LATER_FROM || of.entries < of.count => None,
-            None => drains::await_returns(change, ty, map, of.entries as usize),
+            None if of.wants_drain() => {
+                drains::await_returns(change, ty, map, of.entries as usize)
+            }
+            None => None,
         }
     }
 }
@@ -128,6 +133,22 @@ unsafe fn draining(
         let takes = drains::is_running(conversion) && conversion.as_ref().has_room(1);
         takes.then_some((conversion, depth))
     }
+}
+
+/// The tree that a part was an entry of.
+///
+/// # Safety
+/// As for [`restore`].
+unsafe fn tree_of(
+    reflect: &Reflect<'_>,
+    ty: TypeIndex,
+    at: *mut u8,
+    lost: &Lost,
+) -> Option<(TypeIndex, *mut u8)> {
+    let (last, way) = lost.path.split_last().filter(|(last, _)| matches!(last, Step::Key(_)))?;
+    // SAFETY: the caller's promise.
+    let found = unsafe { walk_to(reflect, ty, at, way, last) };
+    found.filter(|(ty, _)| reflect.def(*ty).kind == Kind::BTreeMap)
 }
 
 /// Puts a part back into the value at `at`, by what is left of its path. False when it has no place.
@@ -187,6 +208,9 @@ unsafe fn put_back(
         match last {
             Step::Key(key) => {
                 let Some((map, place)) = walk_to(reflect, ty, at, way, last) else { return false };
+                if reflect.def(map).kind == Kind::BTreeMap {
+                    return insert_all(reflect, map, place, vec![lost.clone()]).is_empty();
+                }
                 insert(reflect, map, place, key, lost)
             }
             Step::Item(_) => {

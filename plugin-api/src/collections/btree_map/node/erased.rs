@@ -3,9 +3,11 @@
 mod builder;
 mod shape;
 
+use core::cmp::Ordering;
+use core::ops::Range;
 use core::ptr::{self, NonNull};
 
-use super::{LeafHead, Node};
+use super::{Inner, LeafHead, Node};
 use crate::collections::btree_map::{BTreeMap, conversion};
 use crate::heap;
 use crate::reflect::Pair;
@@ -23,6 +25,24 @@ type Header = BTreeMap<u8, u8>;
 pub unsafe fn len(at: *mut u8) -> usize {
     // SAFETY: the caller's promise.
     unsafe { (*at.cast::<Header>()).len }
+}
+
+/// The number that the shell knows it by; 0: none.
+///
+/// # Safety
+/// `at` is a tree.
+pub unsafe fn number(at: *mut u8) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { (*at.cast::<Header>()).number }
+}
+
+/// Gives it a number, so that it tells the shell of removals.
+///
+/// # Safety
+/// `at` is a tree.
+pub(crate) unsafe fn set_number(at: *mut u8, number: u32) {
+    // SAFETY: the caller's promise.
+    unsafe { (*at.cast::<Header>()).number = number };
 }
 
 /// Visits keys and values in order.
@@ -45,6 +65,51 @@ pub unsafe fn each(at: *mut u8, pair: Pair, visit: &mut dyn FnMut(*mut u8, *mut 
             node = (*node.cast::<LeafHead>()).next;
         }
     }
+}
+
+/// The value of a key, in a leaf in the new shape if the values change theirs; `compare` says how the key at
+/// an address compares with it. O(log n), and once the entries of a leaf.
+///
+/// # Safety
+/// `at` is a tree with entries of this layout, and nobody refers to an entry of a leaf in the old shape.
+pub unsafe fn find(
+    at: *mut u8,
+    pair: Pair,
+    compare: &mut dyn FnMut(*mut u8) -> Ordering,
+) -> Option<*mut u8> {
+    // SAFETY: the caller's promise: `height` levels of inner nodes lie above the leaves, whose parent looks
+    // after their shape.
+    unsafe {
+        let header = &*at.cast::<Header>();
+        if header.len == 0 {
+            return None;
+        }
+        let (mut node, height) = header.top();
+        let shape = InnerShape::of(pair);
+        for level in 1..=height {
+            let separator = |i: usize| shape.key(node, i, pair);
+            let above = partition(1..usize::from((*node).len), |i| compare(separator(i)).is_le());
+            if level == height {
+                header.settle_child(Inner::<u8>::at(node), above - 1);
+            }
+            node = *children(node).add(above - 1);
+        }
+        let leaf = LeafShape::of(pair, usize::from((*node).cap));
+        let len = usize::from((*node).len);
+        let place = partition(0..len, |i| compare(leaf.key(node, i)).is_lt());
+        let found = place < len && compare(leaf.key(node, place)).is_eq();
+        found.then(|| leaf.value(node, place))
+    }
+}
+
+/// The first of a range of which this does not hold, of which it holds up to some place.
+fn partition(range: Range<usize>, mut holds: impl FnMut(usize) -> bool) -> usize {
+    let (mut low, mut high) = (range.start, range.end);
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
 }
 
 /// Frees the nodes; the entries are dropped or moved out.

@@ -19,15 +19,15 @@ pub(super) unsafe fn build(reflect: &Reflect<'_>, ty: TypeIndex, at: *mut u8, im
 }
 
 /// A value in a block of its own while it is looked at.
-pub(super) struct Block {
-    pub at: *mut u8,
+struct Block {
+    at: *mut u8,
     layout: Layout,
 }
 
 impl Block {
     /// # Safety
     /// As for [`build`].
-    pub unsafe fn of(reflect: &Reflect<'_>, ty: TypeIndex, image: &[u8]) -> Self {
+    unsafe fn of(reflect: &Reflect<'_>, ty: TypeIndex, image: &[u8]) -> Self {
         let layout = reflect.layout(ty);
         let at = heap::alloc(layout).as_ptr();
         // SAFETY: the caller's promise.

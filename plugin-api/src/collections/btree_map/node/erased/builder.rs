@@ -5,7 +5,6 @@ use core::ptr;
 use super::super::{FIRST_LEAF, LeafHead, Node, NodeHead, leaf_cap};
 use super::shape::{InnerShape, LeafShape};
 use super::{Header, children};
-use crate::collections::btree_map::BTreeMap;
 use crate::collections::unit::UnitHead;
 use crate::heap;
 use crate::reflect::Pair;
@@ -44,13 +43,13 @@ const fn roomy(cap: usize) -> usize {
 }
 
 impl Builder {
-    /// A tree of `len` entries.
+    /// A tree of `len` entries, which the shell knows by this number; 0: it does not.
     ///
     /// # Safety
     /// `at` has room for a tree.
-    pub unsafe fn new(at: *mut u8, pair: Pair, len: usize) -> Self {
+    pub unsafe fn new(at: *mut u8, pair: Pair, len: usize, number: u32) -> Self {
         // SAFETY: the caller's promise.
-        unsafe { at.cast::<Header>().write(Header::new()) };
+        unsafe { at.cast::<Header>().write(Header::numbered(number)) };
         let full = leaf_cap(pair.key.size(), pair.value.size(), pair.value.align());
         let mut new = Self {
             at,

@@ -53,6 +53,15 @@ impl InnerShape {
         let layout = node_layout(keys_at + cap * pair.key.size(), pair.key.align());
         Self { cap, counts_at, keys_at, layout }
     }
+
+    /// Separator `i`.
+    ///
+    /// # Safety
+    /// `node` is an inner node of this shape with such a child; `pair` is the entries'.
+    pub unsafe fn key(&self, node: Node, i: usize, pair: Pair) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { node.cast::<u8>().add(self.keys_at + i * pair.key.size()) }
+    }
 }
 
 fn node_layout(size: usize, align: usize) -> Layout {

@@ -1,0 +1,26 @@
+//! Instructions, counted by callgrind: this program once more, as a child with other arguments.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+/// Instructions of a whole child with these arguments.
+pub fn instructions(arguments: &[&str]) -> Result<u64> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(std::env::current_exe()?)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot run valgrind, which counts the instructions; it is in Debian's package")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}: {}: {said}", arguments.join(" "), output.status);
+    let counted =
+        said.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
+    counted.with_context(|| format!("valgrind did not say how much it collected: {said}"))
+}
+
+/// The word for a value of an option, for a child's arguments.
+pub fn word(value: &impl clap::ValueEnum) -> String {
+    value.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
+}
