@@ -225,7 +225,11 @@ fn clearing_clears_both<N: Narrow>() {
                 server.drain();
                 assert_eq!(server.set_aside(), 0, "{way} of {size}, drained: {drained}");
                 let server = back(server);
-                assert_eq!((noted(&server, 0), noted(&server, 1)), (None, Some("".into())), "{way}");
+                assert_eq!(
+                    (noted(&server, 0), noted(&server, 1)),
+                    (None, Some("".into())),
+                    "{way}"
+                );
                 assert_eq!((server.state().ranks.len(), server.overtaken()), (1, 0), "{way}");
             }
         }

@@ -6,8 +6,18 @@ use anyhow::{Context, Result, ensure};
 
 /// Instructions of a whole child with these arguments.
 pub fn instructions(arguments: &[&str]) -> Result<u64> {
+    count(&[], arguments)
+}
+
+/// The same, of what a function of the child does whose name has this word in it, and all that it calls.
+pub fn instructions_within(function: &str, arguments: &[&str]) -> Result<u64> {
+    count(&["--collect-atstart=no", &format!("--toggle-collect=*{function}*")], arguments)
+}
+
+fn count(options: &[&str], arguments: &[&str]) -> Result<u64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(options)
         .arg(std::env::current_exe()?)
         .args(arguments)
         .stdin(Stdio::null())

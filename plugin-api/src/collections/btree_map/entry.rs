@@ -131,7 +131,6 @@ impl<'a, K: StateKey, V> OccupiedEntry<'a, K, V> {
     pub fn insert(&mut self, value: V) -> V {
         replace(self.get_mut(), value)
     }
-
 }
 
 impl<K: StateKey, V> OccupiedEntry<'_, K, V> {

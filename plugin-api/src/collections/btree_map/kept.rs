@@ -39,8 +39,8 @@ impl<K: StateKey, V> BTreeMap<K, V> {
         let mut hasher = KeyHasher::new(seed(self.number));
         key.hash_into(&mut hasher);
         let number = u64::from(self.number);
-        let more = hash_map::listener()
-            .is_some_and(|table| (table.removed)(number, hasher.finish()));
+        let more =
+            hash_map::listener().is_some_and(|table| (table.removed)(number, hasher.finish()));
         if !more {
             self.number = 0;
         }

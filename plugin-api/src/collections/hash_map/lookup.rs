@@ -5,12 +5,13 @@
 
 use core::mem;
 
+use super::entry::{Entry, OccupiedEntry, VacantEntry};
 use super::group::{EMPTY, tag};
 use super::raw::Found;
 use super::table::{Miss, Table};
 use super::{HashMap, Slot};
 use crate::collections::hash::KeyHasher;
-use crate::state::{Lookup, StateKey};
+use crate::state::{Lookup, StateKey, StateType};
 
 impl<K: StateKey, V> HashMap<K, V> {
     /// Takes an entry out of its slot.
@@ -41,23 +42,21 @@ impl<K: StateKey, V> HashMap<K, V> {
         if !self.raw.is_steady() {
             return self.find_in_move(key);
         }
-        // SAFETY: a steady map has a table, which holds slots of this type.
-        unsafe { Self::find_in(&self.raw.table, self.hash_of(key), key) }
+        // SAFETY: a steady map has a table.
+        unsafe { self.find_at_rest(key) }
     }
 
+    /// [`Self::find`] in a map at rest.
+    ///
     /// # Safety
-    /// The table is allocated and holds slots of this type.
+    /// The map is steady.
     #[inline(always)]
-    pub(super) unsafe fn find_in<'a, Q: ?Sized + Lookup<K>>(
-        table: &'a Table,
-        hash: u64,
+    pub(super) unsafe fn find_at_rest<Q: ?Sized + Lookup<K>>(
+        &self,
         key: &Q,
-    ) -> Option<&'a Slot<K, V>> {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let index = table.find(hash, |slot: &Slot<K, V>| key.eq_key(&slot.key)).ok()?;
-            Some(&*table.slot(index))
-        }
+    ) -> Option<&Slot<K, V>> {
+        // SAFETY: the slot is full and borrowed as long as the map.
+        unsafe { self.found_at_rest(key).map(|found| &*found.slot) }
     }
 
     #[inline(never)]
@@ -70,20 +69,88 @@ impl<K: StateKey, V> HashMap<K, V> {
         }
         let hash = self.hash_of(key);
         // SAFETY: both tables of a move are allocated.
-        unsafe { Self::find_in(self.raw.table_of(hash).0, hash, key) }
+        unsafe {
+            Self::search(self.raw.table_of(hash).0, false, hash, key).ok().map(|found| &*found.slot)
+        }
     }
 
-    /// Like [`Self::find`], for a caller who is going to change the slot. Moves a pending rehash on.
-    #[inline(always)]
-    pub(super) fn find_mut<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<Found<Slot<K, V>>> {
-        if !self.raw.is_steady() {
-            return self.find_mut_in_move(key);
+    /// The place of a key; the move has been moved on.
+    #[inline(never)]
+    pub(super) fn entry_in_move(&mut self, hash: u64, key: K) -> Entry<'_, K, V>
+    where
+        V: StateType,
+    {
+        let found = if let Some(conversion) = self.raw.conversion() {
+            Self::look_up(conversion, hash, &key)
+        } else {
+            let (table, old) = self.raw.table_of(hash);
+            // SAFETY: `before_insert` allocated the table.
+            unsafe { Self::search(table, old, hash, &key) }.ok()
+        };
+        match found {
+            Some(found) => {
+                self.raw.before_change(found.ctrl);
+                Entry::Occupied(OccupiedEntry::new(self, found))
+            }
+            None => Entry::Vacant(VacantEntry::new(self, hash, key)),
         }
+    }
+
+    #[inline(never)]
+    pub(super) fn get_in_move<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<&V> {
+        self.find_in_move(key).map(|slot| &slot.value)
+    }
+
+    #[inline(never)]
+    pub(super) fn get_mut_in_move<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<&mut V> {
+        // SAFETY: the slot is full and borrowed as long as the map.
+        self.find_mut_in_move(key).map(|found| unsafe { &mut (*found.slot).value })
+    }
+
+    #[inline(never)]
+    pub(super) fn remove_in_move<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<V> {
+        self.take_in_move(key).map(|slot| slot.value)
+    }
+
+    /// Takes the entry of a key out, whatever the state of the map.
+    pub(super) fn take_in_move<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<Slot<K, V>> {
+        let found = self.find_mut_in_move(key)?;
+        // SAFETY: the slot is full.
+        let slot = unsafe { self.take(found) };
+        self.after_remove();
+        Some(slot)
+    }
+
+    /// Takes the entry of a key out of a map at rest that does not tell of it.
+    ///
+    /// # Safety
+    /// The map is steady.
+    #[inline(always)]
+    pub(super) unsafe fn take_at_rest<Q: ?Sized + Lookup<K>>(
+        &mut self,
+        key: &Q,
+    ) -> Option<Slot<K, V>> {
+        // SAFETY: the caller's promise; nobody reads the slot after `erase`.
+        unsafe {
+            let found = self.found_at_rest(key)?;
+            self.raw.erase(found.ctrl, false);
+            Some(found.slot.read())
+        }
+    }
+
+    /// The slot of a key in a map at rest.
+    ///
+    /// # Safety
+    /// The map is steady.
+    #[inline(always)]
+    pub(super) unsafe fn found_at_rest<Q: ?Sized + Lookup<K>>(
+        &self,
+        key: &Q,
+    ) -> Option<Found<Slot<K, V>>> {
         // SAFETY: a steady map has a table.
         unsafe { Self::search(&self.raw.table, false, self.hash_of(key), key) }.ok()
     }
 
-    #[inline(never)]
     fn find_mut_in_move<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<Found<Slot<K, V>>> {
         self.pay_rehash();
         self.raw.forget_watch();
@@ -120,7 +187,7 @@ impl<K: StateKey, V> HashMap<K, V> {
     /// Sets the value of `key` and answers the previous one.
     #[inline(always)]
     pub(super) fn set(&mut self, key: K, value: V) -> Option<V> {
-        if self.raw.table.growth_left == 0 || !self.raw.is_steady() {
+        if !self.raw.has_room_at_rest() {
             return self.set_in_move(key, value);
         }
         // SAFETY: as just looked at.

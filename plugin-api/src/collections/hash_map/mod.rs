@@ -145,7 +145,11 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// The value of `key`. O(1).
     #[inline]
     pub fn get<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<&V> {
-        self.find(key).map(|slot| &slot.value)
+        if !self.raw.is_steady() {
+            return self.get_in_move(key);
+        }
+        // SAFETY: a steady map has a table; the slot is full and borrowed as long as the map.
+        unsafe { self.found_at_rest(key).map(|found| &(*found.slot).value) }
     }
 
     /// The stored key and its value. O(1).
@@ -157,8 +161,11 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// The value of `key`, to be changed. O(1).
     #[inline]
     pub fn get_mut<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<&mut V> {
-        // SAFETY: the slot is full and borrowed as long as the map.
-        self.find_mut(key).map(|found| unsafe { &mut (*found.slot).value })
+        if !self.raw.is_steady() {
+            return self.get_mut_in_move(key);
+        }
+        // SAFETY: a steady map has a table; the slot is full and borrowed as long as the map.
+        unsafe { self.found_at_rest(key).map(|found| &mut (*found.slot).value) }
     }
 
     /// Whether `key` is in the map. O(1).
@@ -179,9 +186,11 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// Removes `key` and answers its value. O(1).
     #[inline]
     pub fn remove<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<V> {
-        let found = self.find_mut(key)?;
-        // SAFETY: the slot is full.
-        let slot = unsafe { self.take(found) };
+        if !self.raw.is_steady() || self.raw.tells() {
+            return self.remove_in_move(key);
+        }
+        // SAFETY: a steady map has a table.
+        let slot = unsafe { self.take_at_rest(key) }?;
         self.after_remove();
         Some(slot.value)
     }
@@ -189,10 +198,7 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// Removes `key` and answers the stored key and the value. O(1).
     #[inline]
     pub fn remove_entry<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<(K, V)> {
-        let found = self.find_mut(key)?;
-        // SAFETY: the slot is full.
-        let Slot { key, value } = unsafe { self.take(found) };
-        self.after_remove();
+        let Slot { key, value } = self.take_in_move(key)?;
         Some((key, value))
     }
 
@@ -211,24 +217,6 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
         match unsafe { Self::search(&self.raw.table, false, hash, &key) } {
             Ok(found) => Entry::Occupied(OccupiedEntry::new(self, found)),
             Err(_) => Entry::Vacant(VacantEntry::new(self, hash, key)),
-        }
-    }
-
-    #[inline(never)]
-    fn entry_in_move(&mut self, hash: u64, key: K) -> Entry<'_, K, V> {
-        let found = if let Some(conversion) = self.raw.conversion() {
-            Self::look_up(conversion, hash, &key)
-        } else {
-            let (table, old) = self.raw.table_of(hash);
-            // SAFETY: `before_insert` allocated the table.
-            unsafe { Self::search(table, old, hash, &key) }.ok()
-        };
-        match found {
-            Some(found) => {
-                self.raw.before_change(found.ctrl);
-                Entry::Occupied(OccupiedEntry::new(self, found))
-            }
-            None => Entry::Vacant(VacantEntry::new(self, hash, key)),
         }
     }
 

@@ -77,6 +77,23 @@ impl Raw {
         self.rehash.is_null()
     }
 
+    /// Whether every entry is in `table`, which has room for one more: nothing is under way, so the pointer is
+    /// null, and the room is more than that. A descriptor's address is above any room ([`Raw::lead_to`]).
+    #[inline(always)]
+    pub(super) fn has_room_at_rest(&self) -> bool {
+        self.table.growth_left > self.rehash.addr() as u64
+    }
+
+    /// Leads to what is under way.
+    ///
+    /// # Panics
+    /// When the address is so low that it could be taken for room. The heap's are above its sizes.
+    pub(super) fn lead_to(&mut self, descriptor: *mut Rehash) {
+        let room = self.table.growth_left.max(self.table.geometry().capacity() as u64);
+        assert!(descriptor.addr() as u64 > room, "a descriptor lies above any count of entries");
+        self.rehash = descriptor;
+    }
+
     /// The table in which this hash lives, and whether that is the older one.
     #[inline(always)]
     pub(super) fn table_of(&self, hash: u64) -> (&Table, bool) {

@@ -14,7 +14,7 @@ impl<K: StateKey, V> HashMap<K, V> {
     /// the first call draws the seed.
     #[inline(always)]
     pub(super) fn before_insert(&mut self) {
-        if self.raw.table.growth_left == 0 || !self.raw.is_steady() {
+        if !self.raw.has_room_at_rest() {
             self.before_insert_slow();
         }
     }

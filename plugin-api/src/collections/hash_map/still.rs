@@ -7,36 +7,38 @@ use super::{HashMap, Slot};
 use crate::state::{Lookup, StateKey, StateType};
 
 /// A map at rest, which stays so: what begins a move ends it at once.
-pub struct Still<'m, K: StateKey, V: StateType> {
-    map: &'m mut HashMap<K, V>,
+#[repr(transparent)]
+pub struct Still<K: StateKey, V: StateType> {
+    map: HashMap<K, V>,
 }
 
 impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// The map without its looks; `None` when it has no table or is not at rest. O(1).
     #[doc(hidden)]
-    pub fn still(&mut self) -> Option<Still<'_, K, V>> {
+    pub fn still(self) -> Option<Still<K, V>> {
         self.raw.is_steady().then_some(Still { map: self })
     }
 }
 
-impl<K: StateKey, V: StateType> Still<'_, K, V> {
+impl<K: StateKey, V: StateType> Still<K, V> {
     /// As [`HashMap::get`].
     #[inline]
     pub fn get<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<&V> {
-        // SAFETY: a map at rest has a table, which holds slots of this type.
-        let slot = unsafe { HashMap::find_in(&self.map.raw.table, self.map.hash_of(key), key) };
-        slot.map(|slot: &Slot<K, V>| &slot.value)
+        if !self.map.raw.table.is_allocated() {
+            return None;
+        }
+        // SAFETY: the map is at rest; the slot is full and borrowed as long as the map.
+        unsafe { self.map.found_at_rest(key).map(|found| &(*found.slot).value) }
     }
 
     /// As [`HashMap::get_mut`].
     #[inline]
     pub fn get_mut<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<&mut V> {
-        let hash = self.map.hash_of(key);
-        // SAFETY: as in `get`; the slot is full and borrowed as long as the map.
-        unsafe {
-            let found = HashMap::<K, V>::search(&self.map.raw.table, false, hash, key).ok()?;
-            Some(&mut (*found.slot).value)
+        if !self.map.raw.table.is_allocated() {
+            return None;
         }
+        // SAFETY: as in `get`; the slot is full and borrowed as long as the map.
+        unsafe { self.map.found_at_rest(key).map(|found| &mut (*found.slot).value) }
     }
 
     /// As [`HashMap::insert`].
@@ -65,13 +67,11 @@ impl<K: StateKey, V: StateType> Still<'_, K, V> {
     /// As [`HashMap::remove`].
     #[inline]
     pub fn remove<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<V> {
-        let hash = self.map.hash_of(key);
-        // SAFETY: as in `get_mut`; nobody reads the slot after `erase`.
-        let slot = unsafe {
-            let found = HashMap::<K, V>::search(&self.map.raw.table, false, hash, key).ok()?;
-            self.map.raw.erase(found.ctrl, false);
-            found.slot.read()
-        };
+        if !self.map.raw.table.is_allocated() {
+            return None;
+        }
+        // SAFETY: the map is at rest.
+        let slot = unsafe { self.map.take_at_rest(key) }?;
         if self.map.raw.is_sparse() {
             self.shrink();
         }
@@ -81,7 +81,7 @@ impl<K: StateKey, V: StateType> Still<'_, K, V> {
     /// As [`HashMap::values`], all at once.
     #[inline]
     pub fn fold_values<B>(&self, first: B, mut f: impl FnMut(B, &V) -> B) -> B {
-        let map = &*self.map;
+        let map = &self.map;
         let cursor = Cursor::<Slot<K, V>>::over(&map.raw.table, None, map.raw.len as usize);
         // SAFETY: the slots are full, and the map is borrowed.
         cursor.fold_runs::<false, B>(first, |sum, slot| f(sum, unsafe { &(*slot).value }))

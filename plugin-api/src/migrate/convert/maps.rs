@@ -247,7 +247,8 @@ impl Converter<'_> {
                     keys.push(key);
                 }
             });
-            let mut tree = btree_map::erased::Builder::new(to, maps.new, keys.len(), known.number());
+            let mut tree =
+                btree_map::erased::Builder::new(to, maps.new, keys.len(), known.number());
             let mut places = Vec::new();
             for (i, key) in keys.iter().enumerate() {
                 let (key_place, place) = tree.next();

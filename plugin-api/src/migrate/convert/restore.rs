@@ -105,9 +105,7 @@ unsafe fn drain_for(
         let running = hash_map::erased::conversion(map).filter(|at| drains::is_running(*at));
         match running {
             Some(at) => Some(at).filter(|at| at.as_ref().has_room(of.entries)),
-            None if of.wants_drain() => {
-                drains::await_returns(change, ty, map, of.entries as usize)
-            }
+            None if of.wants_drain() => drains::await_returns(change, ty, map, of.entries as usize),
             None => None,
         }
     }

@@ -30,7 +30,12 @@ impl Work<'_> {
     }
 
     /// Does something in an entry of a map.
-    pub fn within_entry<T>(&mut self, key: Step, mark: Mark, work: impl FnOnce(&mut Self) -> T) -> T {
+    pub fn within_entry<T>(
+        &mut self,
+        key: Step,
+        mark: Mark,
+        work: impl FnOnce(&mut Self) -> T,
+    ) -> T {
         self.marks.push(mark);
         let done = self.within(key, work);
         self.marks.pop();

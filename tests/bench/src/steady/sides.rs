@@ -45,7 +45,7 @@ impl<K: Key> Map<K> for HashMap<K, u64> {
     }
 }
 
-impl<K: Key> Map<K> for Still<'_, K, u64> {
+impl<K: Key> Map<K> for Still<K, u64> {
     #[inline(always)]
     fn get(&self, key: &K) -> Option<&u64> {
         self.get(key)
@@ -103,57 +103,50 @@ impl<K> Map<K> for Loop {
     }
 }
 
-/// Does so many operations, going round the keys.
+/// Does so many operations, going round the keys. Each is a call: what a map pays at one place where it is
+/// asked, and not what a loop around it saves.
 pub fn run<K: Key>(operation: Operation, map: &mut impl Map<K>, keys: &[K], count: usize) {
-    let sum = match operation {
-        Operation::GetHit | Operation::GetMiss => get(map, keys, count),
-        Operation::GetMut => get_mut(map, keys, count),
-        Operation::Insert | Operation::Replace => insert(map, keys, count),
-        Operation::Entry => entry(map, keys, count),
-        Operation::Remove => remove(map, keys, count),
-        Operation::Iterate => iterate(map, count / keys.len()),
-    };
-    black_box(sum);
-}
-
-fn round<K>(keys: &[K], count: usize) -> impl Iterator<Item = &K> {
-    keys.iter().cycle().take(count).map(black_box)
-}
-
-#[inline(never)]
-fn get<K>(map: &impl Map<K>, keys: &[K], count: usize) -> u64 {
-    round(keys, count).map(|key| map.get(key).copied().unwrap_or(1)).sum()
-}
-
-#[inline(never)]
-fn get_mut<K>(map: &mut impl Map<K>, keys: &[K], count: usize) -> u64 {
-    let mut found = 0;
-    for key in round(keys, count) {
-        if let Some(value) = map.get_mut(key) {
-            *value += 1;
-            found += 1;
+    let keys_round = keys.iter().cycle().take(count);
+    match operation {
+        Operation::GetHit | Operation::GetMiss => {
+            keys_round.for_each(|key| _ = black_box(get(map, black_box(key))));
         }
+        Operation::GetMut => keys_round.for_each(|key| _ = black_box(get_mut(map, black_box(key)))),
+        Operation::Insert | Operation::Replace => {
+            keys_round.for_each(|key| _ = black_box(insert(map, *black_box(key))));
+        }
+        Operation::Entry => keys_round.for_each(|key| _ = black_box(entry(map, *black_box(key)))),
+        Operation::Remove => keys_round.for_each(|key| _ = black_box(remove(map, black_box(key)))),
+        Operation::Iterate => (0..count / keys.len()).for_each(|_| _ = black_box(sum(map))),
     }
-    found
 }
 
 #[inline(never)]
-fn insert<K: Copy>(map: &mut impl Map<K>, keys: &[K], count: usize) -> u64 {
-    round(keys, count).filter_map(|key| map.insert(*key, 1)).sum()
+fn get<'m, K>(map: &'m impl Map<K>, key: &K) -> Option<&'m u64> {
+    map.get(key)
 }
 
 #[inline(never)]
-fn entry<K: Copy>(map: &mut impl Map<K>, keys: &[K], count: usize) -> u64 {
-    round(keys, count).for_each(|key| *map.or_insert(*key, 0) += 1);
-    0
+fn get_mut<'m, K>(map: &'m mut impl Map<K>, key: &K) -> Option<&'m mut u64> {
+    map.get_mut(key)
 }
 
 #[inline(never)]
-fn remove<K>(map: &mut impl Map<K>, keys: &[K], count: usize) -> u64 {
-    round(keys, count).filter_map(|key| map.remove(key)).sum()
+fn insert<K>(map: &mut impl Map<K>, key: K) -> Option<u64> {
+    map.insert(key, 1)
 }
 
 #[inline(never)]
-fn iterate<K>(map: &impl Map<K>, walks: usize) -> u64 {
-    (0..walks).map(|_| black_box(map).sum()).sum()
+fn entry<K>(map: &mut impl Map<K>, key: K) -> &mut u64 {
+    map.or_insert(key, 1)
+}
+
+#[inline(never)]
+fn remove<K>(map: &mut impl Map<K>, key: &K) -> Option<u64> {
+    map.remove(key)
+}
+
+#[inline(never)]
+fn sum<K>(map: &impl Map<K>) -> u64 {
+    black_box(map).sum()
 }

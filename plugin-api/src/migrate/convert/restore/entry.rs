@@ -96,7 +96,9 @@ pub(super) unsafe fn insert_all(
     let (ty, pair) = (def.args[0], reflect.pair(def));
     let (mut left, mut coming) = (Vec::new(), Vec::<(KeyBlock<'_>, Lost)>::new());
     for lost in lost {
-        let Some(Step::Key(image)) = lost.path.last() else { unreachable!("the last step is a key") };
+        let Some(Step::Key(image)) = lost.path.last() else {
+            unreachable!("the last step is a key")
+        };
         // SAFETY: the caller's promise.
         unsafe {
             let key = KeyBlock::new(reflect, ty, image);

@@ -52,7 +52,8 @@ impl Gathered {
         unsafe {
             // Leaves were written each in order.
             slots.sort_by(|&a, &b| reflect.compare_keys(key, a, b));
-            let mut tree = btree_map::erased::Builder::new(self.at, self.pair, self.len, self.number);
+            let mut tree =
+                btree_map::erased::Builder::new(self.at, self.pair, self.len, self.number);
             for slot in slots {
                 let (key, value) = tree.next();
                 ptr::copy_nonoverlapping(slot, key, key_layout.size());
