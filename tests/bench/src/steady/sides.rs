@@ -41,7 +41,7 @@ impl<K: Key> Map<K> for HashMap<K, u64> {
     }
     #[inline(always)]
     fn sum(&self) -> u64 {
-        self.values().fold(0, |sum, value| sum + value)
+        self.values().sum()
     }
 }
 
