@@ -136,6 +136,9 @@ fn back<N: Narrow>(server: TestServer<N>) -> TestServer<Full> {
     server
 }
 
+/// What a narrower version does.
+type Act<N> = fn(&mut <N as Plugin>::State);
+
 /// One way to remove an entry of the tree: number 10, or the first, or the last one.
 type Remove<N> = fn(&mut BTreeMap<u32, <N as Narrow>::Entry>);
 
@@ -203,7 +206,7 @@ fn an_entry_whose_value_is_replaced_is_the_same_entry() {
 }
 
 fn clearing_clears_both<N: Narrow>() {
-    let ways: [(&str, fn(&mut N::State)); 3] = [
+    let ways: [(&str, Act<N>); 3] = [
         ("clear", |state| N::ranks(state).clear()),
         ("take", |state| drop(mem::take(N::ranks(state)))),
         ("bury", |state| {
@@ -388,7 +391,7 @@ fn after_a_start(size: u32, outline: bool, change: impl FnOnce(&mut lean::State)
 fn a_tree_that_was_read_back_is_still_known() {
     for size in SIZES {
         for outline in [false, true] {
-            let left = after_a_start(size, outline, |state| drop(state.ranks.remove(&4)));
+            let left = after_a_start(size, outline, |state| _ = state.ranks.remove(&4));
             assert_eq!(left as u32, size - 1, "outline: {outline}");
         }
     }
