@@ -22,8 +22,9 @@ use super::{HashMap, Slot};
 use crate::heap;
 use crate::state::StateKey;
 
-/// Slots of the older table that a changing operation pays for. Doubling leaves room for at least one
-/// insert per two slots moved and shrinking for one per 22, so the move is over before that runs out.
+/// Slots of the older table that a changing operation pays for. Growing by a third leaves room for at
+/// least one insert per four slots moved and shrinking for one per 22, so the move is over before that
+/// runs out.
 const SLOTS_PER_CHANGE: u64 = 32;
 /// Drained slots are given back in runs of this many bytes: a page at a time costs more than it saves.
 const DISCARD_BYTES: usize = 4 << 20;
