@@ -411,6 +411,7 @@ const WORDS: &[&str] = &[
     "x",
     "set",
     "incrby",
+    "overflow",
     "block",
     "group",
 ];
