@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::admin::number;
 use crate::artifacts;
-use crate::clock::{MILLISECOND, SECOND, now_ns};
+use crate::clock::{MILLISECOND, SECOND, now_ns, own_cpu_s};
 use crate::host::{Host, Switched};
 use crate::process::raise_open_files;
 use crate::random::Random;
@@ -110,6 +110,8 @@ struct Found {
     answers: [Answers; MODES.len()],
     /// Part of the time for which the host was on a CPU while nothing was swapped.
     engine_busy: f64,
+    /// The same for this program.
+    clients_busy: f64,
     status: Value,
     keys_wrong: u64,
     outcome: Outcome,
@@ -166,10 +168,11 @@ fn measure(args: &SwapArgs, cast: &Cast) -> Result<Found> {
         every_ns: args.every_ms * MILLISECOND,
         answers: Default::default(),
     };
-    let (cpu_s, begin_ns) = (run.host.process.cpu_s()?, now_ns());
+    let (cpu_s, own_s, begin_ns) = (run.host.process.cpu_s()?, own_cpu_s(), now_ns());
     run.steady();
     let elapsed_s = (now_ns() - begin_ns) as f64 / SECOND as f64;
     let engine_busy = (run.host.process.cpu_s()? - cpu_s) / elapsed_s;
+    let clients_busy = (own_cpu_s() - own_s) / elapsed_s;
     run.warm(args.swaps_of(Mode::Warm), &plugins)?;
     run.fresh(args.swaps_of(Mode::Fresh), &plugins)?;
     run.steady();
@@ -177,7 +180,7 @@ fn measure(args: &SwapArgs, cast: &Cast) -> Result<Found> {
     let outcome = traffic.stop()?;
     let status = host.status()?;
     let keys_wrong = verify_filled(host.address, args.keys)?;
-    Ok(Found { started, answers, engine_busy, status, keys_wrong, outcome })
+    Ok(Found { started, answers, engine_busy, clients_busy, status, keys_wrong, outcome })
 }
 
 impl Run {

@@ -175,7 +175,12 @@ impl<K: StateKey, V> HashMap<K, V> {
 
     #[inline(always)]
     pub(super) fn hash_of<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> u64 {
-        let mut hasher = KeyHasher::new(self.raw.seed);
+        Self::hash_with(self.raw.seed, key)
+    }
+
+    #[inline(always)]
+    pub(super) fn hash_with<Q: ?Sized + Lookup<K>>(seed: [u64; 2], key: &Q) -> u64 {
+        let mut hasher = KeyHasher::new(seed);
         key.hash_into(&mut hasher);
         hasher.finish()
     }
@@ -268,18 +273,41 @@ impl<K: StateKey, V> HashMap<K, V> {
             return self.set_in_move(key, value);
         }
         let hash = self.hash_of(&key);
-        // SAFETY: a steady map has a table; a full slot holds an entry, a vacant one takes it.
-        unsafe {
-            match Self::search(&self.raw.table, false, hash, &key) {
-                Ok(found) => Some(mem::replace(&mut (*found.slot).value, value)),
-                Err(miss) => {
-                    match self.raw.table.vacancy_after(hash, miss) {
-                        Some(index) => drop(self.fill(false, index, hash, key, value)),
-                        None => drop(self.insert_new(hash, key, value)),
-                    }
-                    None
+        // SAFETY: a steady map has a table.
+        match unsafe { Self::search(&self.raw.table, false, hash, &key) } {
+            // SAFETY: a full slot holds an entry.
+            Ok(found) => Some(mem::replace(unsafe { &mut (*found.slot).value }, value)),
+            Err(miss) => {
+                match self.raw.table.vacancy_at_home(hash, miss) {
+                    // SAFETY: the slot is empty and its hash's search ends there.
+                    Some(index) => unsafe { self.fill_empty(index, hash, key, value) },
+                    None => self.set_away(hash, key, value),
                 }
+                None
             }
+        }
+    }
+
+    /// [`Self::set`] for a key that is not in the map and whose home group is full.
+    #[cold]
+    #[inline(never)]
+    fn set_away(&mut self, hash: u64, key: K, value: V) {
+        self.insert_new(hash, key, value);
+    }
+
+    /// Fills an empty slot of a steady map. What it counts down does not wait for the control byte.
+    ///
+    /// # Safety
+    /// `index` is an `EMPTY` slot of the table, and a search for the key meets it.
+    #[inline(always)]
+    unsafe fn fill_empty(&mut self, index: usize, hash: u64, key: K, value: V) {
+        let Raw { table, len, .. } = &mut self.raw;
+        table.growth_left -= 1;
+        *len += 1;
+        // SAFETY: the caller's promise.
+        unsafe {
+            *table.ctrl.add(index) = tag(hash);
+            table.slot::<Slot<K, V>>(index).write(Slot { key, value });
         }
     }
 

@@ -22,10 +22,11 @@ use super::{HashMap, Slot};
 use crate::heap;
 use crate::state::StateKey;
 
-/// Slots of the older table that a changing operation pays for. Growing by a third leaves room for at
-/// least one insert per four slots moved and shrinking for one per 22, so the move is over before that
-/// runs out.
-const SLOTS_PER_CHANGE: u64 = 32;
+/// Slots of the older table that a changing operation pays for, half a microsecond's worth. Growing by a
+/// third leaves room for at least one insert per four slots moved and shrinking for one per 22, so the
+/// move is over before that runs out; and the sooner it is over, the fewer searches have to look for the
+/// table in which their key is.
+const SLOTS_PER_CHANGE: u64 = 64;
 /// Drained slots are given back in runs of this many bytes: a page at a time costs more than it saves.
 const DISCARD_BYTES: usize = 4 << 20;
 
@@ -156,6 +157,8 @@ impl<K: StateKey, V> HashMap<K, V> {
         let goal = from + rehash.old.unit_slots() / WIDTH;
         let end = rehash.old.geometry().groups();
         let (mut at, mut front) = (from, Front::new());
+        // Out of reach of what is written below, so that it is read once.
+        let seed = self.raw.seed;
         loop {
             // SAFETY: `at` is below the old table's groups.
             let group = unsafe { Group::load(rehash.old.ctrl.add(at * WIDTH)) };
@@ -163,7 +166,7 @@ impl<K: StateKey, V> HashMap<K, V> {
             while let Some(bit) = full.lowest() {
                 let index = at * WIDTH + bit;
                 // SAFETY: the slot is full; this step alone fills the map's table.
-                if !unsafe { self.move_slot(&rehash.old, index, &mut front) } {
+                if !unsafe { self.move_slot(&rehash.old, index, seed, &mut front) } {
                     return self.give_up(rehash, at, full);
                 }
                 full = full.without_lowest();
@@ -187,14 +190,20 @@ impl<K: StateKey, V> HashMap<K, V> {
     /// slot left behind its home.
     ///
     /// # Safety
-    /// Slot `index` is full; the caller treats it as moved out when this answers true. `front` has seen
-    /// all that came into the map's table since it was made.
+    /// Slot `index` is full; the caller treats it as moved out when this answers true. `seed` is the
+    /// map's; `front` has seen all that came into the map's table since it was made.
     #[inline(always)]
-    unsafe fn move_slot(&mut self, old: &Table, index: usize, front: &mut Front) -> bool {
+    unsafe fn move_slot(
+        &mut self,
+        old: &Table,
+        index: usize,
+        seed: [u64; 2],
+        front: &mut Front,
+    ) -> bool {
         // SAFETY: the old slot is full and holds this map's type; the new one is vacant.
         unsafe {
-            let from = old.raw_slot(index).cast::<Slot<K, V>>();
-            let hash = self.hash_of(&(*from).key);
+            let from = old.slot::<Slot<K, V>>(index);
+            let hash = Self::hash_with(seed, &(*from).key);
             let table = &mut self.raw.table;
             let Some((to, used)) = front.vacancy(table, hash) else { return false };
             // The entry's own `EMPTY` stays free when it takes a slot that was used before.

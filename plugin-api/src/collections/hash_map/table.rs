@@ -278,20 +278,17 @@ impl Table {
         }
     }
 
-    /// [`Table::vacancy`] for a hash whose search has just missed.
-    ///
-    /// # Safety
-    /// The table is allocated and unchanged since the miss.
+    /// The `EMPTY` slot in which a hash goes whose search has just missed in its home group; `None` when
+    /// the search had gone on.
     #[inline(always)]
-    pub(super) unsafe fn vacancy_after(&self, hash: u64, miss: Miss) -> Option<usize> {
-        if miss.at == self.home(hash) {
-            // A group with an `EMPTY` has no `DELETED`: those come into groups without one only.
-            // SAFETY: a home is inside the control bytes.
-            debug_assert_eq!(unsafe { Group::load(self.ctrl.add(miss.at)) }.vacant(), miss.empty);
-            return miss.empty.lowest().map(|bit| miss.at + bit);
+    pub(super) fn vacancy_at_home(&self, hash: u64, miss: Miss) -> Option<usize> {
+        if miss.at != self.home(hash) {
+            return None;
         }
-        // SAFETY: the caller's promise.
-        unsafe { self.vacancy(hash) }
+        // A group with an `EMPTY` has no `DELETED`: those come into groups without one only.
+        // SAFETY: a home is inside the control bytes.
+        debug_assert_eq!(unsafe { Group::load(self.ctrl.add(miss.at)) }.vacant(), miss.empty);
+        miss.empty.lowest().map(|bit| miss.at + bit)
     }
 
     /// The first slot an entry of this hash may take; `None` when its spill reaches the table's end.

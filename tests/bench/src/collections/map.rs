@@ -79,12 +79,18 @@ fn compare_writes<K: Key>(bench: &mut Bench, name: &str, keys: &Keys<K>) {
         (name, "insert reserved"),
         n,
         || {
-            let mut map = HashMap::<K, u64>::with_capacity(n);
-            time(|| keys.all.iter().for_each(|key| _ = map.insert(*key, 1)))
+            time(|| {
+                let mut map = HashMap::<K, u64>::with_capacity(n);
+                keys.all.iter().for_each(|key| _ = map.insert(*key, 1));
+                map
+            })
         },
         || {
-            let mut map = Peer::<K>::with_capacity(n);
-            time(|| keys.all.iter().for_each(|key| _ = map.insert(*key, 1)))
+            time(|| {
+                let mut map = Peer::<K>::with_capacity(n);
+                keys.all.iter().for_each(|key| _ = map.insert(*key, 1));
+                map
+            })
         },
     );
     bench.compare(

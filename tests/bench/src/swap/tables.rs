@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::{Found, SwapArgs};
 use crate::bars;
+use crate::clock::MILLISECOND;
 use crate::report::{Report, Table};
-use crate::traffic::{Cast, MODES, Outcome, Points, ROLES, Started};
+use crate::traffic::{Cast, Latencies, MODES, Outcome, Points, ROLES, Started};
 
 /// All that was found, and how it is judged.
 pub(super) fn report(args: &SwapArgs, cast: &Cast, found: &Found) -> Report {
@@ -21,17 +22,25 @@ pub(super) fn report(args: &SwapArgs, cast: &Cast, found: &Found) -> Report {
     });
     let late = Points::of(&outcome.late);
     report.note(format!(
-        "without swaps the host is on a CPU {:.0} % of the time; the generator sent {:.0} us late at \
-         p99, which counts into the latencies",
+        "without swaps the host is on a CPU {:.0} % of the time, the clients {:.0} %; these sent {:.0} us \
+         late at p99, which counts into the latencies",
         100.0 * found.engine_busy,
+        100.0 * found.clients_busy,
         late.p99
+    ));
+    let [all, undisturbed] =
+        [&outcome.samples.all, &outcome.samples.undisturbed].map(Latencies::count);
+    report.note(format!(
+        "{} of {all} requests met a pause of a processor or its aftermath: the bars are without them",
+        all - undisturbed
     ));
     let roles: Vec<String> =
         cast.counts.iter().zip(ROLES).map(|(count, role)| format!("{count} {role}")).collect();
     report.note(format!("{} clients: {}", cast.clients(), roles.join(", ")));
     report.tables.extend([
         stops(found),
-        clients(args, outcome),
+        clients(args, "all requests", &outcome.samples.all),
+        clients(args, "those during which no processor paused", &outcome.samples.undisturbed),
         machine(outcome),
         states(outcome),
         verdicts(found),
@@ -69,15 +78,15 @@ fn stops(found: &Found) -> Table {
     table
 }
 
-fn clients(args: &SwapArgs, outcome: &Outcome) -> Table {
+fn clients(args: &SwapArgs, which: &str, latencies: &Latencies) -> Table {
     let title = format!(
-        "latency from the scheduled time (us); around: within {} ms of the verb or its answer",
+        "latency from the scheduled time (us), {which}; around: within {} ms of the verb or its answer",
         args.window_ms
     );
     let mut table =
         Table::new(title, ["when", "requests", "p50", "p99", "p99.9", "max", "p99.9 / steady"]);
-    let steady = Points::of(&outcome.samples.steady);
-    let around = MODES.iter().zip(&outcome.samples.around);
+    let steady = Points::of(&latencies.steady);
+    let around = MODES.iter().zip(&latencies.around);
     let rows = [("steady".to_owned(), steady)]
         .into_iter()
         .chain(around.map(|(mode, samples)| (format!("around {mode} swaps"), Points::of(samples))));
@@ -97,17 +106,23 @@ fn clients(args: &SwapArgs, outcome: &Outcome) -> Table {
 
 fn machine(outcome: &Outcome) -> Table {
     let mut table = Table::new(
-        "how late a thread was that only wakes every millisecond (us): pauses of the machine",
-        ["when", "wakes", "p50", "p99", "p99.9", "max"],
+        "how late a thread was that comes first on its processor and only wakes every millisecond (us)",
+        ["processor", "wakes", "p50", "p99", "p99.9", "max", "pauses", "paused (ms)"],
     );
-    let steady = [("steady".to_owned(), &outcome.pulse.steady)];
-    let around = MODES.iter().zip(&outcome.pulse.around);
-    let around = around.map(|(mode, samples)| (format!("around {mode} swaps"), samples));
-    for (when, samples) in steady.into_iter().chain(around) {
-        let Points { p50, p99, p999, max, count } = Points::of(samples);
-        if count > 0 {
-            table.row([json!(when), json!(count), json!(p50), json!(p99), json!(p999), json!(max)]);
-        }
+    for beats in &outcome.pulse {
+        let Points { p50, p99, p999, max, count } = Points::of(&beats.late);
+        let seen = |number: u64| if beats.first { json!(number) } else { json!("not known") };
+        let paused_ms = seen(beats.paused_ns / MILLISECOND);
+        table.row([
+            json!(beats.cpu),
+            json!(count),
+            json!(p50),
+            json!(p99),
+            json!(p999),
+            json!(max),
+            seen(beats.pauses),
+            paused_ms,
+        ]);
     }
     table
 }
@@ -189,9 +204,9 @@ fn judge_times(report: &mut Report, found: &Found) {
         report.judge("warm: use p50 (us)", bars::USE_US, total.p50);
     }
     report.judge("engine busy without swaps", bars::ENGINE_BUSY, found.engine_busy);
-    let samples = &found.outcome.samples;
-    let steady = Points::of(&samples.steady);
-    for (mode, around) in MODES.iter().zip(&samples.around) {
+    let latencies = &found.outcome.samples.undisturbed;
+    let steady = Points::of(&latencies.steady);
+    for (mode, around) in MODES.iter().zip(&latencies.around) {
         let around = Points::of(around);
         if around.count > 0 {
             let ratio = around.p999 / steady.p999;

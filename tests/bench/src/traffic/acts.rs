@@ -5,8 +5,9 @@ use super::generator::{Client, Generator};
 use super::role::{CHANNELS, Half, Holding, Role, SLOW_REQUESTS};
 use crate::clock::MILLISECOND;
 
-/// Between two reads of a slow reader.
-const SLOW_TICK_NS: u64 = 2 * MILLISECOND;
+/// Between two reads of a slow reader: 3 MB a second. Much faster ones would be a load of their own,
+/// the most of which is not requests but copying.
+const SLOW_TICK_NS: u64 = 10 * MILLISECOND;
 /// What it reads at once, bytes.
 const SLOW_READ: usize = 32 << 10;
 /// Between two messages on the channels.

@@ -7,23 +7,39 @@ use anyhow::Result;
 
 use crate::clock::now_ns;
 
-/// One swap, from sending the verb to its answer.
-#[derive(Debug, Clone, Copy)]
+/// From when to when something was, nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// Index into [`MODES`](super::samples::MODES).
-    pub mode: usize,
-    /// When the verb was sent, nanoseconds.
+    /// When it began.
     pub begin_ns: u64,
-    /// When it was answered, nanoseconds.
+    /// When it ended.
     pub end_ns: u64,
 }
 
-/// Shared by both threads.
+/// One swap, from sending the verb to its answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Swap {
+    /// Index into [`MODES`](super::samples::MODES).
+    pub mode: usize,
+    /// When it was.
+    pub span: Span,
+}
+
+/// What happened so far that latencies are told apart by.
+#[derive(Debug, Default, Clone)]
+pub struct Events {
+    /// Swaps, in order.
+    pub swaps: Vec<Swap>,
+    /// Pauses of a processor, as they were noticed.
+    pub pauses: Vec<Span>,
+}
+
+/// Shared by all threads.
 #[derive(Debug, Default)]
 pub struct Control {
     begun: AtomicU64,
     done: AtomicU64,
-    spans: Mutex<Vec<Span>>,
+    events: Mutex<Events>,
     stop: AtomicBool,
 }
 
@@ -35,8 +51,18 @@ impl Control {
         let answer = work()?;
         let end_ns = now_ns();
         self.done.fetch_add(1, Ordering::SeqCst);
-        self.lock().push(Span { mode, begin_ns, end_ns });
+        self.swapped(Swap { mode, span: Span { begin_ns, end_ns } });
         Ok(answer)
+    }
+
+    /// Keeps a swap, which must not begin before the last one.
+    pub(super) fn swapped(&self, swap: Swap) {
+        self.lock().swaps.push(swap);
+    }
+
+    /// Keeps a pause of a processor.
+    pub(super) fn paused(&self, span: Span) {
+        self.lock().pauses.push(span);
     }
 
     /// Swaps that have begun.
@@ -49,8 +75,8 @@ impl Control {
         self.done.load(Ordering::SeqCst).saturating_sub(begun)
     }
 
-    /// All swaps so far, in order.
-    pub fn spans(&self) -> Vec<Span> {
+    /// What happened so far.
+    pub fn events(&self) -> Events {
         self.lock().clone()
     }
 
@@ -64,7 +90,7 @@ impl Control {
         self.stop.load(Ordering::SeqCst)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Span>> {
-        self.spans.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Events> {
+        self.events.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -216,9 +216,7 @@ impl Generator {
                 }
                 next += self.random.exponential(mean_ns);
             }
-            if self.samples.is_full() {
-                self.samples.settle(&self.control.spans(), now);
-            }
+            self.samples.settle(&self.control, now);
             self.turn(next as u64);
         }
     }
@@ -254,7 +252,7 @@ impl Generator {
                 self.tally.example(format!("{due} missing, first {first:?}, {role:?}"));
             }
         }
-        self.samples.sort(&self.control.spans(), u64::MAX);
+        self.samples.settle_all(&self.control);
     }
 
     fn until_answered(&mut self) -> Result<()> {
@@ -347,7 +345,9 @@ impl Generator {
             let (tv_sec, tv_nsec) = ((left / SECOND) as i64, (left % SECOND) as i64);
             let mut fds = [PollFd::new(&self.epoll, PollFlags::IN)];
             // An interrupted wait is a short one.
-            let _ = poll(&mut fds, Some(&Timespec { tv_sec, tv_nsec }));
+            if let Ok(0) = poll(&mut fds, Some(&Timespec { tv_sec, tv_nsec })) {
+                return;
+            }
         }
         let mut room = [const { MaybeUninit::uninit() }; EVENTS];
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -374,7 +374,7 @@ impl Generator {
         let done_ns = now_ns();
         connection.check(id, tally, render_scratch, |expected| {
             if expected.due_ns > 0 {
-                samples.pending.push(Sample { due_ns: expected.due_ns, done_ns });
+                samples.push(Sample { due_ns: expected.due_ns, done_ns });
             }
         });
         let idle = connection.expected.is_empty();

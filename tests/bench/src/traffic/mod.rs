@@ -25,8 +25,9 @@ pub use acts::Met;
 pub use control::Control;
 pub use fill::{fill, verify_filled};
 pub use generator::{Generator, Style};
+pub use pulse::{Beats, Pulse};
 pub use role::{CLIENTS_MIN, Cast, ROLES};
-pub use samples::{MODES, Points, Samples};
+pub use samples::{Latencies, MODES, Points, Samples};
 pub use verify::Tally;
 
 /// Running traffic.
@@ -34,7 +35,7 @@ pub use verify::Tally;
 pub struct Traffic {
     control: Arc<Control>,
     thread: Option<JoinHandle<Generator>>,
-    pulse: Option<JoinHandle<Samples>>,
+    pulse: Option<Pulse>,
     started: Receiver<Started>,
 }
 
@@ -54,8 +55,8 @@ pub struct Outcome {
     pub tally: Tally,
     /// Latencies.
     pub samples: Samples,
-    /// How late a thread was that only wakes.
-    pub pulse: Samples,
+    /// What the machine did, by processor.
+    pub pulse: Vec<Beats>,
     /// Swaps met in each state.
     pub met: Met,
     /// How long after its schedule a request was sent, nanoseconds.
@@ -93,7 +94,7 @@ impl Traffic {
             generator
         };
         let thread = std::thread::Builder::new().name("traffic".into()).spawn(run)?;
-        let pulse = Some(pulse::start(Arc::clone(&control), style.window_ns)?);
+        let pulse = Some(Pulse::start(&control)?);
         Ok(Self { control, thread: Some(thread), pulse, started })
     }
 
@@ -112,7 +113,7 @@ impl Traffic {
         self.control.stop();
         let (thread, pulse) = self.thread.take().zip(self.pulse.take()).context("stopped twice")?;
         let traffic = thread.join().map_err(|_| anyhow!("the traffic's thread panicked"))?;
-        let pulse = pulse.join().map_err(|_| anyhow!("the pulse's thread panicked"))?;
+        let pulse = pulse.join()?;
         let Generator { tally, samples, met, late, .. } = traffic;
         Ok(Outcome { tally, samples, pulse, met, late })
     }

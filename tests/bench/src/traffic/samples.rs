@@ -1,14 +1,21 @@
-//! Latencies, sorted into those around a swap and those of the steady state.
+//! Latencies, sorted into those around a swap and those of the steady state; once all of them, and once
+//! without those that met a pause of the machine.
+
+use std::collections::VecDeque;
 
 use hdrhistogram::Histogram;
 
-use super::control::Span;
+use super::control::{Control, Events, Span};
 use crate::clock::{MICROSECOND, SECOND};
 
-/// So many latencies are kept until it is known whether a swap was near.
-const KEEP: usize = 1 << 20;
 /// A swap is known at the latest so long after it began.
 const KNOWN_AFTER_NS: u64 = 5 * SECOND;
+/// The known swaps are asked for so often.
+const ASK_EVERY_NS: u64 = SECOND;
+/// Most latencies that one call sorts: whoever measures must not pause for it.
+const SORT_MOST: usize = 64;
+/// Room for the latencies of [`KNOWN_AFTER_NS`], so that their queue hardly ever grows.
+const ROOM: usize = 1 << 20;
 
 /// Kinds of swap that are told apart.
 pub const MODES: [&str; 2] = ["warm", "fresh"];
@@ -22,16 +29,28 @@ pub struct Sample {
     pub done_ns: u64,
 }
 
-/// Latencies of all requests, nanoseconds.
+/// Latencies by what was near, nanoseconds.
 #[derive(Debug)]
-pub struct Samples {
-    /// Not sorted yet.
-    pub pending: Vec<Sample>,
-    window_ns: u64,
+pub struct Latencies {
     /// Far from any swap.
     pub steady: Histogram<u64>,
     /// Near a swap, by mode.
     pub around: [Histogram<u64>; 2],
+}
+
+/// Latencies of all requests.
+#[derive(Debug)]
+pub struct Samples {
+    /// Not sorted yet, in the order in which they were read.
+    pending: VecDeque<Sample>,
+    /// What was known at `asked_ns`; no two pauses overlap, and they are in order.
+    events: Events,
+    asked_ns: u64,
+    window_ns: u64,
+    /// All of them.
+    pub all: Latencies,
+    /// Those of requests during which no processor paused.
+    pub undisturbed: Latencies,
     /// Requests that were waiting for their reply when a swap began, by mode.
     pub in_flight: [u64; 2],
 }
@@ -55,52 +74,101 @@ impl Samples {
     /// Nothing yet. Requests less than `window_ns` from a swap count as around it.
     pub fn new(window_ns: u64) -> Self {
         Self {
-            pending: Vec::new(),
+            pending: VecDeque::with_capacity(ROOM),
+            events: Events::default(),
+            asked_ns: 0,
             window_ns,
-            steady: histogram(),
-            around: [histogram(), histogram()],
+            all: Latencies::new(),
+            undisturbed: Latencies::new(),
             in_flight: [0; 2],
         }
     }
 
-    /// Sorts what can be sorted by now, if there is much of it.
-    pub fn settle(&mut self, spans: &[Span], now_ns: u64) {
-        if self.pending.len() >= KEEP {
-            self.sort(spans, now_ns.saturating_sub(KNOWN_AFTER_NS));
+    /// Takes a latency, which must not be read before the last one.
+    pub fn push(&mut self, sample: Sample) {
+        self.pending.push_back(sample);
+    }
+
+    /// Sorts a few of the latencies of which it is known by now what was near. O(1), but for a copy of
+    /// the events once a second.
+    pub fn settle(&mut self, control: &Control, now_ns: u64) {
+        if self.asked_ns + ASK_EVERY_NS <= now_ns {
+            self.ask(control);
+            self.asked_ns = now_ns;
+        }
+        let before_ns = self.asked_ns.saturating_sub(KNOWN_AFTER_NS);
+        let known = self.pending.iter().take(SORT_MOST);
+        let known = known.take_while(|sample| sample.done_ns < before_ns).count();
+        for _ in 0..known {
+            let sample = self.pending.pop_front().expect("it was counted");
+            self.place(sample);
         }
     }
 
-    /// Whether a call of [`Self::settle`] would do anything.
-    pub fn is_full(&self) -> bool {
-        self.pending.len() >= KEEP
+    /// Sorts all that are left, once the last swap is over.
+    pub fn settle_all(&mut self, control: &Control) {
+        self.ask(control);
+        while let Some(sample) = self.pending.pop_front() {
+            self.place(sample);
+        }
     }
 
-    /// Sorts all requests that were answered before a time.
-    pub fn sort(&mut self, spans: &[Span], before_ns: u64) {
-        let mut pending = std::mem::take(&mut self.pending);
-        pending.retain(|&sample| {
-            let known = sample.done_ns < before_ns;
-            if known {
-                self.place(spans, sample);
-            }
-            !known
-        });
-        self.pending = pending;
+    fn ask(&mut self, control: &Control) {
+        self.events = control.events();
+        self.events.pauses = felt(std::mem::take(&mut self.events.pauses));
     }
 
-    fn place(&mut self, spans: &[Span], sample: Sample) {
+    fn place(&mut self, sample: Sample) {
         let Sample { due_ns, done_ns } = sample;
-        let latency = done_ns.saturating_sub(due_ns);
-        let first = spans.partition_point(|span| span.end_ns + self.window_ns < due_ns);
-        match spans.get(first) {
-            Some(span) if span.begin_ns.saturating_sub(self.window_ns) <= done_ns => {
-                self.around[span.mode].saturating_record(latency);
-                let waiting = due_ns <= span.begin_ns && done_ns >= span.begin_ns;
-                self.in_flight[span.mode] += u64::from(waiting);
-            }
-            _ => self.steady.saturating_record(latency),
+        let Events { swaps, pauses } = &self.events;
+        let first = swaps.partition_point(|swap| swap.span.end_ns + self.window_ns < due_ns);
+        let near = swaps.get(first);
+        let near = near.filter(|s| s.span.begin_ns.saturating_sub(self.window_ns) <= done_ns);
+        if let Some(swap) = near {
+            let waiting = due_ns <= swap.span.begin_ns && done_ns >= swap.span.begin_ns;
+            self.in_flight[swap.mode] += u64::from(waiting);
+        }
+        let mode = near.map(|swap| swap.mode);
+        let pause = pauses.get(pauses.partition_point(|pause| pause.end_ns < due_ns));
+        let disturbed = pause.is_some_and(|pause| pause.begin_ns <= done_ns);
+        self.all.record(mode, sample);
+        if !disturbed {
+            self.undisturbed.record(mode, sample);
         }
     }
+}
+
+impl Latencies {
+    fn new() -> Self {
+        Self { steady: histogram(), around: [histogram(), histogram()] }
+    }
+
+    fn record(&mut self, mode: Option<usize>, Sample { due_ns, done_ns }: Sample) {
+        let histogram = mode.map_or(&mut self.steady, |mode| &mut self.around[mode]);
+        histogram.saturating_record(done_ns.saturating_sub(due_ns));
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.steady.len() + self.around.iter().map(Histogram::len).sum::<u64>()
+    }
+}
+
+/// When pauses were felt, in order and without overlaps: what waited through one is served in at most
+/// as much time again while the processors are half busy.
+fn felt(mut pauses: Vec<Span>) -> Vec<Span> {
+    for pause in &mut pauses {
+        pause.end_ns += pause.end_ns - pause.begin_ns;
+    }
+    pauses.sort_unstable_by_key(|pause| pause.begin_ns);
+    pauses.dedup_by(|next, last| {
+        let overlap = next.begin_ns <= last.end_ns;
+        if overlap {
+            last.end_ns = last.end_ns.max(next.end_ns);
+        }
+        overlap
+    });
+    pauses
 }
 
 /// An empty histogram of nanoseconds.
@@ -133,24 +201,65 @@ impl Points {
 
 #[cfg(test)]
 mod tests {
+    use super::super::control::Swap;
     use super::*;
+
+    /// Swaps at times in nanoseconds, each of them 10 long.
+    fn swaps(begins: &[(usize, u64)]) -> Control {
+        let control = Control::default();
+        for &(mode, begin_ns) in begins {
+            control.swapped(Swap { mode, span: Span { begin_ns, end_ns: begin_ns + 10 } });
+        }
+        control
+    }
 
     #[test]
     fn requests_near_a_swap_are_told_from_the_others() {
-        let span = |mode, begin_ns| Span { mode, begin_ns, end_ns: begin_ns + 10 };
-        let spans = [span(0, 1000), span(1, 2000)];
         let mut samples = Samples::new(100);
         for (due_ns, done_ns) in [(10, 20), (890, 899), (890, 900), (1005, 1006), (990, 1020)] {
-            samples.pending.push(Sample { due_ns, done_ns });
+            samples.push(Sample { due_ns, done_ns });
         }
         for (due_ns, done_ns) in [(1110, 1111), (1111, 1112), (1500, 2500), (2111, 2112)] {
-            samples.pending.push(Sample { due_ns, done_ns });
+            samples.push(Sample { due_ns, done_ns });
         }
-        samples.sort(&spans, 2500);
-        assert_eq!(samples.pending.len(), 1, "one is not known yet");
-        samples.sort(&spans, u64::MAX);
-        assert_eq!(samples.steady.len(), 4);
-        assert_eq!(samples.around.each_ref().map(Histogram::len), [4, 1]);
+        samples.settle_all(&swaps(&[(0, 1000), (1, 2000)]));
+        assert_eq!(samples.all.steady.len(), 4);
+        assert_eq!(samples.all.around.each_ref().map(Histogram::len), [4, 1]);
         assert_eq!(samples.in_flight, [1, 1]);
+        assert_eq!(samples.undisturbed.count(), 9);
+    }
+
+    #[test]
+    fn a_latency_waits_until_the_swaps_near_it_are_known_and_few_are_sorted_at_once() {
+        let control = swaps(&[(0, 1000)]);
+        let mut samples = Samples::new(100);
+        for done_ns in 0..SORT_MOST as u64 + 5 {
+            samples.push(Sample { due_ns: 0, done_ns });
+        }
+        samples.settle(&control, KNOWN_AFTER_NS);
+        assert_eq!(samples.all.count(), 0, "a swap may still be under way");
+        samples.settle(&control, KNOWN_AFTER_NS + ASK_EVERY_NS);
+        assert_eq!(samples.all.count(), SORT_MOST as u64);
+        samples.settle(&control, KNOWN_AFTER_NS + ASK_EVERY_NS);
+        assert_eq!(samples.all.count(), SORT_MOST as u64 + 5);
+    }
+
+    #[test]
+    fn requests_during_a_pause_and_as_long_after_it_are_disturbed() {
+        let control = swaps(&[(0, 5000)]);
+        for (begin_ns, end_ns) in [(300, 340), (100, 200), (150, 160)] {
+            control.paused(Span { begin_ns, end_ns });
+        }
+        let mut samples = Samples::new(10);
+        let (clear, met) =
+            ([(90, 99), (381, 400)], [(90, 100), (120, 130), (300, 301), (380, 390)]);
+        for (due_ns, done_ns) in clear.into_iter().chain(met) {
+            samples.push(Sample { due_ns, done_ns });
+        }
+        samples.settle_all(&control);
+        assert_eq!(samples.all.count(), 6);
+        assert_eq!(samples.undisturbed.count(), 2);
+        let merged = [Span { begin_ns: 100, end_ns: 380 }];
+        assert_eq!(samples.events.pauses, merged, "100 to 300 touches 300 to 380");
     }
 }
