@@ -52,7 +52,7 @@ fn a_large_table_may_have_three_quarters_of_a_power_of_two() {
     // 3 * 2^15 groups: shift 43, as of 2^17, and the top bit of 2^3 tail groups.
     let expected = [43, 0x83, FORMAT as u8, ALGORITHM as u8, 16, 0, 0, 0];
     assert_eq!(geometry.to_le_bytes(), expected, "{RAISE}");
-    assert_eq!(growth_left, 14 * 3 << 15, "{RAISE}");
+    assert_eq!(growth_left, 14 * (3 << 15), "{RAISE}");
     drop(map);
     leaks.none();
 }
