@@ -267,7 +267,7 @@ fn run(seed: u64, scores_of_two: u64) {
     let mut random = Random(seed);
     let mut model = Model::new();
     let mut server = TestServer::<App1>::new();
-    if seed % 4 == 0 {
+    if seed.is_multiple_of(4) {
         // A table whose size is no power of two.
         server.state_mut().by_name.reserve(1_000_000);
     }
