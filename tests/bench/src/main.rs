@@ -12,6 +12,7 @@ mod durability;
 mod host;
 mod kv;
 mod load;
+mod machine;
 mod median;
 mod migrate;
 mod peer;

@@ -1,8 +1,16 @@
-//! Medians, and measuring two sides by turns.
+//! Medians and histograms, and measuring two sides by turns.
 
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use rustix::time::{ClockId, clock_gettime};
+
+use crate::clock::SECOND;
+
+/// An empty histogram of nanoseconds.
+pub fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 100 * SECOND, 3).expect("bounds in order")
+}
 
 /// The median; the mean of both in the middle when there is an even number. NaN of nothing.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {

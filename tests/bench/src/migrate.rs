@@ -13,8 +13,10 @@ use serde_json::json;
 use crate::admin::number;
 use crate::artifacts;
 use crate::bars;
-use crate::clock::{SECOND, now_ns};
+use crate::clock::{SECOND, Span, now_ns};
 use crate::host::{Host, Switched};
+use crate::machine::{Machine, Seen};
+use crate::median::histogram;
 use crate::process::raise_open_files;
 use crate::random::Random;
 use crate::report::{Report, Table};
@@ -47,6 +49,8 @@ const STEADY: Duration = Duration::from_secs(8);
 const LOOK: Duration = Duration::from_millis(20);
 /// A sleep may end later than it should by so much: the rest of a wait is spent looking at the clock.
 const WAKE_NS: u64 = 250_000;
+/// Room for the requests of one phase.
+const REQUESTS: usize = 1 << 18;
 /// Names that are read back at the end.
 const CHECKED: u64 = 2_000;
 
@@ -55,9 +59,32 @@ struct Phase {
     what: &'static str,
     switched: Switched,
     drain_s: f64,
-    latency: Histogram<u64>,
+    heard: Heard,
     peak_kib: u64,
     after_kib: u64,
+}
+
+/// What clients noticed during a phase: latencies from the schedule, nanoseconds.
+#[derive(Debug)]
+struct Heard {
+    all: Histogram<u64>,
+    /// Those of requests during which no processor paused.
+    undisturbed: Histogram<u64>,
+}
+
+impl Heard {
+    fn sort(requests: &[Span], machine: &Seen) -> Self {
+        let pauses = machine.pauses();
+        let mut heard = Self { all: histogram(), undisturbed: histogram() };
+        for &request in requests {
+            let latency = (request.end_ns - request.begin_ns).max(1);
+            heard.all.saturating_record(latency);
+            if !pauses.met(request) {
+                heard.undisturbed.saturating_record(latency);
+            }
+        }
+        heard
+    }
 }
 
 /// Runs the benchmark.
@@ -69,7 +96,8 @@ pub fn run(args: &MigrateArgs) -> Result<Report> {
     for from in (0..args.entries).step_by(BATCH as usize) {
         filler.write_all_names(from, (from + BATCH).min(args.entries))?;
     }
-    let mut probe = Probe::new(host.address, args)?;
+    let machine = Machine::watch()?;
+    let mut probe = Probe::new(host.address, args, machine.seen().clone())?;
     let before_kib = host.process.rss_kib()?;
     let ((), steady) = probe.beside(|| {
         // As often as a drain is looked at, so that both have the same company.
@@ -92,6 +120,7 @@ pub fn run(args: &MigrateArgs) -> Result<Report> {
     let undone = phase("back, in the middle of the drain", &mut host, &mut probe, back)?;
     phases.push(undone);
     let wrong = wrong_visits(&mut filler, &probe, args)?;
+    machine.stop()?;
     Ok(report(args, (before_kib, &steady), there, &phases, wrong))
 }
 
@@ -103,7 +132,7 @@ fn phase(
 ) -> Result<Phase> {
     host.process.forget_peak()?;
     let begun = Instant::now();
-    let ((switched, drained), latency) = probe.beside(|| {
+    let ((switched, drained), heard) = probe.beside(|| {
         let switched = switch(host)?;
         while number(&host.status()?, "draining")? != 0.0 {
             std::thread::sleep(LOOK);
@@ -111,7 +140,7 @@ fn phase(
         Ok((switched, begun.elapsed()))
     })?;
     let (peak_kib, after_kib) = (host.process.peak_kib()?, host.process.rss_kib()?);
-    Ok(Phase { what, switched, drain_s: drained.as_secs_f64(), latency, peak_kib, after_kib })
+    Ok(Phase { what, switched, drain_s: drained.as_secs_f64(), heard, peak_kib, after_kib })
 }
 
 /// A connection of the guest book.
@@ -163,12 +192,13 @@ struct Probe {
     random: Random,
     entries: u64,
     mean_ns: f64,
+    machine: Seen,
     /// Visits by guest that this program has made beyond the first.
     visits: std::collections::HashMap<u64, u64>,
 }
 
 impl Probe {
-    fn new(address: SocketAddr, args: &MigrateArgs) -> Result<Self> {
+    fn new(address: SocketAddr, args: &MigrateArgs, machine: Seen) -> Result<Self> {
         let lines = (0..args.clients).map(|_| Line::connect(address)).collect::<Result<_>>()?;
         Ok(Self {
             lines,
@@ -176,25 +206,23 @@ impl Probe {
             random: Random::new(args.seed),
             entries: args.entries,
             mean_ns: SECOND as f64 / args.rate,
+            machine,
             visits: std::collections::HashMap::new(),
         })
     }
 
     /// Asks while `act` runs on a thread beside; what clients noticed meanwhile.
-    fn beside<T: Send>(
-        &mut self,
-        act: impl FnOnce() -> Result<T> + Send,
-    ) -> Result<(T, Histogram<u64>)> {
+    fn beside<T: Send>(&mut self, act: impl FnOnce() -> Result<T> + Send) -> Result<(T, Heard)> {
         std::thread::scope(|scope| {
             let acting = scope.spawn(act);
-            let latency = self.until(|| acting.is_finished())?;
+            let requests = self.until(|| acting.is_finished())?;
             let done = acting.join().map_err(|_| anyhow::anyhow!("it panicked"))??;
-            Ok((done, latency))
+            Ok((done, Heard::sort(&requests, &self.machine)))
         })
     }
 
-    fn until(&mut self, done: impl Fn() -> bool) -> Result<Histogram<u64>> {
-        let mut latency = Histogram::new_with_bounds(1, 60 * SECOND, 3)?;
+    fn until(&mut self, done: impl Fn() -> bool) -> Result<Vec<Span>> {
+        let mut requests = Vec::with_capacity(REQUESTS);
         let mut next = now_ns() as f64;
         while !done() {
             // Leaves the core to others where it can: the host has threads beside the engine's.
@@ -208,12 +236,12 @@ impl Probe {
             self.turn = (self.turn + 1) % self.lines.len();
             let guest = self.random.below(self.entries);
             let visits = self.lines[self.turn].visit(guest)?;
-            latency.saturating_record(now_ns().saturating_sub(next as u64).max(1));
+            requests.push(Span { begin_ns: next as u64, end_ns: now_ns().max(next as u64) });
             *self.visits.entry(guest).or_default() += 1;
             ensure!(visits > 0, "a guest who came was forgotten");
             next += self.random.exponential(self.mean_ns);
         }
-        Ok(latency)
+        Ok(requests)
     }
 }
 
@@ -231,7 +259,7 @@ fn wrong_visits(line: &mut Line, probe: &Probe, args: &MigrateArgs) -> Result<u6
 
 fn report(
     args: &MigrateArgs,
-    (before_kib, steady): (u64, &Histogram<u64>),
+    (before_kib, steady): (u64, &Heard),
     there: Switched,
     phases: &[Phase],
     wrong: u64,
@@ -243,26 +271,43 @@ fn report(
          connections, {:.0} requests/s by schedule",
         args.entries, args.clients, args.rate
     ));
+    let disturbed: u64 = phases.iter().map(|p| p.heard.all.len() - p.heard.undisturbed.len()).sum();
+    report.note(format!(
+        "{disturbed} requests met a pause of a processor or its aftermath: \"undisturbed\" and the bars \
+         are without them"
+    ));
     let mut table = Table::new(
         "switches that change the shape, and what clients notice until all entries have followed (us)",
-        ["what", "stop", "drain s", "entries/s", "p50", "p99.9", "p99.9 / steady", "max"],
+        [
+            "what",
+            "stop",
+            "drain s",
+            "entries/s",
+            "p50",
+            "p99.9",
+            "max",
+            "undisturbed p99.9",
+            "/ steady",
+        ],
     );
-    let mut row = |what: &str, stop, drain_s: Option<f64>, latency: &Histogram<u64>| {
-        let p999 = latency.value_at_quantile(0.999);
+    let p999 = |latency: &Histogram<u64>| latency.value_at_quantile(0.999);
+    let ratio = |heard: &Heard| p999(&heard.undisturbed) as f64 / p999(&steady.undisturbed) as f64;
+    let mut row = |what: &str, stop, drain_s: Option<f64>, heard: &Heard| {
         table.row([
             json!(what),
             stop,
             json!(drain_s),
             json!(drain_s.map(|s| args.entries as f64 / s)),
-            json!(us(latency.value_at_quantile(0.5))),
-            json!(us(p999)),
-            json!(p999 as f64 / steady.value_at_quantile(0.999) as f64),
-            json!(us(latency.max())),
+            json!(us(heard.all.value_at_quantile(0.5))),
+            json!(us(p999(&heard.all))),
+            json!(us(heard.all.max())),
+            json!(us(p999(&heard.undisturbed))),
+            json!(ratio(heard)),
         ]);
     };
     row("steady", serde_json::Value::Null, None, steady);
     for phase in phases {
-        row(phase.what, json!(phase.switched.pause_us), Some(phase.drain_s), &phase.latency);
+        row(phase.what, json!(phase.switched.pause_us), Some(phase.drain_s), &phase.heard);
     }
     report.tables.push(table);
     let mut memory = Table::new("memory of the host (KiB)", ["when", "peak", "after"]);
@@ -273,11 +318,9 @@ fn report(
     report.tables.push(memory);
     report.judge("to the new shape, again: stop (us)", bars::STOP_MAX_US, there.pause_us);
     for phase in phases {
-        let Phase { what, switched, drain_s, latency, .. } = phase;
+        let Phase { what, switched, drain_s, heard, .. } = phase;
         report.judge(format!("{what}: stop (us)"), bars::STOP_MAX_US, switched.pause_us);
-        let ratio =
-            latency.value_at_quantile(0.999) as f64 / steady.value_at_quantile(0.999) as f64;
-        report.judge(format!("{what}: p99.9 / steady"), bars::CLIENT_P999_RATIO, ratio);
+        report.judge(format!("{what}: p99.9 / steady"), bars::CLIENT_P999_RATIO, ratio(heard));
         report.judge(format!("{what}: entries/s"), bars::DRAIN, args.entries as f64 / drain_s);
     }
     let first = &phases[0];

@@ -46,7 +46,7 @@ pub use self::unit::UnitHead;
 
 /// Number of the layout and the rules of [`HashMap`] and `HashSet`: header, table, units, probing,
 /// growth. Raised with any of them.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A hash map with std's methods, whose memory belongs to the shell and whose layout outlives a
 /// plugin version.

@@ -109,7 +109,7 @@ fn machine(outcome: &Outcome) -> Table {
         "how late a thread was that comes first on its processor and only wakes every millisecond (us)",
         ["processor", "wakes", "p50", "p99", "p99.9", "max", "pauses", "paused (ms)"],
     );
-    for beats in &outcome.pulse {
+    for beats in &outcome.machine {
         let Points { p50, p99, p999, max, count } = Points::of(&beats.late);
         let seen = |number: u64| if beats.first { json!(number) } else { json!("not known") };
         let paused_ms = seen(beats.paused_ns / MILLISECOND);

@@ -5,16 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::Result;
 
-use crate::clock::now_ns;
-
-/// From when to when something was, nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// When it began.
-    pub begin_ns: u64,
-    /// When it ended.
-    pub end_ns: u64,
-}
+use crate::clock::{Span, now_ns};
+use crate::machine::Seen;
 
 /// One swap, from sending the verb to its answer.
 #[derive(Debug, Clone, Copy)]
@@ -25,25 +17,27 @@ pub struct Swap {
     pub span: Span,
 }
 
-/// What happened so far that latencies are told apart by.
-#[derive(Debug, Default, Clone)]
-pub struct Events {
-    /// Swaps, in order.
-    pub swaps: Vec<Swap>,
-    /// Pauses of a processor, as they were noticed.
-    pub pauses: Vec<Span>,
-}
-
 /// Shared by all threads.
 #[derive(Debug, Default)]
 pub struct Control {
     begun: AtomicU64,
     done: AtomicU64,
-    events: Mutex<Events>,
+    swaps: Mutex<Vec<Swap>>,
+    machine: Seen,
     stop: AtomicBool,
 }
 
 impl Control {
+    /// Nothing has happened yet.
+    pub fn new(machine: Seen) -> Self {
+        Self { machine, ..Self::default() }
+    }
+
+    /// What the machine did.
+    pub fn machine(&self) -> &Seen {
+        &self.machine
+    }
+
     /// Runs a swap, and keeps its span when it succeeds.
     pub fn swap<T>(&self, mode: usize, work: impl FnOnce() -> Result<T>) -> Result<T> {
         self.begun.fetch_add(1, Ordering::SeqCst);
@@ -57,12 +51,7 @@ impl Control {
 
     /// Keeps a swap, which must not begin before the last one.
     pub(super) fn swapped(&self, swap: Swap) {
-        self.lock().swaps.push(swap);
-    }
-
-    /// Keeps a pause of a processor.
-    pub(super) fn paused(&self, span: Span) {
-        self.lock().pauses.push(span);
+        self.lock().push(swap);
     }
 
     /// Swaps that have begun.
@@ -75,8 +64,8 @@ impl Control {
         self.done.load(Ordering::SeqCst).saturating_sub(begun)
     }
 
-    /// What happened so far.
-    pub fn events(&self) -> Events {
+    /// All swaps so far, in order.
+    pub fn swaps(&self) -> Vec<Swap> {
         self.lock().clone()
     }
 
@@ -90,7 +79,7 @@ impl Control {
         self.stop.load(Ordering::SeqCst)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Events> {
-        self.events.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Swap>> {
+        self.swaps.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -22,9 +22,10 @@ use super::control::Control;
 use super::expect::{self, Reply};
 use super::own::Own;
 use super::role::{CHANNELS, Cast, PIPELINE, Role};
-use super::samples::{Sample, Samples, histogram};
+use super::samples::{Sample, Samples};
 use super::verify::Tally;
 use crate::clock::{MILLISECOND, SECOND, now_ns};
+use crate::median::histogram;
 use crate::random::Random;
 
 /// How long the replies that are due may take once the traffic ends.

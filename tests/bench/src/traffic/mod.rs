@@ -8,7 +8,6 @@ mod expect;
 mod fill;
 mod generator;
 mod own;
-mod pulse;
 mod role;
 mod samples;
 mod verify;
@@ -21,11 +20,12 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result, anyhow};
 use hdrhistogram::Histogram;
 
+use crate::machine::{Beats, Machine};
+
 pub use acts::Met;
 pub use control::Control;
 pub use fill::{fill, verify_filled};
 pub use generator::{Generator, Style};
-pub use pulse::{Beats, Pulse};
 pub use role::{CLIENTS_MIN, Cast, ROLES};
 pub use samples::{Latencies, MODES, Points, Samples};
 pub use verify::Tally;
@@ -35,7 +35,7 @@ pub use verify::Tally;
 pub struct Traffic {
     control: Arc<Control>,
     thread: Option<JoinHandle<Generator>>,
-    pulse: Option<Pulse>,
+    machine: Option<Machine>,
     started: Receiver<Started>,
 }
 
@@ -56,7 +56,7 @@ pub struct Outcome {
     /// Latencies.
     pub samples: Samples,
     /// What the machine did, by processor.
-    pub pulse: Vec<Beats>,
+    pub machine: Vec<Beats>,
     /// Swaps met in each state.
     pub met: Met,
     /// How long after its schedule a request was sent, nanoseconds.
@@ -75,7 +75,8 @@ pub enum Pace {
 impl Traffic {
     /// Connects all clients and starts.
     pub fn start(address: SocketAddr, style: &Style, pace: Pace) -> Result<Self> {
-        let control = Arc::new(Control::default());
+        let machine = Machine::watch()?;
+        let control = Arc::new(Control::new(machine.seen().clone()));
         let mut generator = Generator::connect(address, style, Arc::clone(&control))?;
         let (tell, started) = channel();
         let run = move || {
@@ -94,8 +95,7 @@ impl Traffic {
             generator
         };
         let thread = std::thread::Builder::new().name("traffic".into()).spawn(run)?;
-        let pulse = Some(Pulse::start(&control)?);
-        Ok(Self { control, thread: Some(thread), pulse, started })
+        Ok(Self { control, thread: Some(thread), machine: Some(machine), started })
     }
 
     /// Waits until it runs at its rate.
@@ -111,11 +111,12 @@ impl Traffic {
     /// Ends it: states are completed, every client is asked once more.
     pub fn stop(mut self) -> Result<Outcome> {
         self.control.stop();
-        let (thread, pulse) = self.thread.take().zip(self.pulse.take()).context("stopped twice")?;
+        let both = self.thread.take().zip(self.machine.take());
+        let (thread, machine) = both.context("stopped twice")?;
         let traffic = thread.join().map_err(|_| anyhow!("the traffic's thread panicked"))?;
-        let pulse = pulse.join()?;
+        let machine = machine.stop()?;
         let Generator { tally, samples, met, late, .. } = traffic;
-        Ok(Outcome { tally, samples, pulse, met, late })
+        Ok(Outcome { tally, samples, machine, met, late })
     }
 }
 

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 
 use hdrhistogram::Histogram;
 
-use super::control::{Control, Events, Span};
-use crate::clock::{MICROSECOND, SECOND};
+use super::control::{Control, Swap};
+use crate::clock::{MICROSECOND, SECOND, Span};
+use crate::machine::Pauses;
+use crate::median::histogram;
 
 /// A swap is known at the latest so long after it began.
 const KNOWN_AFTER_NS: u64 = 5 * SECOND;
@@ -43,8 +45,9 @@ pub struct Latencies {
 pub struct Samples {
     /// Not sorted yet, in the order in which they were read.
     pending: VecDeque<Sample>,
-    /// What was known at `asked_ns`; no two pauses overlap, and they are in order.
-    events: Events,
+    /// What was known at `asked_ns`.
+    swaps: Vec<Swap>,
+    pauses: Pauses,
     asked_ns: u64,
     window_ns: u64,
     /// All of them.
@@ -75,7 +78,8 @@ impl Samples {
     pub fn new(window_ns: u64) -> Self {
         Self {
             pending: VecDeque::with_capacity(ROOM),
-            events: Events::default(),
+            swaps: Vec::new(),
+            pauses: Pauses::default(),
             asked_ns: 0,
             window_ns,
             all: Latencies::new(),
@@ -114,13 +118,13 @@ impl Samples {
     }
 
     fn ask(&mut self, control: &Control) {
-        self.events = control.events();
-        self.events.pauses = felt(std::mem::take(&mut self.events.pauses));
+        self.swaps = control.swaps();
+        self.pauses = control.machine().pauses();
     }
 
     fn place(&mut self, sample: Sample) {
         let Sample { due_ns, done_ns } = sample;
-        let Events { swaps, pauses } = &self.events;
+        let swaps = &self.swaps;
         let first = swaps.partition_point(|swap| swap.span.end_ns + self.window_ns < due_ns);
         let near = swaps.get(first);
         let near = near.filter(|s| s.span.begin_ns.saturating_sub(self.window_ns) <= done_ns);
@@ -129,10 +133,8 @@ impl Samples {
             self.in_flight[swap.mode] += u64::from(waiting);
         }
         let mode = near.map(|swap| swap.mode);
-        let pause = pauses.get(pauses.partition_point(|pause| pause.end_ns < due_ns));
-        let disturbed = pause.is_some_and(|pause| pause.begin_ns <= done_ns);
         self.all.record(mode, sample);
-        if !disturbed {
+        if !self.pauses.met(Span { begin_ns: due_ns, end_ns: done_ns }) {
             self.undisturbed.record(mode, sample);
         }
     }
@@ -152,28 +154,6 @@ impl Latencies {
     pub fn count(&self) -> u64 {
         self.steady.len() + self.around.iter().map(Histogram::len).sum::<u64>()
     }
-}
-
-/// When pauses were felt, in order and without overlaps: what waited through one is served in at most
-/// as much time again while the processors are half busy.
-fn felt(mut pauses: Vec<Span>) -> Vec<Span> {
-    for pause in &mut pauses {
-        pause.end_ns += pause.end_ns - pause.begin_ns;
-    }
-    pauses.sort_unstable_by_key(|pause| pause.begin_ns);
-    pauses.dedup_by(|next, last| {
-        let overlap = next.begin_ns <= last.end_ns;
-        if overlap {
-            last.end_ns = last.end_ns.max(next.end_ns);
-        }
-        overlap
-    });
-    pauses
-}
-
-/// An empty histogram of nanoseconds.
-pub fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 100 * SECOND, 3).expect("bounds in order")
 }
 
 impl Points {
@@ -201,7 +181,6 @@ impl Points {
 
 #[cfg(test)]
 mod tests {
-    use super::super::control::Swap;
     use super::*;
 
     /// Swaps at times in nanoseconds, each of them 10 long.
@@ -247,19 +226,13 @@ mod tests {
     #[test]
     fn requests_during_a_pause_and_as_long_after_it_are_disturbed() {
         let control = swaps(&[(0, 5000)]);
-        for (begin_ns, end_ns) in [(300, 340), (100, 200), (150, 160)] {
-            control.paused(Span { begin_ns, end_ns });
-        }
+        control.machine().tell(Span { begin_ns: 100, end_ns: 200 });
         let mut samples = Samples::new(10);
-        let (clear, met) =
-            ([(90, 99), (381, 400)], [(90, 100), (120, 130), (300, 301), (380, 390)]);
-        for (due_ns, done_ns) in clear.into_iter().chain(met) {
+        for (due_ns, done_ns) in [(90, 99), (90, 100), (300, 310), (301, 310)] {
             samples.push(Sample { due_ns, done_ns });
         }
         samples.settle_all(&control);
-        assert_eq!(samples.all.count(), 6);
+        assert_eq!(samples.all.count(), 4);
         assert_eq!(samples.undisturbed.count(), 2);
-        let merged = [Span { begin_ns: 100, end_ns: 380 }];
-        assert_eq!(samples.events.pauses, merged, "100 to 300 touches 300 to 380");
     }
 }
