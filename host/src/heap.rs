@@ -18,7 +18,7 @@ mod small;
 use std::cell::Cell;
 use std::ptr;
 
-use mapping::{map, remap};
+use mapping::{map, map_bytes, remap};
 
 use hotshell_plugin_api::heap::{HeapTable, Usage};
 use libmimalloc_sys as mi;
@@ -99,6 +99,12 @@ const fn is_natural(align: usize) -> bool {
     align <= NATURAL
 }
 
+/// Whether a block is a buffer of bytes, input or output: nothing else goes without alignment.
+#[inline(always)]
+const fn is_bytes(align: usize) -> bool {
+    align == 1
+}
+
 const fn pages(size: usize) -> usize {
     size.next_multiple_of(PAGE)
 }
@@ -106,7 +112,7 @@ const fn pages(size: usize) -> usize {
 unsafe extern "C" fn alloc(size: usize, align: usize) -> *mut u8 {
     count(size, 0);
     if size >= LARGE {
-        return map(size);
+        return if is_bytes(align) { map_bytes(size) } else { map(size) };
     }
     // SAFETY: callers of the table pass a size that is not zero and a power of two up to 4096.
     unsafe {
@@ -138,7 +144,11 @@ unsafe extern "C" fn realloc(ptr: *mut u8, old: usize, new: usize, align: usize)
         count(new, old);
         // SAFETY: callers pass a block of this heap with its size, which tells where it came from.
         return unsafe {
-            if new >= LARGE { remap(ptr, old, new) } else { mi_realloc(ptr, new, align) }
+            if new >= LARGE {
+                remap(ptr, old, new, !is_bytes(align))
+            } else {
+                mi_realloc(ptr, new, align)
+            }
         };
     }
     // SAFETY: a block changes sides at most once while it grows, so the copy is below `LARGE` bytes.

@@ -45,6 +45,19 @@ fn the_header_is_as_told() {
 }
 
 #[test]
+fn a_large_table_may_have_three_quarters_of_a_power_of_two() {
+    let leaks = Leaks::start();
+    let map: HashMap<u64, u32> = HashMap::with_capacity(1_000_000);
+    let [_, growth_left, geometry, ..] = header(&map);
+    // 3 * 2^15 groups: shift 43, as of 2^17, and the top bit of 2^3 tail groups.
+    let expected = [43, 0x83, FORMAT as u8, ALGORITHM as u8, 16, 0, 0, 0];
+    assert_eq!(geometry.to_le_bytes(), expected, "{RAISE}");
+    assert_eq!(growth_left, 14 * (3 << 15), "{RAISE}");
+    drop(map);
+    leaks.none();
+}
+
+#[test]
 fn the_hash_is_as_ever() {
     let hash = |write: &dyn Fn(&mut KeyHasher)| {
         let mut hasher = KeyHasher::new([0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210]);

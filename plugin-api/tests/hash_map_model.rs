@@ -128,6 +128,62 @@ fn random_operations_agree_with_std() {
     leaks.none();
 }
 
+/// Fills the map until it moves to a larger table, and goes on while a scan shows what was there before.
+fn scan_while_it_grows(map: &mut HashMap<u32, u32>) {
+    let before = map.capacity() as u32;
+    (map.len() as u32..=before).for_each(|key| assert_eq!(map.insert(key, !key), None));
+    assert!(map.is_moving(), "at {before} entries");
+    let mut shown = vec![false; before as usize];
+    let mut cursor = 0;
+    loop {
+        cursor = map.scan(cursor, 500, |&key, &value| {
+            assert_eq!(value, !key);
+            if let Some(shown) = shown.get_mut(key as usize) {
+                *shown = true;
+            }
+        });
+        if cursor == 0 {
+            break;
+        }
+        for key in map.len() as u32..map.len() as u32 + 20 {
+            map.insert(key, !key);
+        }
+    }
+    assert!(shown.iter().all(|&shown| shown), "a scan missed entries");
+    while map.work(1000) {}
+}
+
+#[test]
+fn a_large_map_grows_by_a_third_and_a_half_and_scans_miss_nothing() {
+    let leaks = Leaks::start();
+    let mut map = HashMap::with_capacity(900_000);
+    let mut capacities = vec![map.capacity()];
+    for _ in 0..2 {
+        scan_while_it_grows(&mut map);
+        capacities.push(map.capacity());
+    }
+    assert_eq!(capacities, [14 << 16, (14 << 15) * 3, 14 << 17]);
+    assert!((0..map.len() as u32).all(|key| map.get(&key) == Some(&!key)));
+    let len = map.len();
+    assert_eq!(map.iter().count(), len);
+    drop(map);
+    leaks.none();
+}
+
+#[test]
+fn a_large_map_that_is_nearly_empty_shrinks() {
+    let leaks = Leaks::start();
+    let mut map: HashMap<u32, u32> = HashMap::with_capacity(1_000_000);
+    assert_eq!(map.capacity(), (14 << 15) * 3);
+    (0..1000).for_each(|key| assert_eq!(map.insert(key, key), None));
+    map.remove(&0);
+    while map.work(1000) {}
+    assert!(map.capacity() < 14 << 16, "{}", map.capacity());
+    assert!((1..1000).all(|key| map.get(&key) == Some(&key)));
+    drop(map);
+    leaks.none();
+}
+
 #[test]
 fn every_short_sequence_agrees_with_std() {
     // 4 keys x {insert, remove, entry, get_mut} + clear, drain, shrink: all sequences of 4 steps.

@@ -17,6 +17,12 @@ pub(super) fn map(size: usize) -> *mut u8 {
     block
 }
 
+/// A zeroed mapping for bytes that are written front to back and read so once: a kept one, or a new one of
+/// small pages. The kernel has those at hand, where it has to look for huge ones.
+pub(super) fn map_bytes(size: usize) -> *mut u8 {
+    keeper::take(size).unwrap_or_else(|| map_as(size, true))
+}
+
 /// A new mapping, whose pages are small or, where it is large enough, huge.
 fn map_as(size: usize, small: bool) -> *mut u8 {
     if size < HUGE {
@@ -80,7 +86,11 @@ pub(super) fn map_new(size: usize) -> *mut u8 {
     if ptr == libc::MAP_FAILED { ptr::null_mut() } else { ptr.cast() }
 }
 
-pub(super) unsafe fn remap(ptr: *mut u8, old: usize, new: usize) -> *mut u8 {
+/// Resizes a mapping; `huge` says whether pages that are new are to be huge.
+///
+/// # Safety
+/// `ptr` is a mapping of ours of `old` bytes.
+pub(super) unsafe fn remap(ptr: *mut u8, old: usize, new: usize, huge: bool) -> *mut u8 {
     let (from, to) = (pages(old), pages(new));
     let at = ptr.cast::<libc::c_void>();
     // SAFETY: the caller passes a mapping of ours with its size. The place that the last call moves it
@@ -106,7 +116,7 @@ pub(super) unsafe fn remap(ptr: *mut u8, old: usize, new: usize) -> *mut u8 {
     if moved == libc::MAP_FAILED {
         return ptr::null_mut();
     }
-    if new >= HUGE && new > old {
+    if huge && new >= HUGE && new > old {
         ask_huge(moved.cast(), new);
     }
     moved.cast()

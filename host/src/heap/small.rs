@@ -91,4 +91,22 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn buffers_of_bytes_ask_for_no_huge_pages_where_other_large_blocks_do() {
+        let known = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists();
+        // Sizes that no other test has, so that none of its blocks serves again.
+        let sizes = [(9 << 20) + 4096 * 7, (33 << 20) + 4096 * 7];
+        for (align, huge) in [(1, false), (16, known)] {
+            // SAFETY: the block is resized and freed with the size and the alignment it has.
+            unsafe {
+                let block = crate::heap::alloc(sizes[0], align);
+                let asks = |block: *mut u8| flags_at(block.addr()).split(' ').any(|f| f == "hg");
+                assert_eq!(asks(block), huge, "aligned to {align}");
+                let block = crate::heap::realloc(block, sizes[0], sizes[1], align);
+                assert_eq!(asks(block), huge, "aligned to {align}, larger");
+                crate::heap::free(block, sizes[1], align);
+            }
+        }
+    }
 }

@@ -224,7 +224,7 @@ fn whole<E: Entry + hotshell_plugin_api::state::StateType>(
             }
         }
         4 => map.shrink_to_fit(),
-        5 => map.reserve(5000),
+        5 => map.reserve(if random.below(8) == 0 { 1_000_000 } else { 5000 }),
         _ if random.below(5) == 0 => {
             map.clear();
             model.clear();
@@ -267,6 +267,10 @@ fn run(seed: u64, scores_of_two: u64) {
     let mut random = Random(seed);
     let mut model = Model::new();
     let mut server = TestServer::<App1>::new();
+    if seed.is_multiple_of(4) {
+        // A table whose size is no power of two.
+        server.state_mut().by_name.reserve(1_000_000);
+    }
     for n in 0..KEYS / 2 + random.below(KEYS / 2) {
         let (key, score) = (name(n), random.below(1 << 32));
         server.state_mut().by_name.insert(key.as_str().into(), Entry::new(score, "first"));

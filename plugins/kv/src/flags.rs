@@ -26,17 +26,17 @@ flags! {
     LOADING = 7, "loading", "Also while data is loaded.";
     STALE = 8, "stale", "Also on a stale replica.";
     SKIP_MONITOR = 9, "skip_monitor", "Not shown by MONITOR.";
+    SKIP_SLOWLOG = 19, "skip_slowlog", "Not in the slow log.";
+    ASKING = 20, "asking", "Also of keys that a cluster is about to move here.";
     FAST = 10, "fast", "O(1) or O(log n).";
     NO_AUTH = 11, "no_auth", "Without authentication.";
-    ALLOW_BUSY = 12, "allow_busy", "Also while a script is busy.";
+    NO_MANDATORY_KEYS = 18, "no_mandatory_keys", "The number of keys may be 0.";
+    NO_ASYNC_LOADING = 17, "no_async_loading", "Not while a replica loads beside its old data.";
     NO_MULTI = 13, "no_multi", "Not inside MULTI.";
+    ALLOW_BUSY = 12, "allow_busy", "Also while a script is busy.";
     RANDOM = 14, "random", "Answers differ from call to call.";
     IN_SUBSCRIBED = 15, "", "Allowed while the client is subscribed.";
     AT_ONCE = 16, "", "Executed inside MULTI instead of queued.";
-    NO_MANDATORY_KEYS = 18, "no_mandatory_keys", "The number of keys may be 0.";
-    SKIP_SLOWLOG = 19, "skip_slowlog", "Not in the slow log.";
-    ASKING = 20, "asking", "Also of keys that a cluster is about to move here.";
-    NO_ASYNC_LOADING = 17, "no_async_loading", "Not while a replica loads beside its old data.";
 }
 
 impl Flags {
@@ -54,7 +54,8 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
-    /// Redis' names of the flags, as far as it had them at a level; those of our own have none.
+    /// Redis' names of the flags in its order, as far as it had them at a level; those of our own have
+    /// none.
     pub fn names(self, level: Level) -> impl Iterator<Item = &'static str> {
         let set = Self::ALL.iter().filter(move |(flag, _)| self.has(*flag));
         let there = move |name: &&str| match *name {

@@ -248,12 +248,15 @@ pub fn raise_to(bytes: &mut Bytes, n: usize, to: u8, most: u64) -> Result<bool, 
         ];
         let parts = parts.into_iter().filter(|part| part.len > 0);
         let parts: Vec<u8> = parts.flat_map(Run::to_bytes).collect();
-        let grown = bytes.len() + parts.len() - used;
-        if parts.len() <= used || grown as u64 <= most {
+        // Of one that is cut off the length loses what it never had, as in Redis.
+        let whole = if bytes[at] >> 6 == 1 { 2 } else { 1 };
+        let grown = bytes.len() + parts.len() - whole;
+        if parts.len() <= whole || grown as u64 <= most {
             let tail = bytes[at + used..].to_vec();
             bytes.truncate(at);
             bytes.extend_from_slice(&parts);
             bytes.extend_from_slice(&tail);
+            bytes.truncate(grown);
             join(bytes, before);
             return Ok(true);
         }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::resp::MAX_LINE;
+use crate::resp::{Args, MAX_LINE};
 
 /// What stands at the front of input that does not begin with `*`.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +15,29 @@ pub enum Line<'a> {
     More,
     /// The text of the protocol error.
     Broken(&'static str),
+}
+
+/// Takes the first line of `input` apart where that needs no memory: no quotes, nothing odd. Answers the
+/// bytes it took; `None` leaves the line to [`parse`]. No words: nothing is asked for.
+pub fn plain<'a>(input: &'a [u8], args: &mut Args<'a>) -> Option<usize> {
+    let mut start = 0;
+    for (at, &byte) in input.iter().enumerate().take(MAX_LINE) {
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => {
+                if at > start {
+                    args.push(&input[start..at]);
+                }
+                start = at + 1;
+                if byte == b'\n' {
+                    return Some(start);
+                }
+            }
+            // Quotes, the end of a C string, and what ends no word but begins none.
+            b'"' | b'\'' | 0 | 11 | 12 => return None,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Takes the first line of `input` apart.
@@ -120,10 +143,32 @@ mod tests {
     use super::*;
 
     fn words(line: &[u8]) -> Vec<Vec<u8>> {
-        match parse(line) {
-            Line::Words(words, _) => words.into_iter().map(Cow::into_owned).collect(),
+        let words = match parse(line) {
+            Line::Words(words, taken) => {
+                let mut args = Args::new();
+                if let Some(n) = plain(line, &mut args) {
+                    let plain: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
+                    assert_eq!((n, args.as_slice()), (taken, &plain[..]), "the short way");
+                }
+                words
+            }
             other => panic!("{other:?}"),
+        };
+        words.into_iter().map(Cow::into_owned).collect()
+    }
+
+    #[test]
+    fn a_line_without_quotes_is_taken_the_short_way() {
+        let mut args = Args::new();
+        assert_eq!(plain(b"  set\ta  1 \r\nget", &mut args), Some(13));
+        assert_eq!(args.as_slice(), [&b"set"[..], b"a", b"1"]);
+        for other in [&b"get"[..], b"set \"a\"\r\n", b"'a'\n", b"a\x0b\n", b"a\0\n"] {
+            assert_eq!(plain(other, &mut Args::new()), None, "{other:?}");
         }
+        let many = [&b"a ".repeat(40)[..], b"\n"].concat();
+        let mut args = Args::new();
+        assert_eq!(plain(&many, &mut args), Some(81));
+        assert_eq!(args.as_slice(), vec![b"a"; 40]);
     }
 
     #[test]

@@ -12,9 +12,33 @@ enum Rule {
     Streams,
     /// That of the row's triple or, where it is empty, all behind this word.
     Behind(&'static str),
-    /// Those of the row's triple, and what follows one of these words.
-    Stored(&'static [&'static str]),
+    /// Those of the row's triple, and a target among the options.
+    Stored(Target),
 }
+
+/// Where options name a target: behind one of some words, of which the last one counts.
+#[derive(Debug, Clone, Copy)]
+struct Target {
+    words: &'static [&'static str],
+    /// The place of the first option.
+    from: usize,
+    /// Options that take arguments, which are no words then.
+    values: &'static [(&'static str, usize)],
+    /// Whether a target can be one of the words.
+    ends: bool,
+}
+
+/// Of GEORADIUS.
+const GEO: Target = Target { words: &["store", "storedist"], from: 6, values: &[], ends: true };
+/// Of GEORADIUSBYMEMBER.
+const GEO_BY_MEMBER: Target = Target { from: 5, ..GEO };
+/// Of SORT.
+const SORT: Target = Target {
+    words: &["store"],
+    from: 2,
+    values: &[("limit", 2), ("get", 1), ("by", 1)],
+    ends: false,
+};
 
 const RULES: &[(&str, Rule)] = &[
     ("blmpop", Rule::Counted(2)),
@@ -25,13 +49,13 @@ const RULES: &[(&str, Rule)] = &[
     ("evalsha_ro", Rule::Counted(2)),
     ("fcall", Rule::Counted(2)),
     ("fcall_ro", Rule::Counted(2)),
-    ("georadius", Rule::Stored(&["store", "storedist"])),
-    ("georadiusbymember", Rule::Stored(&["store", "storedist"])),
+    ("georadius", Rule::Stored(GEO)),
+    ("georadiusbymember", Rule::Stored(GEO_BY_MEMBER)),
     ("lmpop", Rule::Counted(1)),
     ("migrate", Rule::Behind("keys")),
     ("sintercard", Rule::Counted(1)),
-    ("sort", Rule::Stored(&["store"])),
-    ("sort_ro", Rule::Stored(&[])),
+    ("sort", Rule::Stored(SORT)),
+    ("sort_ro", Rule::Stored(Target { words: &[], ..SORT })),
     ("xread", Rule::Streams),
     ("xreadgroup", Rule::Streams),
     ("zdiff", Rule::Counted(1)),
@@ -82,14 +106,27 @@ pub fn keys<'a>(row: &Row, args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
             let at = args.iter().rposition(|arg| is(arg, word))?;
             Some(args[at + 1..].to_vec())
         }
-        Some(Rule::Stored(words)) => {
+        Some(Rule::Stored(target)) => {
             let mut all = fixed(row, args);
-            let options = args.get(2..).unwrap_or_default().windows(2);
-            let mut targets = options.filter(|two| words.iter().any(|word| is(two[0], word)));
-            // Of several targets the last one counts.
-            all.extend(targets.next_back().map(|two| two[1]));
+            all.extend(target.find(args));
             Some(all)
         }
+    }
+}
+
+impl Target {
+    fn find<'a>(&self, args: &[&'a [u8]]) -> Option<&'a [u8]> {
+        let (mut at, mut found) = (self.from, None);
+        while let Some(&word) = args.get(at) {
+            at += 1;
+            if let Some((_, count)) = self.values.iter().find(|(name, _)| is(word, name)) {
+                at += count;
+            } else if self.words.iter().any(|name| is(word, name)) && at < args.len() {
+                found = Some(args[at]);
+                at += usize::from(self.ends);
+            }
+        }
+        found
     }
 }
 

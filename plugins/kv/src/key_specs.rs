@@ -42,13 +42,26 @@ fn by_arguments(name: &str, args: &[&[u8]]) -> Option<&'static [&'static str]> {
     match name {
         "set" if rest.iter().any(|word| is(word, "get")) => Some(READ_AND_UPDATE),
         "set" => Some(&["OW", "update"]),
-        "bitfield" => {
-            let writes = |word: &&[u8]| is(word, "set") || is(word, "incrby");
-            let writes = args.get(2..).unwrap_or_default().iter().any(writes);
-            Some(if writes { READ_AND_UPDATE } else { &["RO", "access"] })
-        }
+        "bitfield" if only_reads(args.get(2..).unwrap_or_default()) => Some(&["RO", "access"]),
+        "bitfield" => Some(READ_AND_UPDATE),
         _ => None,
     }
+}
+
+/// Whether all operations of BITFIELD are reads. One that is not whole may be anything.
+fn only_reads(mut operations: &[&[u8]]) -> bool {
+    while let Some((word, rest)) = operations.split_first() {
+        let taken = match () {
+            () if is(word, "get") => 2,
+            () if is(word, "overflow") => 1,
+            () => return false,
+        };
+        match rest.get(taken..) {
+            Some(rest) => operations = rest,
+            None => return false,
+        }
+    }
+    true
 }
 
 fn by_specs<'a>(specs: &[Tree<'static>], args: &[&'a [u8]]) -> Option<Vec<Key<'a>>> {

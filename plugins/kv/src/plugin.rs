@@ -46,13 +46,7 @@ impl<E: Edition> Plugin for Kv<E> {
     fn data(ctx: &mut Ctx<'_, Self>, unread: &[u8]) -> Flow {
         let mut args = Args::new();
         match resp::parse_within(unread, &mut args, ctx.state.settings.max_bulk) {
-            Front::Request(n) => {
-                if ctx.state.modes & MODE_PAUSE != 0 && held(ctx, args.as_slice()) {
-                    return Flow::Blocked;
-                }
-                ctx.begin(n);
-                run(ctx, args.as_slice(), &unread[..n])
-            }
+            Front::Request(n) => run(ctx, args.as_slice(), &unread[..n]),
             Front::Inline => data_inline(ctx, unread),
             Front::Nothing(n) => {
                 ctx.begin(n);
@@ -162,22 +156,27 @@ impl<E: Edition> Plugin for Kv<E> {
 }
 
 fn data_inline<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, unread: &[u8]) -> Flow {
+    let mut args = Args::new();
+    if let Some(n) = inline::plain(unread, &mut args) {
+        return run_line(ctx, args.as_slice(), &unread[..n]);
+    }
     match inline::parse(unread) {
         Line::Words(words, n) => {
-            if words.is_empty() {
-                ctx.begin(n);
-                return Flow::Done(n);
-            }
             let args: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
-            if ctx.state.modes & MODE_PAUSE != 0 && held(ctx, &args) {
-                return Flow::Blocked;
-            }
-            ctx.begin(n);
-            run(ctx, &args, &unread[..n])
+            run_line(ctx, &args, &unread[..n])
         }
         Line::More => Flow::NeedMore,
         Line::Broken(text) => broken(ctx, text),
     }
+}
+
+/// Runs the words of a line, if there are any.
+fn run_line<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, args: &[&[u8]], line: &[u8]) -> Flow {
+    if args.is_empty() {
+        ctx.begin(line.len());
+        return Flow::Done(line.len());
+    }
+    run(ctx, args, line)
 }
 
 /// Whether CLIENT PAUSE holds this request back. It stays unread then.
@@ -204,6 +203,10 @@ fn broken<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, text: &str) -> Flow {
 
 #[inline]
 fn run<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, args: &[&[u8]], request: &[u8]) -> Flow {
+    if ctx.state.modes & MODE_PAUSE != 0 && held(ctx, args) {
+        return Flow::Blocked;
+    }
+    ctx.begin(request.len());
     let mut cx = view(ctx);
     dispatch::request(&mut cx, args, request);
     match cx.after {

@@ -21,6 +21,9 @@ pub const NULL_ARRAY: &[u8] = b"*-1\r\n";
 /// What is not there, in RESP3.
 const NULL_3: &[u8] = b"_\r\n";
 
+/// Room for a mark, a number and a line break.
+const LONGEST_HEAD: usize = 24;
+
 /// The output of one client, and the protocol it is written in.
 #[derive(Debug)]
 pub struct Out<'a> {
@@ -128,10 +131,19 @@ fn head(out: &mut buffer::Out<'_>, mark: u8, n: usize) {
     }
 }
 
+/// A bulk string whose head is longer, with room for all of it taken at once: a large one in an empty
+/// buffer gets just what it needs, and moves no pages when the end of its line is written.
+fn long_bulk(out: &mut buffer::Out<'_>, bytes: &[u8]) {
+    out.reserve(LONGEST_HEAD + bytes.len() + 2);
+    long_head(out, b'$', bytes.len() as i64);
+    out.put(bytes);
+    out.put(b"\r\n");
+}
+
 fn long_head(out: &mut buffer::Out<'_>, mark: u8, n: i64) {
     let mut digits = Digits::new();
     let digits = digits.signed(n);
-    let mut line = [0; 24];
+    let mut line = [0; LONGEST_HEAD];
     line[0] = mark;
     line[1..=digits.len()].copy_from_slice(digits);
     line[digits.len() + 1] = b'\r';
@@ -180,11 +192,7 @@ impl Reply for Out<'_> {
                 let (tens, ones) = (b'0' + (n / 10) as u8, b'0' + (n % 10) as u8);
                 self.put_between(&[b'$', tens, ones, b'\r', b'\n'], bytes, END);
             }
-            _ => {
-                long_head(self, b'$', n as i64);
-                self.put(bytes);
-                self.put(END);
-            }
+            _ => long_bulk(self, bytes),
         }
     }
 

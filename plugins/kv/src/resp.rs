@@ -41,7 +41,7 @@ impl<'a> Args<'a> {
     }
 
     #[inline(always)]
-    fn push(&mut self, arg: &'a [u8]) {
+    pub(crate) fn push(&mut self, arg: &'a [u8]) {
         if self.count < INLINE_ARGS {
             self.few[self.count] = arg;
         } else {

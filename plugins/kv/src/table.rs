@@ -56,7 +56,7 @@ pub struct Row {
     pub group: Group,
     /// The Redis version that brought it, or this arity.
     pub since: Level,
-    /// Redis' words for its cost.
+    /// Redis' words for its cost; empty where it has none.
     pub complexity: &'static str,
     /// What it does, in one sentence.
     pub summary: &'static str,

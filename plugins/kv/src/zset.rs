@@ -273,6 +273,26 @@ pub fn each<'a>(
     }
 }
 
+/// Takes `n` members off the end with the lowest scores, or with the highest, each after it was shown.
+/// O(log n) each.
+pub fn pop(zset: &mut Value, max: bool, n: usize, mut show: impl FnMut(&[u8], f64)) {
+    if let Value::Zset(_, ranking) = zset {
+        let Ranking { scores, order } = &mut **ranking;
+        let places = (0..n).map_while(|_| if max { order.pop_last() } else { order.pop_first() });
+        for place in places {
+            let (member, score) = open(&place);
+            show(member, score);
+            scores.remove(member);
+        }
+        return;
+    }
+    let len = zset.len();
+    let n = n.min(len);
+    let ranks = if max { len - n..len } else { 0..n };
+    each(zset, ranks.clone(), max, &mut show);
+    remove_ranks(zset, ranks);
+}
+
 /// Removes the members of these ranks. O(log n) each.
 pub fn remove_ranks(zset: &mut Value, ranks: Range<usize>) {
     match zset {

@@ -140,6 +140,31 @@ fn hidden_parameters_are_found_by_their_names_which_come_back_as_written() {
 }
 
 #[test]
+fn the_period_of_the_watchdog_is_two_turns_of_the_timer_at_least() {
+    let Some(mut redis) = redis() else { return };
+    redis.renew(1);
+    let mut one = One::<V2>::new();
+    for set in [
+        &["watchdog-period", "1"][..],
+        &["watchdog-period", "201"],
+        &["hz", "100"],
+        &["watchdog-period", "5"],
+        &["watchdog-period", "0"],
+        &["watchdog-period", "1", "hz", "10"],
+        &["hz", "20", "watchdog-period", "1"],
+        &["watchdog-period", "-1"],
+        &["watchdog-period", "0", "hz", "10"],
+    ] {
+        let set = [&["config", "set"], set].concat();
+        for request in [&set[..], &["config", "get", "watchdog-period"]] {
+            let ours = one.server.ask(one.client, &encode(request));
+            let theirs = ask_redis(&mut redis, request);
+            assert_eq!(text(ours), text(theirs), "{set:?}");
+        }
+    }
+}
+
+#[test]
 fn every_parameter_takes_and_refuses_what_redis_does() {
     let Some(mut redis) = redis() else { return };
     redis.renew(1);

@@ -301,3 +301,149 @@ fn keys_of_requests_and_their_uses_are_those_of_redis() {
     }
     assert!(differences.is_empty(), "{differences}");
 }
+
+/// Both servers, asked the same by one client each.
+struct Both {
+    one: One<V2>,
+    redis: Redis,
+}
+
+impl Both {
+    fn start() -> Option<Self> {
+        let Some(mut redis) = Redis::start() else {
+            println!("skipped: no redis-server");
+            return None;
+        };
+        redis.renew(1);
+        Some(Self { one: One::new(), redis })
+    }
+
+    /// What kv and what Redis answers.
+    fn ask(&mut self, words: &[&str]) -> [Vec<u8>; 2] {
+        let request = encode(words);
+        let ours = self.one.server.ask(self.one.client, &request);
+        self.redis.send(0, &request);
+        self.redis.sync();
+        let theirs = self.redis.read_until(0, |bytes| bytes == ours);
+        [ours, theirs]
+    }
+}
+
+/// A reply without what is ours on purpose, summaries and complexities, and without what comes in no
+/// order, subcommands, which are asked for one by one.
+fn cut(value: Value) -> Value {
+    const LEFT_OUT: [&str; 3] = ["summary", "complexity", "subcommands"];
+    let each = |all: Vec<Value>| {
+        let mut left_out = false;
+        let part = |part: Value| {
+            let key = matches!(&part, Value::Text(text) if LEFT_OUT.contains(&text.as_str()));
+            if std::mem::replace(&mut left_out, key) { Value::Null } else { cut(part) }
+        };
+        all.into_iter().map(part).collect()
+    };
+    match value {
+        Value::Array(all) => Value::Array(each(all)),
+        Value::Set(all) => Value::Set(each(all)),
+        Value::Map(all) => Value::Map(each(all)),
+        other => other,
+    }
+}
+
+/// What COMMAND INFO says of one command, of its subcommands only whether there are any.
+fn cut_info(value: &Value) -> Value {
+    let mut parts = value.elements()[0].elements().to_vec();
+    if let Some(subs) = parts.pop() {
+        parts.push(if subs.elements().is_empty() { subs } else { Value::Null });
+    }
+    Value::Array(parts)
+}
+
+#[test]
+fn replies_about_one_command_have_the_order_and_the_types_of_redis() {
+    let Some(mut both) = Both::start() else { return };
+    let names: Vec<String> =
+        ours().into_keys().filter(|name| !name.starts_with("cluster")).collect();
+    let mut differences = String::new();
+    for protocol in ["2", "3"] {
+        both.ask(&["hello", protocol]);
+        for name in &names {
+            for about in ["info", "docs"] {
+                let replies = both.ask(&["command", about, name]);
+                let [ours, theirs] = replies.map(|bytes| {
+                    let reply = parse(&bytes).expect("a whole reply").0;
+                    if about == "info" { cut_info(&reply) } else { cut(reply) }
+                });
+                if ours != theirs {
+                    writeln!(
+                        differences,
+                        "{name}, RESP{protocol}:\n  kv    {ours:?}\n  redis {theirs:?}"
+                    )
+                    .expect("a String");
+                }
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{differences}");
+}
+
+/// Words that mean something to one of the rules by which keys are found, and others.
+const WORDS: &[&str] = &[
+    "a",
+    "b",
+    "c",
+    "0",
+    "1",
+    "2",
+    "3",
+    "-1",
+    "store",
+    "STOREDIST",
+    "keys",
+    "KEYS",
+    "streams",
+    "count",
+    "by",
+    "get",
+    "limit",
+    "left",
+    "weights",
+    "",
+    "x",
+    "set",
+    "incrby",
+    "overflow",
+    "block",
+    "group",
+];
+/// Requests that are made of each command.
+const TRIES: usize = 40;
+
+#[test]
+fn keys_of_random_requests_of_every_command_are_those_of_redis() {
+    let Some(mut both) = Both::start() else { return };
+    let names: Vec<String> =
+        ours().into_keys().filter(|name| !name.starts_with("cluster")).collect();
+    let mut seed = 1_u64;
+    let mut below = |n: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        ((u128::from(seed) * n as u128) >> 64) as usize
+    };
+    let mut differences = String::new();
+    for name in &names {
+        for _ in 0..TRIES {
+            // A subcommand is a word of its own.
+            let mut words: Vec<&str> = name.split('|').collect();
+            words.extend((0..below(8)).map(|_| WORDS[below(WORDS.len())]));
+            for ask in ["getkeys", "getkeysandflags"] {
+                let request = [&["command", ask], &words[..]].concat();
+                let [ours, theirs] = both.ask(&request);
+                if ours != theirs {
+                    let [ours, theirs] = [ours, theirs].map(common::text);
+                    writeln!(differences, "{ask} {words:?}:\n  kv    {ours:?}\n  redis {theirs:?}")
+                        .expect("a String");
+                }
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{differences}");
+}

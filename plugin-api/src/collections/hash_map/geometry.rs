@@ -5,10 +5,19 @@ use super::group::WIDTH;
 /// `shift` of a table with one group.
 pub(super) const ONE_GROUP: u8 = 60;
 
+/// In [`Geometry::spare`]: there are three quarters of the home groups that the shift tells.
+const THREE_QUARTERS: u8 = 0x80;
+/// From 2^17 home groups on, tables have such sizes, too: of tens of megabytes a third or a half can be
+/// spared. Smaller ones double, since steps half as far apart move each entry twice as often.
+const FINE_BITS: u8 = 17;
+
 /// How many slots a table has and where a hash belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Geometry {
+    /// 60 less log2 of the home groups, or of four thirds of them.
     pub(super) shift: u8,
+    /// With one group the number of slots, otherwise log2 of the groups in the tail; the top bit is
+    /// [`THREE_QUARTERS`].
     pub(super) spare: u8,
 }
 
@@ -24,8 +33,11 @@ impl Geometry {
             9..=14 => Self { shift: ONE_GROUP, spare: 14 },
             15.. => {
                 assert!(capacity < 1 << 56, "Hash table capacity overflow");
-                let bits = capacity.div_ceil(14).next_power_of_two().trailing_zeros();
-                Self::of_bits(bits as u8)
+                let groups = capacity.div_ceil(14);
+                let bits = groups.next_power_of_two().trailing_zeros() as u8;
+                let whole = Self::of_bits(bits);
+                let part = Self { spare: whole.spare | THREE_QUARTERS, ..whole };
+                if bits >= FINE_BITS && groups <= part.home_groups() { part } else { whole }
             }
         }
     }
@@ -53,14 +65,15 @@ impl Geometry {
     pub(super) fn with_tail_for(self, entries: usize) -> Self {
         let bits = (ONE_GROUP - self.shift).max(1);
         let groups = entries / WIDTH + 2;
-        Self { shift: ONE_GROUP - bits, spare: groups.next_power_of_two().trailing_zeros() as u8 }
+        let tail = groups.next_power_of_two().trailing_zeros() as u8;
+        Self { shift: ONE_GROUP - bits, spare: tail | (self.spare & THREE_QUARTERS) }
     }
 
     /// Whether its tail is longer than a table of its size needs: the hashes are not spread.
     pub(super) fn is_stretched(self) -> bool {
         match ONE_GROUP - self.shift {
             0 => false,
-            bits => self.spare > Self::of_bits(bits).spare,
+            bits => self.spare & !THREE_QUARTERS > Self::of_bits(bits).spare,
         }
     }
 
@@ -71,15 +84,22 @@ impl Geometry {
         }
     }
 
+    /// How many quarters of the home groups that the shift tells there are.
+    #[inline(always)]
+    pub(super) fn quarters(self) -> u64 {
+        4 - u64::from(self.spare >> 7)
+    }
+
     pub(super) fn home_groups(self) -> usize {
-        1 << (ONE_GROUP - self.shift)
+        let whole = 1 << (ONE_GROUP - self.shift);
+        if self.quarters() == 4 { whole } else { whole / 4 * 3 }
     }
 
     /// Home groups and tail.
     pub(super) fn groups(self) -> usize {
         match self.shift {
             ONE_GROUP => 1,
-            _ => self.home_groups() + (1 << self.spare),
+            _ => self.home_groups() + (1 << (self.spare & !THREE_QUARTERS)),
         }
     }
 

@@ -22,10 +22,10 @@ use super::{HashMap, Slot};
 use crate::heap;
 use crate::state::StateKey;
 
-/// Slots of the older table that a changing operation pays for, half a microsecond's worth. Doubling
-/// leaves room for at least one insert per two slots moved and shrinking for one per 22, so the move is
-/// over before that runs out; and the sooner it is over, the fewer searches have to look for the table
-/// in which their key is.
+/// Slots of the older table that a changing operation pays for, half a microsecond's worth. Growing by a
+/// third leaves room for at least one insert per four slots moved and shrinking for one per 22, so the
+/// move is over before that runs out; and the sooner it is over, the fewer searches have to look for the
+/// table in which their key is.
 const SLOTS_PER_CHANGE: u64 = 64;
 /// Drained slots are given back in runs of this many bytes: a page at a time costs more than it saves.
 const DISCARD_BYTES: usize = 4 << 20;
@@ -84,7 +84,7 @@ impl<K, V> HashMap<K, V> {
         let at = heap::alloc(Layout::new::<Rehash>()).cast::<Rehash>();
         // SAFETY: freshly allocated with this layout.
         unsafe { at.write(rehash) };
-        self.raw.rehash = at.as_ptr();
+        self.raw.lead_to(at.as_ptr());
     }
 }
 

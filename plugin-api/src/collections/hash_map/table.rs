@@ -41,9 +41,9 @@ pub(super) struct Table {
     pub(super) ctrl: *mut u8,
     /// `EMPTY` slots that may still be taken before the table counts as full.
     pub(super) growth_left: u64,
-    /// `hash >> shift`, without its low four bits, is the home slot.
+    /// `hash >> shift`, without its low four bits, is the home slot, or four thirds of it.
     pub(super) shift: u8,
-    /// With one group the number of slots, otherwise log2 of the groups in the tail.
+    /// The tail, and whether it is four thirds: see [`Geometry`].
     spare: u8,
     /// [`FORMAT`] of the code that made the table; 0 before the first allocation.
     pub(super) format: u8,
@@ -157,6 +157,7 @@ impl Table {
         }
     }
 
+    #[inline(always)]
     pub(super) fn geometry(&self) -> Geometry {
         Geometry { shift: self.shift, spare: self.spare }
     }
@@ -233,12 +234,33 @@ impl Table {
     /// First slot of the group in which a search for `hash` starts.
     #[inline(always)]
     pub(super) fn home(&self, hash: u64) -> usize {
-        (hash >> self.shift) as usize & !(WIDTH - 1)
+        let scaled = (hash >> 2) * self.geometry().quarters();
+        (scaled >> self.shift) as usize & !(WIDTH - 1)
     }
 
     /// The lowest hash whose home is `group`; `None` behind the last home group.
     pub(super) fn first_hash(&self, group: usize) -> Option<u64> {
-        (group < self.geometry().home_groups()).then(|| ((group * WIDTH) as u64) << self.shift)
+        let geometry = self.geometry();
+        let scaled = ((group * WIDTH) as u64) << self.shift;
+        (group < geometry.home_groups()).then(|| scaled.div_ceil(geometry.quarters()) * 4)
+    }
+
+    /// Fetches the slot that an insert of this hash is likely to fill, when `len` entries are there: the
+    /// first vacant one of its home if that group is as full as all are on average. The processor need
+    /// not wait for the control bytes to know it; on a table larger than the caches that is a fifth of
+    /// what an insert takes. The table is allocated.
+    #[inline(always)]
+    pub(super) fn foresee<T>(&self, hash: u64, len: u64) {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        {
+            use core::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+            let index = self.home(hash) + (len >> (ONE_GROUP - self.shift)) as usize;
+            let slot = self.ctrl.cast::<T>().wrapping_sub(index + 1);
+            // SAFETY: part of x86_64; fetching is no access, whatever the address.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>(slot.cast()) };
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        let _ = (hash, len);
     }
 
     /// The slot whose tag matches and which `eq` accepts; otherwise the group that ended the search.
@@ -333,5 +355,62 @@ impl Table {
     pub(super) unsafe fn unit_head(&self, index: usize) -> *mut UnitHead {
         // SAFETY: the heads follow the control bytes, whose size is a multiple of 16.
         unsafe { self.ctrl.add(self.geometry().ctrl_size()).cast::<UnitHead>().add(index) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Capacities on both sides of where sizes are no powers of two.
+    const CAPACITIES: [usize; 9] = [
+        4,
+        15,
+        100,
+        14 << 16,
+        (14 << 16) + 1,
+        (14 << 15) * 3,
+        (14 << 15) * 3 + 1,
+        (14 << 17) + 1,
+        3 << 30,
+    ];
+
+    #[test]
+    fn homes_are_in_hash_order_and_told_back_whatever_the_size() {
+        for capacity in CAPACITIES {
+            let table = Table::planned(Geometry::for_capacity(capacity), Layout::new::<u64>());
+            let geometry = table.geometry();
+            assert!(geometry.capacity() >= capacity, "{capacity}");
+            let groups = geometry.home_groups();
+            assert_eq!(table.home(u64::MAX), (groups - 1) * WIDTH, "{capacity}");
+            for group in (0..groups).step_by(groups / 1000 + 1).chain([groups - 1]) {
+                let first = table.first_hash(group).expect("a home group");
+                assert_eq!(table.home(first), group * WIDTH, "{capacity}");
+                assert!(group == 0 || table.home(first - 1) == (group - 1) * WIDTH, "{capacity}");
+            }
+            assert_eq!(table.first_hash(groups), None, "{capacity}");
+        }
+    }
+
+    #[test]
+    fn large_tables_come_in_steps_of_a_third_and_a_half() {
+        let groups = |capacity| Geometry::for_capacity(capacity).home_groups();
+        let full = [14 << 15, 14 << 16, (14 << 15) * 3, 14 << 17, (14 << 16) * 3];
+        let next = full.map(|capacity| groups(capacity + 1));
+        assert_eq!(next, [1 << 16, 3 << 15, 1 << 17, 3 << 16, 1 << 18]);
+        for capacity in full {
+            assert_eq!(Geometry::for_capacity(capacity).capacity(), capacity, "without a rest");
+        }
+    }
+
+    #[test]
+    fn a_longer_tail_leaves_the_homes_as_they_are() {
+        for capacity in CAPACITIES {
+            let geometry = Geometry::for_capacity(capacity.max(15));
+            let longer = geometry.with_tail_for(1000);
+            assert!(!geometry.is_stretched() && longer.is_stretched(), "{capacity}");
+            assert_eq!(longer.home_groups(), geometry.home_groups(), "{capacity}");
+            assert!(longer.groups() >= geometry.home_groups() + 1000 / WIDTH, "{capacity}");
+        }
     }
 }

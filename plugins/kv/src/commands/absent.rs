@@ -302,15 +302,15 @@ mod others {
         "role", 1, Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE).or(Flags::FAST), NO_KEYS, v(2, 8), role,
             "O(1)", "Returns the replication role.";
         "psync", -3, SYNC, NO_KEYS, v(2, 8), no_replication,
-            "O(1)", "An internal command used in replication.";
+            "", "An internal command used in replication.";
         "replconf", -1, CONNECTION.or(Flags::ADMIN).or(Flags::ALLOW_BUSY), NO_KEYS, v(3, 0), no_replication,
             "O(1)", "An internal command for configuring the replication stream.";
         "failover", -1, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::STALE), NO_KEYS, v(6, 2), failover,
             "O(1)", "Starts a coordinated failover from a server to one of its replicas.";
         "sync", 1, SYNC, NO_KEYS, v(1, 0), no_replication,
-            "O(1)", "An internal command used in replication.";
+            "", "An internal command used in replication.";
         "lolwut", -1, Flags::READONLY.or(Flags::FAST), NO_KEYS, v(5, 0), lolwut,
-            "O(1)", "Displays computer art and the Redis version.";
+            "", "Displays computer art and the Redis version.";
     }
 
     subs! {

@@ -7,9 +7,11 @@ use crate::dispatch;
 use crate::errors;
 use crate::flags::Flags;
 use crate::glob;
+use crate::number::parse_i64;
 use crate::parameters::{PARAMETERS, Parameter, is_shown};
 use crate::reply::Reply;
 use crate::saving;
+use crate::settings::Settings;
 use crate::state::{DATABASES, MODE_AUTH, MODE_MEMORY, SESSION_AUTHENTICATED};
 use crate::table::{NO_KEYS, rows, subs, v};
 
@@ -115,6 +117,7 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     }
     remember(cx, &checked);
     for (parameter, kept) in checked {
+        let kept = in_force(&cx.state.settings, parameter, kept);
         if let Some(set) = parameter.set {
             set(&mut cx.state.settings, &kept);
         }
@@ -125,6 +128,15 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     apply(cx);
     cx.out.ok();
     Ok(())
+}
+
+/// A value that was accepted, as far as others let it be: Redis' watchdog needs two turns of its timer.
+fn in_force(settings: &Settings, parameter: &Parameter, kept: Vec<u8>) -> Vec<u8> {
+    let period = match parameter.name {
+        "watchdog-period" => parse_i64(&kept).filter(|&ms| ms > 0),
+        _ => None,
+    };
+    period.map_or(kept, |ms| ms.max(2 * settings.cycle_ms() as i64).to_string().into_bytes())
 }
 
 /// Tells the journal of what is going to be set, but for what the shell remembers by itself.

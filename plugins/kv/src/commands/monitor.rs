@@ -10,7 +10,7 @@ use crate::table::{NO_KEYS, rows, v};
 
 rows! { Server:
     "monitor", 1, Flags::ADMIN.or(CONNECTION), NO_KEYS, v(1, 0), watch,
-        "O(1)", "Listens for all requests received by the server in real-time.";
+        "", "Listens for all requests received by the server in real-time.";
     "swapdb", 3, Flags::WRITE.or(Flags::FAST), NO_KEYS, v(4, 0), swapdb,
         "O(N) where N is the count of clients watching or blocking on keys from both databases.",
         "Swaps two Redis databases.";

@@ -8,7 +8,6 @@ use crate::notify;
 use crate::number::Digits;
 use crate::reply::Reply;
 use crate::table::{ONE_KEY, rows, v};
-use crate::value::Value;
 
 rows! { String:
     "set", -3, WRITE, ONE_KEY, v(1, 0), set,
@@ -145,8 +144,9 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     Ok(())
 }
 
+/// Sets a key to a string, without a time to live, and tells of it.
 #[inline(always)]
-fn put_string(cx: &mut Cx<'_>, key: &[u8], value: &[u8]) {
+pub(super) fn put_string(cx: &mut Cx<'_>, key: &[u8], value: &[u8]) {
     let access = cx.fresh_access();
     match cx.db().put_string(key, value, access) {
         Put::String => {}
@@ -224,8 +224,7 @@ pub fn reply_string(cx: &mut Cx<'_>, key: &[u8]) -> Outcome {
 fn setnx(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let new = cx.get(args[1]).is_none();
     if new {
-        cx.put(args[1], Value::string(args[2]));
-        cx.notify(notify::STRING, "set", args[1]);
+        put_string(cx, args[1], args[2]);
     }
     cx.out.int(i64::from(new));
     Ok(())
@@ -243,9 +242,8 @@ fn set_for(cx: &mut Cx<'_>, args: &[&[u8]], unit: Unit, name: &str) -> Outcome {
     let Some(at) = deadline(cx.now, int(args[2])?, unit) else {
         return invalid_time(cx, name);
     };
-    cx.put(args[1], Value::string(args[3]));
+    put_string(cx, args[1], args[3]);
     cx.set_expiry(args[1], at);
-    cx.notify(notify::STRING, "set", args[1]);
     cx.notify(notify::GENERIC, "expire", args[1]);
     cx.out.ok();
     Ok(())
@@ -253,7 +251,6 @@ fn set_for(cx: &mut Cx<'_>, args: &[&[u8]], unit: Unit, name: &str) -> Outcome {
 
 fn getset(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     reply_string(cx, args[1])?;
-    cx.put(args[1], Value::string(args[2]));
-    cx.notify(notify::STRING, "set", args[1]);
+    put_string(cx, args[1], args[2]);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! GET and its relatives: whole strings, one or many.
 
-use super::set::{end, expire_at, options, reply_string};
+use super::set::{end, expire_at, options, put_string, reply_string};
 use crate::cx::{Cx, Outcome};
 use crate::errors;
 use crate::flags::{READ_FAST, REMOVE_FAST, WRITE, WRITE_FAST};
@@ -103,8 +103,7 @@ fn set_pairs(cx: &mut Cx<'_>, args: &[&[u8]], name: &str, only_new: bool) -> Out
         return Ok(());
     }
     for [key, value] in pairs {
-        cx.put(key, Value::string(value));
-        cx.notify(notify::STRING, "set", key);
+        put_string(cx, key, value);
     }
     if only_new {
         cx.out.int(1);

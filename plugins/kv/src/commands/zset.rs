@@ -279,7 +279,6 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], max: bool) -> Outcome {
     let (value, mut out) = cx.find_mut_and_out(args[1], Kind::Zset)?;
     let len = value.as_ref().map_or(0, |value| value.len());
     let n = len.min(count);
-    let ranks = if max { len - n..len } else { 0..n };
     let nested = args.len() > 2;
     if nested {
         out.pairs(n)
@@ -287,14 +286,13 @@ fn pop(cx: &mut Cx<'_>, args: &[&[u8]], max: bool) -> Outcome {
         out.array(n * 2)
     }
     if let Some(value) = value.filter(|_| n > 0) {
-        zset::each(value, ranks.clone(), max, |member, score| {
+        zset::pop(value, max, n, |member, score| {
             if nested {
                 out.pair();
             }
             out.bulk(member);
-            Element::Score(score).reply(&mut out);
+            out.double(score);
         });
-        zset::remove_ranks(value, ranks);
         let event = if max { "zpopmax" } else { "zpopmin" };
         cx.taken_from(args[1], notify::ZSET, event, n == len);
     }

@@ -32,7 +32,7 @@ zrange Z - + bylex;zrange Z N N R;zrange Z X X R R;zrange lex B B R R;zrange K 0
 zrangebyscore Z X X;zrangebyscore Z X X withscores limit N N;zrevrangebyscore Z X X;\
 zrevrangebyscore Z X X limit N N;zcount Z X X;zcount K X X;zremrangebyrank Z N N;zremrangebyscore Z X X;\
 zadd lex 0 G 0 G 0 G;zadd lex 0 U 0 U;zrangebylex lex B B;zrevrangebylex lex B B;zrangebylex lex B B limit N N;\
-zlexcount lex B B;zremrangebylex lex B B;zrange lex B B bylex rev;zlexcount K B B;\
+zlexcount lex B B;zremrangebylex lex B B;zrange lex B B bylex rev;zlexcount L B B;\
 zrangestore Z Z N N;zrangestore Z Z X X byscore limit N N;zrangestore Z K 0 -1 O;\
 zscan Z 0 count 1000;zscan K 0 count 1000;zrandmember Z 1000;zrandmember Z 1000 withscores;zrandmember Z 0;\
 object encoding Z;zunionstore Z 2 Z Z;zinterstore Z 2 Z Z;zdiffstore Z 2 Z Z;zunion 2 Z Z withscores;\

@@ -1,7 +1,9 @@
 //! kv against a Redis in the same run: all default tests of redis-benchmark, resident memory per key,
-//! and the longest time for which the server answers nobody.
+//! the longest time for which the server answers nobody, and how long single calls take.
 
+mod calls;
 mod client;
+mod large;
 mod memory;
 mod rates;
 mod stops;
@@ -23,7 +25,7 @@ pub struct KvArgs {
     #[arg(long, default_value = "redis-server")]
     peer: String,
     /// What is measured, with commas
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "rates,memory,stops")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "rates,memory,stops,calls")]
     parts: Vec<Part>,
     /// Tests of redis-benchmark, with commas; all if not given
     #[arg(long, value_delimiter = ',')]
@@ -34,7 +36,7 @@ pub struct KvArgs {
     /// Connections
     #[arg(long, default_value_t = 50)]
     clients: u64,
-    /// Measurements of each side; the median counts, and of stops the least
+    /// Measurements of each side; the median counts, and of stops and calls the least
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Requests of one measurement without pipelining; with it five times as many
@@ -63,6 +65,8 @@ enum Part {
     Memory,
     /// The longest time without an answer
     Stops,
+    /// How long one command on something large takes
+    Calls,
 }
 
 /// Runs the benchmark.
@@ -73,6 +77,7 @@ pub fn run(args: &KvArgs) -> Result<Report> {
             Part::Rates => rates::run(args, &mut report)?,
             Part::Memory => memory::run(args, &mut report)?,
             Part::Stops => stops::run(args, &mut report)?,
+            Part::Calls => calls::run(args, &mut report)?,
         }
     }
     Ok(report)

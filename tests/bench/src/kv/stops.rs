@@ -9,41 +9,40 @@ use serde_json::json;
 
 use super::KvArgs;
 use super::client::Client;
+use super::large::{Fill, fill};
 use crate::bars;
 use crate::report::{Report, Table};
 
 /// What happens to something large.
 #[derive(Debug, Clone, Copy)]
 struct Act {
-    /// The command that fills, and how many words one element takes.
-    fill: (&'static str, usize),
+    /// What it is filled by.
+    fill: Fill,
     /// What is done then, `big` being the key; words.
     then: &'static str,
 }
 
 /// How long others ask on after it, so that what is done later counts.
 const AFTER: Duration = Duration::from_millis(500);
-/// Elements that go into one request.
-const BATCH: u64 = 100;
 
 const ACTS: [Act; 17] = [
-    Act { fill: ("RPUSH", 1), then: "DEL big" },
-    Act { fill: ("HSET", 2), then: "DEL big" },
-    Act { fill: ("SADD", 1), then: "DEL big" },
-    Act { fill: ("ZADD", 2), then: "DEL big" },
-    Act { fill: ("SET", 2), then: "FLUSHALL" },
-    Act { fill: ("RPUSH", 1), then: "UNLINK big" },
-    Act { fill: ("HSET", 2), then: "UNLINK big" },
-    Act { fill: ("SADD", 1), then: "UNLINK big" },
-    Act { fill: ("ZADD", 2), then: "UNLINK big" },
-    Act { fill: ("SET", 2), then: "FLUSHALL ASYNC" },
-    Act { fill: ("HSET", 2), then: "PEXPIRE big 1" },
-    Act { fill: ("ZADD", 2), then: "PEXPIRE big 1" },
-    Act { fill: ("HSET", 2), then: "SET big small" },
-    Act { fill: ("SADD", 1), then: "SUNIONSTORE big none" },
-    Act { fill: ("ZADD", 2), then: "RENAME small big" },
-    Act { fill: ("RPUSH", 1), then: "LTRIM big 1 0" },
-    Act { fill: ("SETEX", 3), then: "DBSIZE" },
+    Act { fill: Fill::List, then: "DEL big" },
+    Act { fill: Fill::Hash, then: "DEL big" },
+    Act { fill: Fill::Set, then: "DEL big" },
+    Act { fill: Fill::Zset, then: "DEL big" },
+    Act { fill: Fill::Keys, then: "FLUSHALL" },
+    Act { fill: Fill::List, then: "UNLINK big" },
+    Act { fill: Fill::Hash, then: "UNLINK big" },
+    Act { fill: Fill::Set, then: "UNLINK big" },
+    Act { fill: Fill::Zset, then: "UNLINK big" },
+    Act { fill: Fill::Keys, then: "FLUSHALL ASYNC" },
+    Act { fill: Fill::Hash, then: "PEXPIRE big 1" },
+    Act { fill: Fill::Zset, then: "PEXPIRE big 1" },
+    Act { fill: Fill::Hash, then: "SET big small" },
+    Act { fill: Fill::Set, then: "SUNIONSTORE big none" },
+    Act { fill: Fill::Zset, then: "RENAME small big" },
+    Act { fill: Fill::List, then: "LTRIM big 1 0" },
+    Act { fill: Fill::KeysWithTime, then: "DBSIZE" },
 ];
 
 /// Measures all acts.
@@ -65,7 +64,7 @@ pub fn run(args: &KvArgs, report: &mut Report) -> Result<()> {
             ours = ours.least(stops(host.address, act, args.large)?);
         }
         table.row([
-            json!(act.fill.0),
+            json!(act.fill.command()),
             json!(act.then),
             json!(ours.filling_ms),
             json!(theirs.filling_ms),
@@ -73,7 +72,7 @@ pub fn run(args: &KvArgs, report: &mut Report) -> Result<()> {
             json!(theirs.then_ms),
         ]);
         let beyond = ours.then_ms - theirs.then_ms;
-        let what = format!("{} .. {}: stop beyond the peer's (ms)", act.fill.0, act.then);
+        let what = format!("{} .. {}: stop beyond the peer's (ms)", act.fill.command(), act.then);
         report.judge(what, bars::STOP_BEYOND_PEER_MS, beyond);
     }
     report.tables.push(table);
@@ -101,7 +100,7 @@ impl Stops {
 fn stops(address: SocketAddr, act: Act, elements: u64) -> Result<Stops> {
     let mut client = Client::connect(address)?;
     client.ask(&["SADD", "small", "member"])?;
-    let filling_ms = longest_ping(address, || fill(&mut client, act, elements))?;
+    let filling_ms = longest_ping(address, || fill(&mut client, act.fill, elements))?;
     let words: Vec<&str> = act.then.split(' ').collect();
     let then_ms = longest_ping(address, || {
         client.ask(&words)?;
@@ -135,27 +134,4 @@ fn longest_ping(address: SocketAddr, work: impl FnOnce() -> Result<()>) -> Resul
         let longest = asking.join().map_err(|_| anyhow::anyhow!("the asking thread panicked"))?;
         worked.and(longest)
     })
-}
-
-fn fill(client: &mut Client, act: Act, elements: u64) -> Result<()> {
-    let (command, words) = act.fill;
-    for first in (0..elements).step_by(BATCH as usize) {
-        let some = first..(first + BATCH).min(elements);
-        if command.starts_with("SET") {
-            for n in some {
-                let key = format!("key:{n:012}");
-                let args: &[&[u8]] = &[command.as_bytes(), key.as_bytes(), b"100", b"value"];
-                let without_time = [args[0], args[1], args[3]];
-                client.send(if words == 3 { args } else { &without_time })?;
-            }
-            continue;
-        }
-        let all: Vec<String> = some
-            .flat_map(|n| [n.to_string(), format!("element:{n:08}")].into_iter().skip(2 - words))
-            .collect();
-        let mut args = vec![command.as_bytes(), b"big"];
-        args.extend(all.iter().map(|word| word.as_bytes()));
-        client.send(&args)?;
-    }
-    client.finish()
 }

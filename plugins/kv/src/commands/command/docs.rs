@@ -35,8 +35,10 @@ fn describe(cx: &mut Cx<'_>, pages: &Pages, row: &Row) {
         ("summary", Tree::Text(row.summary)),
         ("since", page.get("since").unwrap_or(Tree::Text(&since))),
         ("group", Tree::Text(group_name(row.group))),
-        ("complexity", Tree::Text(row.complexity)),
     ];
+    if !row.complexity.is_empty() {
+        entries.push(("complexity", Tree::Text(row.complexity)));
+    }
     entries.extend(PROPERTIES.iter().filter_map(|name| Some((*name, page.get(name)?))));
     let subs: Vec<&Sub> = subs_of(cx, row).collect();
     cx.out.bulk(row.name.as_bytes());
