@@ -19,10 +19,10 @@ use crate::time::unix_ms;
 
 /// How long a slice takes, nanoseconds.
 const SLICE_NS: u64 = 100_000;
-/// Where clients want all of the engine's time, one part in so many is the snapshot's.
-const SHARE: u64 = 10;
-/// Between two looks at what the snapshot waits for.
+/// Between two slices while clients are served: a tenth of the engine's time is the snapshot's.
 const PAUSE: Duration = Duration::from_millis(1);
+/// A turn of the other tasks that took no longer found nothing to do, nanoseconds.
+const IDLE_NS: u64 = 20_000;
 /// Bytes of entries in a block, about.
 const BLOCK: usize = 256 << 10;
 /// Room for a block that grows while the slices wait: it need not move. As large as what the C library
@@ -189,7 +189,6 @@ impl Server {
         self.flush.notify_one();
         self.imaging.set(true);
         loop {
-            let began = monotonic_ns();
             let more = self.core.borrow_mut().snapshot_slice();
             self.imaging.set(self.core.borrow().has_sessions_left());
             if !self.core.borrow().is_taking() {
@@ -199,7 +198,11 @@ impl Server {
             if !more {
                 break;
             }
-            self.give_way((SHARE - 1) * (monotonic_ns() - began)).await;
+            let turn = monotonic_ns();
+            tokio::task::yield_now().await;
+            if monotonic_ns() - turn > IDLE_NS {
+                tokio::time::sleep(PAUSE).await;
+            }
             // Slices wait for a disk that is slower than they are: what they write would pile up in memory.
             while self.core.borrow().backlog() > BACKLOG_MAX {
                 tokio::time::sleep(PAUSE).await;
@@ -207,18 +210,6 @@ impl Server {
         }
         let in_call = Lap::of_work(image::longest_in_call());
         self.finish_snapshot(image::end(), in_call).await;
-    }
-
-    /// Lets others have the thread for so long, or until nobody has asked for anything.
-    async fn give_way(&self, due_ns: u64) {
-        let began = monotonic_ns();
-        while monotonic_ns() - began < due_ns {
-            let calls = self.core.borrow().call_number;
-            tokio::task::yield_now().await;
-            if self.core.borrow().call_number == calls {
-                return;
-            }
-        }
     }
 
     async fn finish_snapshot(&self, entries: u64, in_call: Lap) {
