@@ -206,6 +206,7 @@ impl<K: StateKey, V> HashMap<K, V> {
     #[inline(always)]
     pub(super) unsafe fn set_at_rest(&mut self, key: K, value: V) -> Option<V> {
         let hash = self.hash_of(&key);
+        self.raw.table.foresee::<Slot<K, V>>(hash, self.raw.len);
         // SAFETY: a steady map has a table.
         match unsafe { Self::search(&self.raw.table, false, hash, &key) } {
             // SAFETY: a full slot holds an entry.
