@@ -64,6 +64,37 @@ pub unsafe trait StateKey: StateType {
     /// The order of keys: integers by value, bytes lexicographically, structs field by field, enums
     /// by tag and then by fields.
     fn key_cmp(&self, other: &Self) -> Ordering;
+
+    /// [`Self::hash_into`] for all of an array: one after the other, bytes as one string.
+    #[doc(hidden)]
+    #[inline]
+    fn hash_all(keys: &[Self], hasher: &mut KeyHasher)
+    where
+        Self: Sized,
+    {
+        keys.iter().for_each(|key| StateKey::hash_into(key, hasher));
+    }
+
+    /// [`Self::key_eq`] for all of two arrays of one length.
+    #[doc(hidden)]
+    #[inline]
+    fn all_eq(keys: &[Self], others: &[Self]) -> bool
+    where
+        Self: Sized,
+    {
+        keys.iter().zip(others).all(|(key, other)| key.key_eq(other))
+    }
+
+    /// [`Self::key_cmp`] for two arrays of one length, lexicographically.
+    #[doc(hidden)]
+    #[inline]
+    fn all_cmp(keys: &[Self], others: &[Self]) -> Ordering
+    where
+        Self: Sized,
+    {
+        let mut orders = keys.iter().zip(others).map(|(key, other)| key.key_cmp(other));
+        orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    }
 }
 
 /// Something a `K` can be looked up by: `K` itself, `str` for `String`, `[u8]` for `Bytes`.
@@ -134,7 +165,7 @@ unsafe impl<T: StateType, const N: usize> StateType for [T; N] {
 }
 
 macro_rules! integer_keys {
-    ($($ty:ty)*) => {$(
+    ($($ty:ty $({ $($more:item)* })?)*) => {$(
         // SAFETY: hash, equality and order are those of the integer's value.
         unsafe impl StateKey for $ty {
             #[inline(always)]
@@ -149,11 +180,28 @@ macro_rules! integer_keys {
             fn key_cmp(&self, other: &Self) -> Ordering {
                 self.cmp(other)
             }
+            #[inline(always)]
+            fn all_eq(keys: &[Self], others: &[Self]) -> bool {
+                keys == others
+            }
+            #[inline(always)]
+            fn all_cmp(keys: &[Self], others: &[Self]) -> Ordering {
+                keys.cmp(others)
+            }
+            $($($more)*)?
         }
     )*};
 }
 
-integer_keys! { bool u8 u16 u32 u64 i8 i16 i32 i64 }
+integer_keys! {
+    bool u16 u32 u64 i8 i16 i32 i64
+    u8 {
+        #[inline(always)]
+        fn hash_all(keys: &[Self], hasher: &mut KeyHasher) {
+            hasher.write_bytes(keys);
+        }
+    }
+}
 
 macro_rules! wide_integer_keys {
     ($($ty:ty)*) => {$(
@@ -178,16 +226,18 @@ macro_rules! wide_integer_keys {
 
 wide_integer_keys! { u128 i128 }
 
-// SAFETY: element by element; the count is part of the type.
+// SAFETY: all elements, and the count is part of the type.
 unsafe impl<T: StateKey, const N: usize> StateKey for [T; N] {
+    #[inline]
     fn hash_into(&self, hasher: &mut KeyHasher) {
-        self.iter().for_each(|item| StateKey::hash_into(item, hasher));
+        T::hash_all(self, hasher);
     }
+    #[inline]
     fn key_eq(&self, other: &Self) -> bool {
-        self.iter().zip(other).all(|(a, b)| a.key_eq(b))
+        T::all_eq(self, other)
     }
+    #[inline]
     fn key_cmp(&self, other: &Self) -> Ordering {
-        let mut pairs = self.iter().zip(other).map(|(a, b)| a.key_cmp(b));
-        pairs.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        T::all_cmp(self, other)
     }
 }

@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use hotshell_plugin_api::reflect::{Ends, Source as _};
+use hotshell_plugin_api::reflect::{Ends, NUMBERED, Source as _};
 use hotshell_plugin_api::schema::{Field, Kind, Schema, TypeDef, TypeIndex};
 
 /// How deep values may nest: deeper ones are a damaged image, or a list made of boxes.
@@ -209,7 +209,11 @@ impl<'s> Describer<'s> {
     }
 
     fn map_of(&mut self, def: &'s TypeDef, image: &mut &[u8]) -> Result<(), Ends> {
-        let head = count(image)?;
+        let mut head = count(image)?;
+        if def.kind == Kind::BTreeMap && head & NUMBERED != 0 {
+            let _: [u8; 4] = take(image)?;
+            head &= !NUMBERED;
+        }
         let (len, later) = match self.path {
             Some(_) => (head >> 1, head & 1 == 1),
             None => (head, false),

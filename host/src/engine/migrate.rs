@@ -159,7 +159,10 @@ impl Ready {
             let converter = self.change.converter().lazily(Arc::clone(&self.change));
             let (pair, returning) = (self.change.plan.root, self.returns.entries());
             // SAFETY: the root is of the version that is left, and no plugin code runs.
-            unsafe { converter.announce(pair, core.state.root, returning) };
+            unsafe {
+                converter.announce(pair, core.state.root, returning);
+                converter.announce_returns(pair, core.state.root, &self.returns);
+            }
             Instant::now() + MEMORY_PATIENCE
         });
         heap::is_awaited() && Instant::now() < patience

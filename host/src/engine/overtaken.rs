@@ -5,12 +5,13 @@
 //! which is started with the first one.
 //!
 //! A start that repeats switches finds the same parts again. Those that were exported before it are not exported
-//! twice; a crash may have come before the others were.
+//! twice; a crash may have come before the others were. The line that a crash tore is cut off: what it was of is
+//! exported again by such a start.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,12 +20,16 @@ use std::thread::JoinHandle;
 use hotshell_plugin_api::migrate::convert::Lost;
 use hotshell_plugin_api::schema::{Schema, TypeIndex};
 use jiff::Timestamp;
+use rustix::fs::{FlockOperation, flock};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use super::handle::Counters;
 use crate::data::{Describer, way};
 use crate::limits::MAX_OVERTAKEN_BYTES;
+
+/// Bytes of a torn line that the log has.
+const SHOWN_OF_TORN: usize = 1000;
 
 /// The way to the file, for one engine.
 #[derive(Debug)]
@@ -160,7 +165,10 @@ fn append(
 ) -> io::Result<usize> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let file = File::options().create(true).append(true).mode(0o600).open(path)?;
+    let file = File::options().read(true).create(true).append(true).mode(0o600).open(path)?;
+    // The servers of a host may share the file: no line may come between the parts of another one.
+    flock(&file, FlockOperation::LockExclusive)?;
+    end_last_line(server, &file, path)?;
     if file.metadata()?.len() > MAX_OVERTAKEN_BYTES {
         let why = format!("it has more than {MAX_OVERTAKEN_BYTES} bytes; move it away");
         return Err(io::Error::other(why));
@@ -181,6 +189,48 @@ fn append(
     out.flush()?;
     out.get_ref().sync_data()?;
     Ok(count)
+}
+
+/// Sees to it that the file ends with a whole line. A crash or a full disk may have torn the last one.
+fn end_last_line(server: &str, file: &File, path: &Path) -> io::Result<()> {
+    let len = file.metadata()?.len();
+    let whole = line_end(file, len)?;
+    let torn = len - whole;
+    if torn == 0 {
+        return Ok(());
+    }
+    let mut line = vec![0; torn as usize];
+    file.read_exact_at(&mut line, whole)?;
+    if serde_json::from_slice::<Read>(&line).is_ok() {
+        let mut file = file;
+        return file.write_all(b"\n");
+    }
+    file.set_len(whole)?;
+    tracing::warn!(
+        verb = "use",
+        server,
+        bytes = torn,
+        begins = %line[..line.len().min(SHOWN_OF_TORN)].escape_ascii(),
+        "the last line of {} was torn, by a crash or a full disk: {torn} bytes were cut off",
+        path.display()
+    );
+    Ok(())
+}
+
+/// Where the last whole line ends, in the first `len` bytes.
+fn line_end(file: &File, len: u64) -> io::Result<u64> {
+    let mut end = len;
+    while end > 0 {
+        let mut block = [0; 4096];
+        let block = &mut block[..end.min(4096) as usize];
+        let start = end - block.len() as u64;
+        file.read_exact_at(block, start)?;
+        if let Some(at) = block.iter().rposition(|&byte| byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
 }
 
 impl Known {
@@ -226,6 +276,43 @@ mod tests {
     use super::*;
 
     const WORDS: [&str; 4] = ["main", "state.people[7]", "Person", "{\"name\":\"a\"}"];
+
+    /// A batch of one part: this number.
+    fn batch(number: u32) -> Batch {
+        let schema = Arc::new(Schema::of::<u32, ()>());
+        let (ty, image) = (schema.root, number.to_le_bytes().to_vec());
+        let part = Lost { path: vec![], ty, image, instead: None, marks: vec![] };
+        Batch { schema, ty, parts: vec![part], repeated: false }
+    }
+
+    /// What the file says after it said this and number 7 was exported.
+    fn after(before: &str) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("overtaken.jsonl");
+        std::fs::write(&path, before).expect("a disk");
+        assert_eq!(append("main", &path, &batch(7), None).expect("it can be written"), 1);
+        std::fs::read_to_string(&path).expect("it can be read")
+    }
+
+    #[test]
+    fn a_torn_last_line_is_cut_off_and_the_next_one_is_whole() {
+        let new = after("");
+        assert!(new.ends_with("\"value\":7}\n") && new.lines().count() == 1, "{new}");
+        // All but the time.
+        let what = |text: &str| text.split_once(",\"server\"").map(|of| of.1.to_owned());
+        let long = "x".repeat(10_000);
+        for whole in ["", &new, &format!("{new}{new}"), &format!("{long}\n")] {
+            for torn in ["", "{", &new[..new.len() - 2], &long] {
+                let text = after(&format!("{whole}{torn}"));
+                let rest = text.strip_prefix(whole).expect("whole lines stay");
+                assert_eq!(what(rest), what(&new), "{whole:.50} {torn:.50}");
+            }
+        }
+        let unended = new.trim_end();
+        let text = after(unended);
+        let rest = text.strip_prefix(&new).expect("a whole line that only lacks its end stays");
+        assert_eq!(what(rest), what(&new));
+    }
 
     #[test]
     fn a_line_that_was_written_is_known_as_often_as_it_was_written() {

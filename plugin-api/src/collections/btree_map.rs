@@ -22,6 +22,7 @@ mod check;
 pub(crate) mod conversion;
 mod entry;
 mod iter;
+pub(crate) mod kept;
 mod node;
 mod path;
 mod range;
@@ -34,6 +35,7 @@ pub use iter::{
 };
 
 use node::{Leaf, Node};
+use path::Path;
 
 pub(crate) use node::erased;
 
@@ -68,7 +70,10 @@ pub const FORMAT: u32 = 1;
 pub struct BTreeMap<K, V> {
     root: Node,
     len: usize,
-    unit: UnitHead,
+    /// Layout id for new nodes.
+    layout: u32,
+    /// What the shell knows the map by that wants to hear of removals (`kept.rs`); 0: it does not.
+    number: u32,
     height: u32,
     /// Not 0: the values change their shape, and `root` leads to a [`conversion::TreeConversion`].
     converting: u32,
@@ -93,11 +98,19 @@ impl<K, V> BTreeMap<K, V> {
         Self {
             root: ptr::null_mut(),
             len: 0,
-            unit: UnitHead { layout: 0, epoch: 0 },
+            layout: 0,
+            number: 0,
             height: 0,
             converting: 0,
             owns: PhantomData,
         }
+    }
+
+    /// An empty map that the shell knows by a number.
+    const fn numbered(number: u32) -> Self {
+        let mut new = Self::new();
+        new.number = number;
+        new
     }
 
     /// Entries in it. O(1).
@@ -132,11 +145,6 @@ impl<K, V> BTreeMap<K, V> {
         Some(unsafe { (&*leaf.key(at), &mut *leaf.value(at)) })
     }
 
-    /// Removes the entry with `index` entries before it. O(log n).
-    pub fn remove_index(&mut self, index: usize) -> Option<(K, V)> {
-        (index < self.len).then(|| self.path_to_rank(index).remove(self))
-    }
-
     /// The entry with the smallest key. O(log n).
     pub fn first_key_value(&self) -> Option<(&K, &V)> {
         self.get_index(0)
@@ -147,27 +155,17 @@ impl<K, V> BTreeMap<K, V> {
         self.get_index(self.len.wrapping_sub(1))
     }
 
-    /// Removes the entry with the smallest key. O(log n).
-    pub fn pop_first(&mut self) -> Option<(K, V)> {
-        self.remove_index(0)
-    }
-
-    /// Removes the entry with the largest key. O(log n).
-    pub fn pop_last(&mut self) -> Option<(K, V)> {
-        self.remove_index(self.len.wrapping_sub(1))
-    }
-
-    /// Removes up to `count` entries, smallest keys first, and iterates over them; those not looked at
-    /// are dropped with the iterator. For emptying a large map in slices: O(`count` * log n).
-    pub fn take_some(&mut self, count: usize) -> TakeSome<'_, K, V> {
-        TakeSome::new(self, count)
-    }
-
-    /// Drops all entries. O(n); see [`BTreeMap::take_some`] for less at a time.
+    /// Drops all entries, and what other versions set aside of the map. O(n); see [`BTreeMap::take_some`]
+    /// for less at a time.
     pub fn clear(&mut self) {
-        let unit = self.unit;
+        let layout = self.layout;
         drop(take(self));
-        self.unit = unit;
+        self.layout = layout;
+    }
+
+    /// Head of new nodes.
+    const fn unit(&self) -> UnitHead {
+        UnitHead { layout: self.layout, epoch: 0 }
     }
 
     /// Appends an entry whose key is above all others.
@@ -239,7 +237,37 @@ impl<K: StateKey, V> BTreeMap<K, V> {
     pub fn remove_entry<Q: Lookup<K> + ?Sized>(&mut self, key: &Q) -> Option<(K, V)> {
         self.end_if_done();
         let (path, found) = self.path_to(key);
-        found.then(|| path.remove(self))
+        found.then(|| self.take_out(path))
+    }
+
+    /// Removes the entry with `index` entries before it. O(log n).
+    pub fn remove_index(&mut self, index: usize) -> Option<(K, V)> {
+        (index < self.len).then(|| self.take_out(self.path_to_rank(index)))
+    }
+
+    /// Removes the entry with the smallest key. O(log n).
+    pub fn pop_first(&mut self) -> Option<(K, V)> {
+        self.remove_index(0)
+    }
+
+    /// Removes the entry with the largest key. O(log n).
+    pub fn pop_last(&mut self) -> Option<(K, V)> {
+        self.remove_index(self.len.wrapping_sub(1))
+    }
+
+    /// Removes up to `count` entries, smallest keys first, and iterates over them; those not looked at
+    /// are dropped with the iterator. For emptying a large map in slices: O(`count` * log n).
+    pub fn take_some(&mut self, count: usize) -> TakeSome<'_, K, V> {
+        TakeSome::new(self, count)
+    }
+
+    /// Moves the entry at the end of a way out.
+    fn take_out(&mut self, path: Path<K, V>) -> (K, V) {
+        if self.number != 0 {
+            // SAFETY: the way leads to an entry, which nobody changes meanwhile.
+            self.tell_removed(unsafe { &*path.leaf.key(path.at) });
+        }
+        path.remove(self)
     }
 
     /// The place of `key`, to look at and fill. O(log n).
@@ -287,7 +315,7 @@ impl<K: StateKey, V> BTreeMap<K, V> {
                 (rank, at) = (rank + 1, at + 1);
                 continue;
             }
-            drop(self.path_to_rank(rank).remove(self));
+            drop(self.take_out(self.path_to_rank(rank)));
             if rank < self.len {
                 (leaf, at) = self.slot_of_rank(rank);
             }
@@ -302,6 +330,9 @@ impl<K: StateKey, V> BTreeMap<K, V> {
 
 impl<K, V> Drop for BTreeMap<K, V> {
     fn drop(&mut self) {
+        if self.number != 0 {
+            self.tell_cleared(true);
+        }
         if !self.root.is_null() {
             drop(IntoIter::new(take(self)));
         }

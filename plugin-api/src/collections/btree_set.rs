@@ -62,11 +62,6 @@ impl<K> BTreeSet<K> {
         self.map.get_index(index).map(|(key, ())| key)
     }
 
-    /// Removes the key with `index` keys before it. O(log n).
-    pub fn remove_index(&mut self, index: usize) -> Option<K> {
-        self.map.remove_index(index).map(|(key, ())| key)
-    }
-
     /// The smallest key. O(log n).
     pub fn first(&self) -> Option<&K> {
         self.get_index(0)
@@ -75,21 +70,6 @@ impl<K> BTreeSet<K> {
     /// The largest key. O(log n).
     pub fn last(&self) -> Option<&K> {
         self.get_index(self.len().wrapping_sub(1))
-    }
-
-    /// Removes the smallest key. O(log n).
-    pub fn pop_first(&mut self) -> Option<K> {
-        self.map.pop_first().map(|(key, ())| key)
-    }
-
-    /// Removes the largest key. O(log n).
-    pub fn pop_last(&mut self) -> Option<K> {
-        self.map.pop_last().map(|(key, ())| key)
-    }
-
-    /// Removes up to `count` keys, smallest first; see [`BTreeMap::take_some`].
-    pub fn take_some(&mut self, count: usize) -> impl FusedIterator<Item = K> {
-        self.map.take_some(count).map(|(key, ())| key)
     }
 
     /// Drops all keys. O(n).
@@ -131,6 +111,26 @@ impl<K: StateKey> BTreeSet<K> {
     /// Removes a key and returns it. O(log n).
     pub fn take<Q: Lookup<K> + ?Sized>(&mut self, key: &Q) -> Option<K> {
         self.map.remove_entry(key).map(|(key, ())| key)
+    }
+
+    /// Removes the key with `index` keys before it. O(log n).
+    pub fn remove_index(&mut self, index: usize) -> Option<K> {
+        self.map.remove_index(index).map(|(key, ())| key)
+    }
+
+    /// Removes the smallest key. O(log n).
+    pub fn pop_first(&mut self) -> Option<K> {
+        self.map.pop_first().map(|(key, ())| key)
+    }
+
+    /// Removes the largest key. O(log n).
+    pub fn pop_last(&mut self) -> Option<K> {
+        self.map.pop_last().map(|(key, ())| key)
+    }
+
+    /// Removes up to `count` keys, smallest first; see [`BTreeMap::take_some`].
+    pub fn take_some(&mut self, count: usize) -> impl FusedIterator<Item = K> {
+        self.map.take_some(count).map(|(key, ())| key)
     }
 
     /// How many keys are below `key`; see [`BTreeMap::rank`].

@@ -7,29 +7,30 @@
 //! Invariant: a change stays here while a drain needs it, so an image whose functions it calls must
 //! stay mapped until [`progress`] answers that no map is left.
 
+mod calls;
+mod entries;
 mod returning;
 mod turn;
 
-use core::ffi::c_void;
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::change::Change;
-use super::convert::{Converter, EntryMover, Lost, Step};
+use super::convert::{Converter, EntryMover, Known, Lost, Step};
 use super::marks;
 use super::plan::Pair;
 use super::returns::{ByHash, OfMap};
 use super::trees;
-use crate::collections::hash_map::conversion::{
-    self, Conversion, ConversionTable, Mover, Place, STEP_SLOTS,
-};
+use crate::collections::hash_map::conversion::{self, Conversion, STEP_SLOTS};
 use crate::collections::hash_map::{copying, erased};
 use crate::schema::TypeIndex;
-use crate::snapshot;
 
+use entries::Entries;
+
+pub use calls::table;
 pub use turn::may_turn;
 pub(crate) use turn::{turn_back, turned, turns};
 
@@ -133,56 +134,6 @@ impl Drains {
     }
 }
 
-/// The entries of one map, for the conversion's code.
-struct Entries<'d>(&'d mut Drain);
-
-impl Mover for Entries<'_> {
-    fn hash(&self, slot: *mut u8) -> u64 {
-        // SAFETY: the conversion passes its own slots.
-        unsafe { self.0.entries.hash(&self.0.held.converter, slot, self.0.seed) }
-    }
-
-    fn convert(
-        &mut self,
-        conversion: &mut Conversion,
-        hash: u64,
-        (from, to): (*mut u8, *mut u8),
-        keeps: bool,
-    ) -> bool {
-        let drain = &mut *self.0;
-        // SAFETY: as above; the new slot is vacant, or the old one, which is given up otherwise.
-        unsafe {
-            let parts = drain.parts_of(hash, from);
-            let (entries, converter) = (&mut drain.entries, &drain.held.converter);
-            let fits = match (keeps, from == to) {
-                (true, true) => true,
-                (true, false) => {
-                    ptr::copy_nonoverlapping(from, to, entries.pairs().1.size());
-                    true
-                }
-                (false, true) => entries.look_at(converter, to),
-                (false, false) => entries.convert(converter, from, to),
-            };
-            for part in parts {
-                if part.is_entry() && !fits {
-                    // What lived under its key has left.
-                    drain.wait(hash, part);
-                    continue;
-                }
-                conversion.forgo(part.is_entry());
-                if !(fits && drain.rejoin(&part, to)) {
-                    drain.overtaken.push(part.lost);
-                }
-            }
-            fits
-        }
-    }
-
-    fn bring_back(&mut self, conversion: &mut Conversion, from: u64, to: Option<u64>) {
-        self.0.bring_back(conversion, from, to);
-    }
-}
-
 impl Drain {
     fn is_of(&self, change: &Arc<Change>) -> bool {
         Arc::ptr_eq(&self.held.change, change)
@@ -233,7 +184,7 @@ pub(crate) unsafe fn begin(
             let plan = conversion::Plan { id, ..plan };
             (Conversion::begin(plan, (from, to)), erased::seed(from), turns)
         };
-        let entries = EntryMover::new(held.converter.maps(pair), path, Some(seed));
+        let entries = EntryMover::new(held.converter.maps(pair), path, Known::Hashed(seed));
         let (returning, overtaken) = (ByHash::new(), Vec::new());
         drains.running.push_back(Drain { at, held, entries, seed, returning, overtaken, turns });
         at
@@ -283,12 +234,11 @@ pub(crate) unsafe fn await_returns(
         drains.next += 1;
         (drains.held(change), drains.next - 1)
     });
-    let mover = EntryMover::of_kept(&held.converter, ty)?;
+    // SAFETY: the caller's promise.
+    let seed = unsafe { erased::seed(at) };
+    let mover = EntryMover::of_kept(&held.converter, ty, Known::Hashed(seed))?;
     // SAFETY: the caller's promise. Ending an earlier conversion calls back into here.
-    let (at, seed) = unsafe {
-        let seed = erased::seed(at);
-        (copying::await_returns(at, mover.pairs().1, id, entries), seed)
-    };
+    let at = unsafe { copying::await_returns(at, mover.pairs().1, id, entries) };
     DRAINS.with_borrow_mut(|drains| {
         let (returning, overtaken, turns) = (ByHash::new(), Vec::new(), None);
         let drain = Drain { at, held, entries: mover, seed, returning, overtaken, turns };
@@ -399,80 +349,4 @@ pub fn forget_returning(change: &Arc<Change>) {
             unsafe { drain.at.as_mut() }.forgo_all();
         }
     });
-}
-
-/// What typed code asks for: see [`ConversionTable`].
-pub extern "C" fn table() -> *const c_void {
-    static TABLE: ConversionTable = ConversionTable {
-        size: size_of::<ConversionTable>() as u32,
-        reserved: 0,
-        touch,
-        advance,
-        leaf: super::trees::leaf,
-        end_tree: super::trees::end_tree,
-        recall,
-        write: snapshot::write,
-        write_on: snapshot::write_on,
-        removed,
-        cleared,
-    };
-    (&raw const TABLE).cast()
-}
-
-unsafe extern "C" fn touch(at: *mut Conversion, source: u32, index: usize, hash: u64) -> Place {
-    // SAFETY: typed code passes its map's conversion and a full slot of it.
-    if let Some(place) = unsafe { snapshot::touch(at, source, index, hash) } {
-        return place;
-    }
-    DRAINS.with_borrow_mut(|drains| {
-        // SAFETY: typed code passes its map's conversion and a full slot of it.
-        unsafe {
-            let drain = drains.drain_of(NonNull::new_unchecked(at));
-            (*at).touch(source as usize, index, hash, &mut Entries(drain))
-        }
-    })
-}
-
-unsafe extern "C" fn advance(at: *mut Conversion, slots: u64, exclusive: bool) {
-    // SAFETY: typed code passes its map's conversion, and says whether it is borrowed exclusively.
-    if unsafe { snapshot::advance(at, slots, exclusive) } {
-        return;
-    }
-    DRAINS.with_borrow_mut(|drains| {
-        // SAFETY: typed code passes its map's conversion, and says whether it is borrowed exclusively.
-        unsafe {
-            let at = NonNull::new_unchecked(at);
-            drains.drain_of(at).advance(slots, exclusive);
-            if at.as_ref().is_complete() {
-                drains.finish(at);
-            }
-        }
-    });
-}
-
-unsafe extern "C" fn recall(at: *mut Conversion, from: u64, to: u64) {
-    DRAINS.with_borrow_mut(|drains| {
-        // SAFETY: typed code passes its map's conversion, for which parts wait.
-        unsafe {
-            let at = NonNull::new_unchecked(at);
-            drains.drain_of(at).bring_back(&mut *at.as_ptr(), from, to.checked_add(1));
-            if at.as_ref().is_complete() {
-                drains.finish(at);
-            }
-        }
-    });
-}
-
-/// Whether something may be found that has not been told yet.
-fn any() -> bool {
-    let maps = |drains: &Drains| !(drains.running.is_empty() && drains.finished.is_empty());
-    DRAINS.with_borrow(maps) || has_parked() || trees::any()
-}
-
-extern "C" fn removed(map: u64, hash: u64) -> bool {
-    marks::removed(map, hash, any())
-}
-
-extern "C" fn cleared(map: u64, absent: bool) {
-    marks::cleared(map, absent, any());
 }

@@ -1,23 +1,24 @@
-//! Which parts that are set aside hang on which entries of hash maps: a part goes with its entry.
+//! Which parts that are set aside hang on which entries of maps and trees: a part goes with its entry.
 //!
 //! A rest of an entry waits for the entry to come back to a version that can hold both. When the entry is
 //! removed meanwhile, and perhaps another one is made under its key, the rest is nobody's. So each part
 //! remembers the entries it is below ([`Mark`]), and maps that the shell has made tell of removals
-//! (`hash_map::kept`). What they tell is looked up here, in the process's memory, and done to the
+//! (`hash_map::kept`, `btree_map::kept`). What they tell is looked up here, in the process's memory, and done to the
 //! [`Aside`](super::aside::Aside) when no call runs.
 //!
 //! Invariant: a part that waits on a shelf with an index is in it, once per mark.
 
 use core::mem;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::convert::{Lost, Step};
+use crate::heap;
 
-/// An entry of a hash map that a part is below.
+/// An entry of a map that a part is below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Mark {
-    /// Half of the map's seed, which is no other map's. 0: a tree, or a map that is not known.
+    /// Half of a hash map's seed, which is no other map's, or a tree's number. 0: a map that is not known.
     pub map: u64,
     /// The hash of the key.
     pub hash: u64,
@@ -29,6 +30,8 @@ thread_local! {
 
 /// Removals that are looked back at, at most. Beyond, whoever reads what is set aside reads it again.
 const LOG_MOST: usize = 10_000;
+/// Numbers that are drawn for a tree until one is free, at most.
+const DRAWS: usize = 100;
 /// Places in an index that are freed at once, at most.
 const FREE_MOST: usize = 500;
 
@@ -48,6 +51,8 @@ struct Marks {
     log: Vec<Gone>,
     /// How many there were before those of the log.
     logged: u64,
+    /// Numbers of trees: drawn, or read from an image.
+    trees: HashSet<u32>,
 }
 
 /// The parts of one shelf by what they hang on.
@@ -105,6 +110,19 @@ pub(crate) fn number() -> u64 {
         marks.asides += 1;
         marks.asides
     })
+}
+
+/// A number for a tree that has none, by lot: no other tree has it. 0 when they are as good as all taken.
+pub(crate) fn draw_tree() -> u32 {
+    MARKS.with_borrow_mut(|marks| {
+        let mut numbers = (0..DRAWS).map(|_| heap::random() as u32);
+        numbers.find(|&number| number != 0 && marks.trees.insert(number)).unwrap_or(0)
+    })
+}
+
+/// A tree has this number since before this process.
+pub(crate) fn know_tree(number: u32) {
+    MARKS.with_borrow_mut(|marks| marks.trees.insert(number));
 }
 
 /// A part was put on a shelf. O(marks · log parts).
@@ -191,6 +209,9 @@ pub(crate) fn removed(map: u64, hash: u64, drains: bool) -> bool {
             }
             more |= index.knows(map);
         }
+        if !more {
+            marks.release(map);
+        }
         more
     })
 }
@@ -207,10 +228,20 @@ pub(crate) fn cleared(map: u64, absent: bool, drains: bool) {
                 marks.gone.push((aside, fingerprint, place));
             }
         }
+        if !drains && !marks.shelves.values().any(|index| index.knows(map)) {
+            marks.release(map);
+        }
     });
 }
 
 impl Marks {
+    /// Nothing hangs on a map any more, nor will: if it is a tree, its number is free.
+    fn release(&mut self, map: u64) {
+        if let Ok(number) = u32::try_from(map) {
+            self.trees.remove(&number);
+        }
+    }
+
     /// Frees some of what is left of shelves that were taken.
     fn free_some(&mut self) {
         let Some(Index { by_entry, absent }) = self.retired.last_mut() else { return };

@@ -266,6 +266,11 @@ impl Plan {
         settle::keeps_all(&self.pairs, pair)
     }
 
+    /// Whether something may be left of a value of a pair: a field that is removed, or what does not fit.
+    pub fn leaves_something(&self, pair: PairIndex) -> bool {
+        settle::leaves_something(&self.pairs, pair)
+    }
+
     /// Whether a function of the author runs when sessions are converted.
     pub fn runs_functions_on_sessions(&self) -> bool {
         let by_function = |&pair: &PairIndex| matches!(self.pair(pair).how, How::Function { .. });

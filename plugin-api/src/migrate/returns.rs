@@ -4,7 +4,7 @@
 //! slices beforehand, those of large maps by map and hash; the switch hands each map its own in one step,
 //! and the map's [drain](super::drains) puts them back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::aside::Aside;
 use super::change::Change;
@@ -102,9 +102,11 @@ impl Returns {
         for place in self.read..places.min(self.read + most) {
             self.read += 1;
             let Some(lost) = aside.part(fingerprint, place) else { continue };
-            // SAFETY: the caller's promise.
-            // SAFETY: the caller's promise.
-            let find = |way: &[Step]| unsafe { converter.origin(change.plan.root, root, way) };
+            let find = |way: &[Step]| {
+                // SAFETY: the caller's promise.
+                let origin = unsafe { converter.origin(change.plan.root, root, way) };
+                origin.map(|(_, ty, at)| (ty, at))
+            };
             // SAFETY: as above.
             let other = unsafe { self.sort((place, lost), find, converter) };
             self.others.extend(other.map(|other| (place, other)));
@@ -116,14 +118,18 @@ impl Returns {
     fn forget_gone(&mut self, aside: u64, fingerprint: u64) {
         let (gone, next) = marks::logged(self.gone);
         self.gone = next;
+        let mut places = HashSet::new();
         for Gone { place, outer, .. } in
             gone.into_iter().filter(|of| (of.aside, of.fingerprint) == (aside, fingerprint))
         {
             let mut maps = self.maps.iter_mut();
             let read = maps.find(|of| of.seed[0] == outer.map);
             if !read.is_some_and(|of| of.forget(outer.hash, place)) {
-                self.others.retain(|(of, _)| *of != place);
+                places.insert(place);
             }
+        }
+        if !places.is_empty() {
+            self.others.retain(|(place, _)| !places.contains(place));
         }
     }
 
@@ -172,7 +178,16 @@ impl Returns {
     }
 }
 
+/// Parts from which a map that needs no conversion gets one all the same, so that they return later.
+const LATER_FROM: u64 = 64;
+
 impl OfMap {
+    /// Whether a drain is worth its while in a map that needs none. A rest looks for its entry, which in such
+    /// a map nobody is going to touch.
+    pub const fn wants_drain(&self) -> bool {
+        self.count >= LATER_FROM && self.entries == self.count
+    }
+
     /// Forgets the part from this place, whose key has this hash. False when it is none of them.
     fn forget(&mut self, hash: u64, place: usize) -> bool {
         let Some(parts) = self.parts.get_mut(&hash) else { return false };

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::change::Change;
-use super::convert::{EntryMover, Lost, Step};
+use super::convert::{EntryMover, Known, Lost, Step};
 use super::drains::{Held, Progress};
 use super::plan::Pair;
 use crate::collections::btree_map::conversion::TreeConversion;
@@ -137,9 +137,19 @@ pub(crate) unsafe fn begin(
         let held = same.find(|held| Arc::ptr_eq(&held.change, change)).cloned();
         let held = held.unwrap_or_else(|| Held::new(change));
         let number = trees.draw_number();
+        let maps = held.converter.maps(pair);
         // SAFETY: the caller's promise.
-        let at = unsafe { TreeConversion::begin(number, from, to) };
-        let entries = EntryMover::new(held.converter.maps(pair), path, None);
+        let known = Known::ordered(unsafe { erased::number(from) });
+        if change.plan.leaves_something(maps.value()) {
+            known.name();
+        }
+        // SAFETY: as above; then the new header is there.
+        let at = unsafe {
+            let at = TreeConversion::begin(number, from, to);
+            erased::set_number(to, known.number());
+            at
+        };
+        let entries = EntryMover::new(maps, path, known);
         trees.running.push(Tree { at, held, entries, rank: 0 });
         at
     })

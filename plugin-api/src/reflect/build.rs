@@ -5,8 +5,10 @@ use core::ptr::NonNull;
 use core::slice;
 
 use super::Reflect;
+use super::write::NUMBERED;
 use crate::collections::{Bytes, btree_map, hash_map, vec, vec_deque};
 use crate::heap;
+use crate::migrate::marks;
 use crate::schema::{Field, Kind, TypeDef, TypeIndex};
 
 /// Gives the bytes of an image.
@@ -46,7 +48,7 @@ impl Source for &[u8] {
 }
 
 /// A count that no state in memory reaches: the image is damaged.
-const ABSURD: u64 = 1 << 48;
+const ABSURD: usize = 1 << 48;
 
 impl Reflect<'_> {
     /// Makes a value of the image that `source` gives, in the memory at `at`. O(size of the value).
@@ -205,10 +207,10 @@ impl Reflect<'_> {
         at: *mut u8,
         source: &mut dyn Source,
     ) -> Result<(), Ends> {
-        let len = count(source)?;
+        let (len, number) = tree_head(source)?;
         // SAFETY: the caller's promise; the entries come in order, as they were written.
         unsafe {
-            let mut tree = btree_map::erased::Builder::new(at, self.pair(def), len);
+            let mut tree = btree_map::erased::Builder::new(at, self.pair(def), len, number);
             for _ in 0..len {
                 let (key, place) = tree.next();
                 self.build(def.args[0], key, source)?;
@@ -229,14 +231,35 @@ pub(super) fn word(source: &mut dyn Source) -> Result<u64, Ends> {
 }
 
 pub(super) fn count(source: &mut dyn Source) -> Result<usize, Ends> {
-    let mut count = 0_u64;
+    possible(varint(source)?)
+}
+
+/// What comes before the entries of a tree: a count, and its number, 0 if it has none.
+pub(super) fn tree_head(source: &mut dyn Source) -> Result<(usize, u32), Ends> {
+    let head = varint(source)?;
+    if head & NUMBERED == 0 {
+        return Ok((possible(head)?, 0));
+    }
+    let mut number = [0; 4];
+    source.take(&mut number)?;
+    let number = u32::from_le_bytes(number);
+    marks::know_tree(number);
+    Ok((possible(head & !NUMBERED)?, number))
+}
+
+fn possible(count: usize) -> Result<usize, Ends> {
+    let absurd = Err(Ends { what: "a length is larger than any memory" });
+    if count < ABSURD { Ok(count) } else { absurd }
+}
+
+fn varint(source: &mut dyn Source) -> Result<usize, Ends> {
+    let mut varint = 0;
     for shift in (0..63).step_by(7) {
         let mut byte = [0];
         source.take(&mut byte)?;
-        count |= u64::from(byte[0] & 0x7f) << shift;
+        varint |= usize::from(byte[0] & 0x7f) << shift;
         if byte[0] < 0x80 {
-            let absurd = Err(Ends { what: "a length is larger than any memory" });
-            return if count < ABSURD { Ok(count as usize) } else { absurd };
+            return Ok(varint);
         }
     }
     Err(Ends { what: "a length has more than nine bytes" })

@@ -1,5 +1,7 @@
 //! The hash of a key by its schema: what `StateKey::hash_into` feeds, kind by kind.
 
+use core::slice;
+
 use super::{Reflect, variant_at};
 use crate::collections::Bytes;
 use crate::collections::hash::KeyHasher;
@@ -32,6 +34,9 @@ impl Reflect<'_> {
                 Kind::Bool | Kind::Unsigned | Kind::Signed => {
                     return write_number(at, def.size, def.kind == Kind::Signed, hasher);
                 }
+                Kind::Array if self.is_byte(def.args[0]) => {
+                    return hasher.write_bytes(slice::from_raw_parts(at, def.count as usize));
+                }
                 Kind::Option => hasher.write_u64(u64::from(at.read() == 1)),
                 Kind::Enum => {
                     let tag = variant_at(def, at).map_or(0, |variant| variant.tag);
@@ -41,6 +46,11 @@ impl Reflect<'_> {
             }
             self.each_part(ty, at, |part, at| self.hash_key(part, at, hasher));
         }
+    }
+
+    fn is_byte(&self, ty: TypeIndex) -> bool {
+        let def = self.def(ty);
+        def.kind == Kind::Unsigned && def.size == 1
     }
 }
 
@@ -128,6 +138,10 @@ mod tests {
             agrees(Bytes::from(text));
         }
         agrees([1_u16, 2, 3]);
+        agrees([7_u8; 16]);
+        agrees([[1_u8, 2], [3, 4]]);
+        agrees([-1_i8, 1]);
+        agrees([true, false]);
         agrees([String::from("x"), String::from("y")]);
         agrees(Option::Some(5_u32));
         agrees(Option::<u32>::None);

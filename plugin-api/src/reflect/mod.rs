@@ -28,7 +28,7 @@ use crate::schema::{Field, Kind, Schema, TypeDef, TypeIndex};
 
 pub use build::{Ends, Source};
 pub use outline::{Leave, Left, Rebuilding};
-pub use write::Sink;
+pub use write::{NUMBERED, Sink};
 
 /// A schema, ready to be followed: with what is asked for every value worked out once per type.
 #[derive(Debug)]

@@ -60,7 +60,7 @@ impl Reflect<'_> {
                 Kind::BTreeMap => {
                     let len = btree_map::erased::len(at);
                     let later = len > 0 && leave(Left { ty, at });
-                    put_count(sink, len << 1 | usize::from(later));
+                    self.write_tree_head(at, len << 1 | usize::from(later), sink);
                     if later {
                         return;
                     }

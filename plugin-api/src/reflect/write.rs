@@ -3,7 +3,8 @@
 //! Format 1, little-endian, no padding. Numbers have their size in bytes; a count or length is a LEB128
 //! varint. Struct: its fields in the schema's order. Enum and Option: the tag byte, then the fields of
 //! that variant. Array: its elements. Box: its value. Bytes, String: length, content. Vec, VecDeque:
-//! length, elements. BTreeMap: length, entries in order. HashMap, HashSet: length; if there are entries
+//! length, elements. BTreeMap: length, entries in order; one of which something is set aside has 2^56 added to
+//! its length, and its number before the entries, 4 bytes. HashMap, HashSet: length; if there are entries
 //! the 16 bytes of the seed, then the entries in the map's order, so that reading them back fills the
 //! new table front to back.
 
@@ -12,6 +13,9 @@ use core::slice;
 use super::{Reflect, variant_at};
 use crate::collections::{Bytes, btree_map, hash_map, vec, vec_deque};
 use crate::schema::{Kind, TypeDef, TypeIndex};
+
+/// In the count of a tree: its number follows.
+pub const NUMBERED: usize = 1 << 56;
 
 /// Takes the bytes of an image.
 pub trait Sink {
@@ -55,7 +59,7 @@ impl Reflect<'_> {
                     }
                 }
                 Kind::VecDeque => put_count(sink, vec_deque::erased::len(at)),
-                Kind::BTreeMap => put_count(sink, btree_map::erased::len(at)),
+                Kind::BTreeMap => self.write_tree_head(at, btree_map::erased::len(at), sink),
                 Kind::HashMap | Kind::HashSet => {
                     self.write_map_head(at, sink);
                 }
@@ -74,6 +78,21 @@ impl Reflect<'_> {
         unsafe {
             put_count(sink, hash_map::erased::len(at));
             self.write_seed(at, sink);
+        }
+    }
+
+    /// Writes what comes before the entries of a tree: a count, and its number, if it has one.
+    ///
+    /// # Safety
+    /// `at` is a tree.
+    pub(super) unsafe fn write_tree_head(&self, at: *mut u8, count: usize, sink: &mut dyn Sink) {
+        // SAFETY: the caller's promise.
+        match unsafe { btree_map::erased::number(at) } {
+            0 => put_count(sink, count),
+            number => {
+                put_count(sink, count | NUMBERED);
+                sink.put(&number.to_le_bytes());
+            }
         }
     }
 

@@ -24,6 +24,7 @@ mod in_place;
 mod model;
 mod nested;
 mod removed;
+mod removed_tree;
 mod returns;
 mod sessions;
 mod together;

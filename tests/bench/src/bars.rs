@@ -43,6 +43,8 @@ pub const RPS_PIPELINED: Bar = AtLeast(1.5);
 pub const CPU: Bar = AtMost(1.0);
 /// Instructions per request of a loaded plugin, against the same one linked statically.
 pub const BOUNDARY: Bar = AtMost(1.01);
+/// Instructions of an operation on a map at rest, against the same one in a map that cannot drain.
+pub const STEADY: Bar = AtMost(1.02);
 /// Entries that change their shape per second, while clients are served.
 pub const DRAIN: Bar = AtLeast(1_000_000.0);
 /// Most memory while entries change their shape, against the larger of before and after.

@@ -5,6 +5,7 @@ mod admin;
 mod artifacts;
 mod bars;
 mod boundary;
+mod callgrind;
 mod clock;
 mod collections;
 mod durability;
@@ -22,6 +23,7 @@ mod rehearse;
 mod report;
 mod resp;
 mod soak;
+mod steady;
 mod swap;
 mod throughput;
 mod traffic;
@@ -72,6 +74,8 @@ enum What {
     Boundary(boundary::BoundaryArgs),
     /// The collections of server state against hashbrown's and std's
     Collections(collections::CollectionsArgs),
+    /// Instructions that a hash map at rest pays for being able to change its shape
+    Steady(steady::SteadyArgs),
     /// What a kill loses, what the journal costs, how long a start takes
     Durability(durability::DurabilityArgs),
     /// The traffic of `swap` against any RESP server, without swaps
@@ -102,6 +106,7 @@ fn run(cli: &Cli) -> Result<bool> {
         What::Kv(args) => kv::run(args),
         What::Boundary(args) => boundary::run(args),
         What::Collections(args) => collections::run(args),
+        What::Steady(args) => steady::run(args),
         What::Durability(args) => durability::run(args),
         What::Rehearse(args) => rehearse::run(args),
     }?;

@@ -47,10 +47,9 @@ impl TreeConversion {
             let old = &*from.cast::<Header>();
             let (root, height, left) = (old.root, old.height, old.len as u64);
             at.write(Self { root, height, number, left });
-            let mut unit = old.unit;
-            unit.layout = number;
             let mut new = Header::new();
-            (new.root, new.len, new.unit, new.converting) = (at.as_ptr().cast(), old.len, unit, 1);
+            (new.root, new.len, new.converting) = (at.as_ptr().cast(), old.len, 1);
+            (new.layout, new.number) = (number, old.number);
             to.cast::<Header>().write(new);
         }
         at
@@ -144,7 +143,7 @@ impl<K, V> BTreeMap<K, V> {
     pub(super) fn settle_child(&self, parent: Inner<K>, at: usize) {
         // SAFETY: a child of a lowest inner node is a leaf.
         let leaf = unsafe { Leaf::<K, V>::at(parent.child(at)) };
-        if self.is_converting() && leaf.unit().layout != self.unit.layout {
+        if self.is_converting() && leaf.unit().layout != self.layout {
             // SAFETY: the descriptor is this map's. Nobody refers to an entry of a leaf in the old
             // shape, and what changes under `&self` is in nodes, to which no reference is handed out.
             unsafe { (heap::conversions().leaf)(self.conversion(), parent.0.cast(), at) };

@@ -131,7 +131,9 @@ impl<'a, K: StateKey, V> OccupiedEntry<'a, K, V> {
     pub fn insert(&mut self, value: V) -> V {
         replace(self.get_mut(), value)
     }
+}
 
+impl<K: StateKey, V> OccupiedEntry<'_, K, V> {
     /// Removes the entry and returns its value.
     pub fn remove(self) -> V {
         self.remove_entry().1
@@ -139,7 +141,7 @@ impl<'a, K: StateKey, V> OccupiedEntry<'a, K, V> {
 
     /// Removes the entry and returns it.
     pub fn remove_entry(self) -> (K, V) {
-        self.path.remove(self.map)
+        self.map.take_out(self.path)
     }
 }
 

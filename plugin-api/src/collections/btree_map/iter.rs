@@ -8,6 +8,7 @@ use core::ptr;
 
 use super::BTreeMap;
 use super::node::{Inner, Leaf, Node};
+use crate::state::StateKey;
 
 /// A stretch of entries: from a slot, to before a slot, and how many. The slots are not looked at
 /// when none is left, so an empty map has null leaves.
@@ -115,7 +116,7 @@ pub struct IntoIter<K, V> {
 }
 
 /// Removed entries; see [`BTreeMap::take_some`].
-pub struct TakeSome<'a, K, V> {
+pub struct TakeSome<'a, K: StateKey, V> {
     map: &'a mut BTreeMap<K, V>,
     left: usize,
 }
@@ -244,14 +245,14 @@ impl<K, V> DoubleEndedIterator for IntoIter<K, V> {
     }
 }
 
-impl<'a, K, V> TakeSome<'a, K, V> {
+impl<'a, K: StateKey, V> TakeSome<'a, K, V> {
     pub(super) fn new(map: &'a mut BTreeMap<K, V>, count: usize) -> Self {
         let left = count.min(map.len);
         Self { map, left }
     }
 }
 
-impl<K, V> Iterator for TakeSome<'_, K, V> {
+impl<K: StateKey, V> Iterator for TakeSome<'_, K, V> {
     type Item = (K, V);
     fn next(&mut self) -> Option<(K, V)> {
         self.left = self.left.checked_sub(1)?;
@@ -262,10 +263,10 @@ impl<K, V> Iterator for TakeSome<'_, K, V> {
     }
 }
 
-impl<K, V> ExactSizeIterator for TakeSome<'_, K, V> {}
-impl<K, V> FusedIterator for TakeSome<'_, K, V> {}
+impl<K: StateKey, V> ExactSizeIterator for TakeSome<'_, K, V> {}
+impl<K: StateKey, V> FusedIterator for TakeSome<'_, K, V> {}
 
-impl<K, V> Drop for TakeSome<'_, K, V> {
+impl<K: StateKey, V> Drop for TakeSome<'_, K, V> {
     fn drop(&mut self) {
         self.for_each(drop);
     }

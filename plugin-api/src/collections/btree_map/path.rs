@@ -178,7 +178,7 @@ impl<K, V> Path<K, V> {
             inner.add_count(at, 1);
         });
         map.len += 1;
-        let (mut leaf, at, unit) = (self.leaf, self.at, map.unit);
+        let (mut leaf, at, unit) = (self.leaf, self.at, map.unit());
         let small = self.height == 0 && !leaf.0.is_null();
         if leaf.0.is_null() || small && leaf.len() == leaf.cap() && leaf.cap() < Leaf::<K, V>::CAP {
             leaf = Leaf::grown(unit, small.then_some(leaf));
@@ -218,14 +218,14 @@ impl<K, V> Path<K, V> {
             }
             let last = at + 1 == inner.len();
             let half = split_point(Inner::<K>::CAP, at + 1, false, last);
-            let new = inner.split(map.unit, half);
+            let new = inner.split(map.unit(), half);
             let (target, slot) = if at < half { (inner, at + 1) } else { (new, at + 1 - half) };
             // SAFETY: as above. Slot 0 is never taken, so the new node's separator 0 stays.
             unsafe { target.insert(slot, right, count, key) };
             (right, count, key) = (new.0, new.total(), new.separator(0));
         }
         let (old, height) = map.top();
-        let root = Inner::new(map.unit, height + 1);
+        let root = Inner::new(map.unit(), height + 1);
         // SAFETY: the old root keeps what is not below `right`.
         unsafe {
             root.insert(0, old, map.len - count, core::ptr::null());

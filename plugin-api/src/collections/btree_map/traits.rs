@@ -15,7 +15,7 @@ impl<K, V> Default for BTreeMap<K, V> {
 
 impl<K: Clone, V: Clone> Clone for BTreeMap<K, V> {
     fn clone(&self) -> Self {
-        let mut new = Self { unit: self.unit, ..Self::new() };
+        let mut new = Self { layout: self.layout, ..Self::new() };
         self.iter().for_each(|(key, value)| new.push_last(key.clone(), value.clone()));
         new
     }
@@ -87,7 +87,10 @@ impl<K: StateKey, V, const N: usize> From<[(K, V); N]> for BTreeMap<K, V> {
 impl<K, V> IntoIterator for BTreeMap<K, V> {
     type Item = (K, V);
     type IntoIter = IntoIter<K, V>;
-    fn into_iter(self) -> IntoIter<K, V> {
+    fn into_iter(mut self) -> IntoIter<K, V> {
+        if self.number != 0 {
+            self.tell_cleared(false);
+        }
         IntoIter::new(self)
     }
 }

@@ -147,13 +147,23 @@ impl<T> Cursor<T> {
                 let ctrl = unsafe { self.window.ctrl.add(place) };
                 return Some(Found { ctrl, slot: self.window.slot(place), old: self.old });
             }
-            self.next_window();
+            self.next_window::<true>();
         }
     }
 
     /// All that is left, faster than one by one.
     #[inline(always)]
-    fn fold<B>(mut self, first: B, mut f: impl FnMut(B, *mut T) -> B) -> B {
+    fn fold<B>(self, first: B, f: impl FnMut(B, *mut T) -> B) -> B {
+        self.fold_runs::<true, B>(first, f)
+    }
+
+    /// As [`Cursor::fold`]; without `SEVERAL`, of one run.
+    #[inline(always)]
+    pub(super) fn fold_runs<const SEVERAL: bool, B>(
+        mut self,
+        first: B,
+        mut f: impl FnMut(B, *mut T) -> B,
+    ) -> B {
         let mut sum = first;
         while self.left > 0 {
             self.left -= self.window.full.count_ones() as usize;
@@ -163,15 +173,15 @@ impl<T> Cursor<T> {
                 sum = f(sum, window.slot(place));
             }
             if self.left > 0 {
-                self.next_window();
+                self.next_window::<SEVERAL>();
             }
         }
         sum
     }
 
     #[inline(always)]
-    fn next_window(&mut self) {
-        while self.run.ctrl == self.run.end {
+    fn next_window<const SEVERAL: bool>(&mut self) {
+        while SEVERAL && self.run.ctrl == self.run.end {
             self.next_run();
         }
         // SAFETY: `left` was not zero, so there is a group ahead.

@@ -75,7 +75,7 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
 }
 
 /// The shell, if it is one that wants to hear of removals.
-fn listener() -> Option<&'static ConversionTable> {
+pub(in crate::collections) fn listener() -> Option<&'static ConversionTable> {
     let table = heap::conversions();
     let end = offset_of!(ConversionTable, cleared) + size_of::<usize>();
     (table.size as usize >= end).then_some(table)

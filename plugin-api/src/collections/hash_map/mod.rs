@@ -14,9 +14,12 @@ mod geometry;
 mod group;
 mod iter;
 mod kept;
+mod lookup;
 mod raw;
 mod rehash;
+mod room;
 mod scan;
+mod still;
 mod table;
 mod traits;
 mod unit;
@@ -35,6 +38,9 @@ use crate::state::{Lookup, StateKey, StateType};
 pub use self::drain::{Drain, IntoIter, IntoKeys, IntoValues};
 pub use self::entry::{Entry, OccupiedEntry, VacantEntry};
 pub use self::iter::{Iter, IterMut, Keys, Values, ValuesMut};
+pub(super) use self::kept::listener;
+#[doc(hidden)]
+pub use self::still::Still;
 #[doc(hidden)]
 pub use self::unit::UnitHead;
 
@@ -139,7 +145,11 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// The value of `key`. O(1).
     #[inline]
     pub fn get<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<&V> {
-        self.find(key).map(|slot| &slot.value)
+        if !self.raw.is_steady() {
+            return self.get_in_move(key);
+        }
+        // SAFETY: a steady map has a table; the slot is full and borrowed as long as the map.
+        unsafe { self.found_at_rest(key).map(|found| &(*found.slot).value) }
     }
 
     /// The stored key and its value. O(1).
@@ -151,8 +161,11 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// The value of `key`, to be changed. O(1).
     #[inline]
     pub fn get_mut<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<&mut V> {
-        // SAFETY: the slot is full and borrowed as long as the map.
-        self.find_mut(key).map(|found| unsafe { &mut (*found.slot).value })
+        if !self.raw.is_steady() {
+            return self.get_mut_in_move(key);
+        }
+        // SAFETY: a steady map has a table; the slot is full and borrowed as long as the map.
+        unsafe { self.found_at_rest(key).map(|found| &mut (*found.slot).value) }
     }
 
     /// Whether `key` is in the map. O(1).
@@ -173,9 +186,11 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// Removes `key` and answers its value. O(1).
     #[inline]
     pub fn remove<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<V> {
-        let found = self.find_mut(key)?;
-        // SAFETY: the slot is full.
-        let slot = unsafe { self.take(found) };
+        if !self.raw.is_steady() || self.raw.tells() {
+            return self.remove_in_move(key);
+        }
+        // SAFETY: a steady map has a table.
+        let slot = unsafe { self.take_at_rest(key) }?;
         self.after_remove();
         Some(slot.value)
     }
@@ -183,10 +198,7 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     /// Removes `key` and answers the stored key and the value. O(1).
     #[inline]
     pub fn remove_entry<Q: ?Sized + Lookup<K>>(&mut self, key: &Q) -> Option<(K, V)> {
-        let found = self.find_mut(key)?;
-        // SAFETY: the slot is full.
-        let Slot { key, value } = unsafe { self.take(found) };
-        self.after_remove();
+        let Slot { key, value } = self.take_in_move(key)?;
         Some((key, value))
     }
 
@@ -198,23 +210,12 @@ impl<K: StateKey, V: StateType> HashMap<K, V> {
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
         self.before_insert();
         let hash = self.hash_of(&key);
-        if !self.raw.is_steady()
-            && let Some(conversion) = self.raw.conversion()
-        {
-            return match Self::look_up(conversion, hash, &key) {
-                Some(found) => Entry::Occupied(OccupiedEntry::new(self, found)),
-                None => Entry::Vacant(VacantEntry::new(self, hash, key)),
-            };
+        if !self.raw.is_steady() {
+            return self.entry_in_move(hash, key);
         }
-        let (table, old) = self.raw.table_of(hash);
-        // SAFETY: `before_insert` allocated the table.
-        match unsafe { Self::search(table, old, hash, &key) } {
-            Ok(found) => {
-                if !self.raw.is_steady() {
-                    self.raw.before_change(found.ctrl);
-                }
-                Entry::Occupied(OccupiedEntry::new(self, found))
-            }
+        // SAFETY: a steady map has a table.
+        match unsafe { Self::search(&self.raw.table, false, hash, &key) } {
+            Ok(found) => Entry::Occupied(OccupiedEntry::new(self, found)),
             Err(_) => Entry::Vacant(VacantEntry::new(self, hash, key)),
         }
     }

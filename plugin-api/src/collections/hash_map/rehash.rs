@@ -84,7 +84,7 @@ impl<K, V> HashMap<K, V> {
         let at = heap::alloc(Layout::new::<Rehash>()).cast::<Rehash>();
         // SAFETY: freshly allocated with this layout.
         unsafe { at.write(rehash) };
-        self.raw.rehash = at.as_ptr();
+        self.raw.lead_to(at.as_ptr());
     }
 }
 

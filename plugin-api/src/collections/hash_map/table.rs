@@ -245,6 +245,24 @@ impl Table {
         (group < geometry.home_groups()).then(|| scaled.div_ceil(geometry.quarters()) * 4)
     }
 
+    /// Fetches the slot that an insert of this hash is likely to fill, when `len` entries are there: the
+    /// first vacant one of its home if that group is as full as all are on average. The processor need
+    /// not wait for the control bytes to know it; on a table larger than the caches that is a fifth of
+    /// what an insert takes. The table is allocated.
+    #[inline(always)]
+    pub(super) fn foresee<T>(&self, hash: u64, len: u64) {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        {
+            use core::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+            let index = self.home(hash) + (len >> (ONE_GROUP - self.shift)) as usize;
+            let slot = self.ctrl.cast::<T>().wrapping_sub(index + 1);
+            // SAFETY: part of x86_64; fetching is no access, whatever the address.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>(slot.cast()) };
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        let _ = (hash, len);
+    }
+
     /// The slot whose tag matches and which `eq` accepts; otherwise the group that ended the search.
     ///
     /// # Safety

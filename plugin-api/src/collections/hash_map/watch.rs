@@ -158,7 +158,7 @@ impl Watch {
             heap::advise(done, layout, Usage::Gradual);
             let watch = heap::alloc(Layout::new::<Self>()).cast::<Self>();
             watch.write(Self { table: raw.table, at: 0, credit: 0, done: done.as_ptr().cast() });
-            raw.rehash = watch.as_ptr().cast::<u8>().wrapping_add(TAG).cast();
+            raw.lead_to(watch.as_ptr().cast::<u8>().wrapping_add(TAG).cast());
             Some(watch)
         }
     }

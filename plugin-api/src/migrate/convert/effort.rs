@@ -1,10 +1,11 @@
 //! How much a conversion has to do at once.
 
 use super::Converter;
-use crate::collections::hash_map::conversion::Conversion;
+use crate::collections::hash_map::conversion::{self, Conversion};
 use crate::collections::{btree_map, hash_map, vec, vec_deque};
 use crate::migrate::drains::LAZY_FROM;
 use crate::migrate::plan::{Fields, How, Pair, PairIndex};
+use crate::migrate::returns::Returns;
 use crate::schema::{Kind, TypeIndex};
 
 impl Converter<'_> {
@@ -47,6 +48,32 @@ impl Converter<'_> {
                     Conversion::announce(self.later(&maps, returning), at);
                 }
             });
+        }
+    }
+
+    /// The same for maps that get a drain only because entries return into them. O(maps).
+    ///
+    /// # Safety
+    /// As for [`Converter::elements`].
+    pub unsafe fn announce_returns(&self, pair: PairIndex, at: *mut u8, returns: &Returns) {
+        for of in returns.maps.iter().filter(|of| of.wants_drain()) {
+            // SAFETY: the caller's promise; the map is of the type that comes with it.
+            unsafe {
+                let Some((pair, ty, map)) = self.origin(pair, at, &of.way) else { continue };
+                let reflect = &self.old.reflect;
+                let plan = pair.map(|pair| self.plan.pair(pair));
+                let plan = plan.filter(|plan| matches!(plan.how, How::HashMap(_)));
+                let drains = hash_map::erased::conversion(map).is_some();
+                if drains || plan.is_some() && self.defers(map) {
+                    // These parts go to that drain.
+                    continue;
+                }
+                let old = reflect.pair(reflect.def(ty));
+                let new = plan.map_or(old, |plan| self.maps(plan).new);
+                let (returning, in_place) = (of.entries as usize, plan.is_none());
+                let plan = conversion::Plan { id: 0, old, new, returning, in_place, keeps: true };
+                Conversion::announce(plan, map);
+            }
         }
     }
 

@@ -93,6 +93,14 @@ impl Lost {
         self.path.iter().any(|step| matches!(step, Step::Key(_)))
     }
 
+    /// Whether both are whole entries of one map.
+    pub fn is_beside(&self, other: &Self) -> bool {
+        fn way(part: &Lost) -> Option<&[Step]> {
+            part.path.split_last().filter(|(last, _)| matches!(last, Step::Key(_))).map(|of| of.1)
+        }
+        way(self).is_some() && way(self) == way(other)
+    }
+
     /// Whether an element of a list: its position means nothing once the list has changed, so it
     /// goes to the end.
     pub fn is_element(&self) -> bool {

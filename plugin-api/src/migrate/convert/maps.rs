@@ -1,13 +1,15 @@
 //! Maps: the keys stay, the values are converted.
 
+use core::cell::Cell;
 use core::ptr;
 
 use super::journal::{Fresh, Spent};
 use super::restore::walk_to;
 use super::{Converter, Lost, Step, Unfit, Work};
-use crate::collections::{btree_map, hash_map};
+use crate::collections::btree_map::{self, kept};
+use crate::collections::hash_map;
 use crate::heap;
-use crate::migrate::marks::Mark;
+use crate::migrate::marks::{self, Mark};
 use crate::migrate::plan::{Fields, How, Pair, PairIndex};
 use crate::migrate::{drains, trees};
 use crate::schema::TypeIndex;
@@ -20,6 +22,50 @@ pub(crate) struct Maps {
     pub(super) value: PairIndex,
     pub(super) old: crate::reflect::Pair,
     pub(super) new: crate::reflect::Pair,
+}
+
+impl Maps {
+    /// How values are converted.
+    pub const fn value(&self) -> PairIndex {
+        self.value
+    }
+}
+
+/// What the parts that are set aside of a map's entries remember it by.
+#[derive(Debug, Clone)]
+pub(crate) enum Known {
+    /// A hash map, by its seed.
+    Hashed([u64; 2]),
+    /// A tree, by its number: 0 until something is set aside of it.
+    Ordered(Cell<u32>),
+}
+
+impl Known {
+    /// The tree with this number.
+    pub fn ordered(number: u32) -> Self {
+        Self::Ordered(Cell::new(number))
+    }
+
+    /// A tree's number, as it is by now.
+    pub fn number(&self) -> u32 {
+        match self {
+            Self::Hashed(_) => 0,
+            Self::Ordered(number) => number.get(),
+        }
+    }
+
+    /// What a part remembers the map by, and what keys are hashed with. A tree without a number gets one.
+    pub fn name(&self) -> (u64, [u64; 2]) {
+        match self {
+            Self::Hashed(seed) => (seed[0], *seed),
+            Self::Ordered(number) => {
+                if number.get() == 0 {
+                    number.set(marks::draw_tree());
+                }
+                (u64::from(number.get()), kept::seed(number.get()))
+            }
+        }
+    }
 }
 
 impl Converter<'_> {
@@ -38,13 +84,12 @@ impl Converter<'_> {
     }
 
     /// Converts the value of an entry into `to`, or sets the entry aside. False in the second case.
-    /// `seed`: of the hash map that it is in.
     ///
     /// # Safety
     /// As for [`Converter::convert`], with the entry's key.
     pub(super) unsafe fn entry(
         &self,
-        (maps, seed): (&Maps, Option<[u64; 2]>),
+        (maps, known): (&Maps, &Known),
         (key, value): (*mut u8, *mut u8),
         to: *mut u8,
         work: &mut Work<'_>,
@@ -61,7 +106,7 @@ impl Converter<'_> {
             // Few entries lose anything: only then the key is worth writing down.
             for lost in &mut work.journal.lost[lost..] {
                 // SAFETY: the key is where it was.
-                unsafe { self.name(lost, depth, (maps, seed), key) };
+                unsafe { self.name(lost, depth, (maps, known), key) };
             }
             fits
         })
@@ -75,7 +120,7 @@ impl Converter<'_> {
         &self,
         lost: &mut Lost,
         (step, mark): (usize, usize),
-        (maps, seed): (&Maps, Option<[u64; 2]>),
+        (maps, known): (&Maps, &Known),
         key: *mut u8,
     ) {
         let mut name = Vec::new();
@@ -83,7 +128,7 @@ impl Converter<'_> {
         unsafe {
             self.old.reflect.write(maps.key, key, &mut name);
             lost.path[step] = Step::Key(name);
-            lost.marks[mark] = self.mark(maps, seed, key);
+            lost.marks[mark] = self.mark(maps, known, key);
         }
     }
 
@@ -91,12 +136,10 @@ impl Converter<'_> {
     ///
     /// # Safety
     /// `key` is a key of the old map.
-    unsafe fn mark(&self, maps: &Maps, seed: Option<[u64; 2]>, key: *mut u8) -> Mark {
-        seed.map_or(Mark::default(), |seed| {
-            // SAFETY: the caller's promise.
-            let hash = unsafe { self.old.reflect.hash_of(maps.key, key, seed) };
-            Mark { map: seed[0], hash }
-        })
+    unsafe fn mark(&self, maps: &Maps, known: &Known, key: *mut u8) -> Mark {
+        let (map, seed) = known.name();
+        // SAFETY: the caller's promise.
+        Mark { map, hash: unsafe { self.old.reflect.hash_of(maps.key, key, seed) } }
     }
 
     /// # Safety
@@ -116,12 +159,13 @@ impl Converter<'_> {
         // SAFETY: the caller's promise. An entry is made in the builder's spare slot first.
         unsafe {
             let (len, seed) = (hash_map::erased::len(from), hash_map::erased::seed(from));
+            let known = Known::Hashed(seed);
             let mut map = hash_map::erased::Builder::new(to, maps.new, len, seed);
             hash_map::erased::each(from, maps.old, &mut |key, value| {
                 let (mark, spare) = (work.journal.mark(), map.spare());
                 ptr::copy_nonoverlapping(key, spare, maps.old.key.size());
                 let place = spare.add(maps.new.value_at());
-                if self.entry((&maps, Some(seed)), (key, value), place, work) {
+                if self.entry((&maps, &known), (key, value), place, work) {
                     let slot = map.put(|key| self.new.reflect.hash_of(maps.new_key, key, seed));
                     let size = maps.new.value.size();
                     work.journal.moved(mark, place, slot.add(maps.new.value_at()), size);
@@ -187,6 +231,8 @@ impl Converter<'_> {
             return Ok(());
         }
         let mut keys = Vec::new();
+        // SAFETY: as above.
+        let known = Known::ordered(unsafe { btree_map::erased::number(from) });
         // SAFETY: the caller's promise. All values are made beside the tree first: it is built for
         // the number of those that fit.
         unsafe {
@@ -197,11 +243,12 @@ impl Converter<'_> {
             let begin = work.journal.mark();
             btree_map::erased::each(from, maps.old, &mut |key, value| {
                 let place = values.as_ptr().add(keys.len() * size);
-                if self.entry((&maps, None), (key, value), place, work) {
+                if self.entry((&maps, &known), (key, value), place, work) {
                     keys.push(key);
                 }
             });
-            let mut tree = btree_map::erased::Builder::new(to, maps.new, keys.len());
+            let mut tree =
+                btree_map::erased::Builder::new(to, maps.new, keys.len(), known.number());
             let mut places = Vec::new();
             for (i, key) in keys.iter().enumerate() {
                 let (key_place, place) = tree.next();
@@ -220,8 +267,8 @@ impl Converter<'_> {
 }
 
 impl Converter<'_> {
-    /// Where the value is in the old one that lies at the end of a way through the new one, and its type. Its
-    /// bytes are those of the old value. `None` where that is not to be told.
+    /// Where the value is in the old one that lies at the end of a way through the new one, its type, and its
+    /// pair, unless it is below a part that stays as it is. `None` where that is not to be told.
     ///
     /// # Safety
     /// `at` is a value of the pair's old type.
@@ -230,15 +277,18 @@ impl Converter<'_> {
         pair: PairIndex,
         at: *mut u8,
         way: &[Step],
-    ) -> Option<(TypeIndex, *mut u8)> {
+    ) -> Option<(Option<PairIndex>, TypeIndex, *mut u8)> {
         let plan = self.plan.pair(pair);
         let align = |pair: PairIndex| self.plan.pair(pair).old_size.align as usize;
         // SAFETY: the caller's promise; where each part lies is what the plan was made from.
         unsafe {
             if plan.how == How::Same {
-                return walk_to(&self.old.reflect, plan.old, at, way, &Step::Key(Vec::new()));
+                let found = walk_to(&self.old.reflect, plan.old, at, way, &Step::Key(Vec::new()));
+                return found.map(|(ty, at)| (None, ty, at));
             }
-            let Some((step, way)) = way.split_first() else { return Some((plan.old, at)) };
+            let Some((step, way)) = way.split_first() else {
+                return Some((Some(pair), plan.old, at));
+            };
             match (&plan.how, step) {
                 (How::Struct(fields), Step::Field(to)) => {
                     let step = fields.moves.iter().find(|step| step.to == *to)?;

@@ -14,11 +14,12 @@ mod lost;
 mod maps;
 mod mover;
 mod number;
+mod prepared;
 mod restore;
 mod sequence;
 mod trial;
+mod work;
 
-use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -28,18 +29,20 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::heap;
 use crate::migrate::change::{Change, Version};
 use crate::migrate::lineage::{ConvertFn, DefaultFn, FunctionIndex, Functions, Lineage};
-use crate::migrate::marks::Mark;
 use crate::migrate::plan::{How, Image, PairIndex, Plan};
 use crate::reflect::Reflect;
 use crate::schema::TypeIndex;
 
 use fields::Owner;
 use journal::{Fresh, Journal, Spent};
+use work::Work;
 
+pub(crate) use maps::Known;
 pub(crate) use mover::EntryMover;
 pub(crate) use restore::{KeyBlock, rejoin};
 
 pub use lost::{Instead, Lost, Step};
+pub use prepared::Prepared;
 pub(crate) use restore::restore_all;
 pub use restore::{restore, undisturbed};
 
@@ -75,32 +78,6 @@ struct Half<'a> {
 /// The value has no place in the new type, or a function of an image panicked over it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unfit;
-
-/// A new value that waits beside the old one.
-#[derive(Debug)]
-#[must_use = "either commit or abort it: both values own the same memory until then"]
-pub struct Prepared {
-    at: NonNull<u8>,
-    from: *mut u8,
-    pair: PairIndex,
-    journal: Journal,
-}
-
-/// A conversion under way: where it writes what it does, and where in the old value it is.
-struct Work<'j> {
-    journal: &'j mut Journal,
-    /// The way to it in the old value.
-    path: Vec<Step>,
-    /// The way to it in the new value, outside of maps and lists.
-    new_path: Vec<Step>,
-    /// Within a map's entry a value that does not fit takes the entry with it; elsewhere the field
-    /// starts with its default.
-    in_entry: bool,
-    /// Within a map's entry, however deep.
-    in_map: bool,
-    /// The entries that it is in, outermost first.
-    marks: Vec<Mark>,
-}
 
 impl<'a> Converter<'a> {
     /// A converter for `plan`, which was made between these two versions. Their images stay mapped as
@@ -373,79 +350,5 @@ impl<'a> Converter<'a> {
     fn spent_block(&self, old: TypeIndex, block: *mut u8, work: &mut Work<'_>) {
         let block = NonNull::new(block).expect("a box is never null");
         work.journal.spent.push(Spent::Block(block, self.old.reflect.layout(old)));
-    }
-}
-
-impl Prepared {
-    /// The new value. Not to be used before the commit.
-    pub fn at(&self) -> *mut u8 {
-        self.at.as_ptr()
-    }
-
-    /// The new value takes over: what the old one no longer owns is freed, its own block included.
-    /// Answers the new value, whose block is the caller's, and what has no place in it. Cannot fail.
-    ///
-    /// # Safety
-    /// The old value is as it was, and is not used afterwards. `converter` prepared it.
-    pub unsafe fn commit(self, converter: &Converter<'_>) -> (NonNull<u8>, Vec<Lost>) {
-        let old = converter.plan.pair(self.pair).old;
-        // SAFETY: the caller's promise.
-        unsafe {
-            let lost = self.journal.commit(&converter.old.reflect);
-            if let Some(from) = NonNull::new(self.from) {
-                heap::free(from, converter.old.reflect.layout(old));
-            }
-            (self.at, lost)
-        }
-    }
-
-    /// What has no place in the new value.
-    pub fn lost(&self) -> &[Lost] {
-        &self.journal.lost
-    }
-
-    /// Gives the new value up; the old one stays as it is.
-    ///
-    /// # Safety
-    /// The new value is not used. `converter` prepared it.
-    pub unsafe fn abort(mut self, converter: &Converter<'_>) {
-        let new = converter.plan.pair(self.pair).new;
-        let layout: Layout = converter.new.reflect.layout(new);
-        // SAFETY: the caller's promise.
-        unsafe {
-            self.journal.revert(&converter.new.reflect, &Default::default());
-            heap::free(self.at, layout);
-        }
-    }
-}
-
-impl Work<'_> {
-    /// Does something one step further down the old value.
-    fn within<T>(&mut self, step: Step, work: impl FnOnce(&mut Self) -> T) -> T {
-        self.path.push(step);
-        let done = work(self);
-        self.path.pop();
-        done
-    }
-
-    /// Does something in an entry of a map.
-    fn within_entry<T>(&mut self, key: Step, mark: Mark, work: impl FnOnce(&mut Self) -> T) -> T {
-        self.marks.push(mark);
-        let done = self.within(key, work);
-        self.marks.pop();
-        done
-    }
-
-    /// Does something one step further down the new value.
-    fn into<T>(&mut self, step: Step, work: impl FnOnce(&mut Self) -> T) -> T {
-        self.new_path.push(step);
-        let done = work(self);
-        self.new_path.pop();
-        done
-    }
-
-    /// Does something one step further down both.
-    fn both<T>(&mut self, step: Step, work: impl FnOnce(&mut Self) -> T) -> T {
-        self.within(step.clone(), |this| this.into(step, work))
     }
 }

@@ -3,7 +3,7 @@
 use core::ptr;
 
 use super::journal::{Journal, Spent};
-use super::maps::Maps;
+use super::maps::{Known, Maps};
 use super::{Converter, Lost, Step, Work};
 use crate::migrate::marks::Mark;
 use crate::migrate::plan::{PairIndex, Plan};
@@ -17,15 +17,14 @@ pub(crate) struct EntryMover {
     journal: Journal,
     /// The way to the map.
     path: Vec<Step>,
-    /// The key of its hash; `None` for a tree.
-    seed: Option<[u64; 2]>,
+    known: Known,
     /// What had no place.
     pub lost: Vec<Lost>,
 }
 
 impl EntryMover {
-    pub fn new(maps: Maps, path: Vec<Step>, seed: Option<[u64; 2]>) -> Self {
-        Self { maps, journal: Journal::default(), path, seed, lost: Vec::new() }
+    pub fn new(maps: Maps, path: Vec<Step>, known: Known) -> Self {
+        Self { maps, journal: Journal::default(), path, known, lost: Vec::new() }
     }
 
     /// The type of the keys, in the new schema.
@@ -68,7 +67,7 @@ impl EntryMover {
         let mut work = Work::below_map(&mut self.journal, path);
         // SAFETY: the caller's promise. The value is committed at once: the old one is not read again.
         unsafe {
-            let fits = converter.entry((&self.maps, self.seed), (key, value), to, &mut work);
+            let fits = converter.entry((&self.maps, &self.known), (key, value), to, &mut work);
             assert!(fits, "every value fits by the plan, and its defaults were tried");
             self.path = work.path;
             self.journal.settle(&converter.old.reflect, &mut self.lost);
@@ -77,13 +76,13 @@ impl EntryMover {
 
     /// The mover of a map of this type of the new version, whose entries stay as they are while something
     /// returns to them. `None` when the plan knows no such map.
-    pub fn of_kept(converter: &Converter<'_>, map: TypeIndex) -> Option<Self> {
+    pub fn of_kept(converter: &Converter<'_>, map: TypeIndex, known: Known) -> Option<Self> {
         let reflect = converter.new_side();
         let def = reflect.def(map);
         let ([key, value], pair) = ([def.args[0], *def.args.get(1)?], reflect.pair(def));
         let value = converter.plan.pairs.iter().position(|pair| pair.new == value)? as PairIndex;
         let maps = Maps { key, new_key: key, value, old: pair, new: pair };
-        Some(Self::new(maps, Vec::new(), None))
+        Some(Self::new(maps, Vec::new(), known))
     }
 
     /// The mover of the way back, whose converter this is. `None` when that has no such map.
@@ -97,7 +96,7 @@ impl EntryMover {
             .position(|back| (back.old, back.new) == (there.new, there.old))?;
         let maps =
             Maps { key: new_key, new_key: key, value: value as PairIndex, old: new, new: old };
-        Some(Self::new(maps, self.path.clone(), self.seed))
+        Some(Self::new(maps, self.path.clone(), self.known.clone()))
     }
 
     /// Looks whether the entry in a slot has a place in the new shape, in which it keeps its bytes. False
@@ -119,7 +118,7 @@ impl EntryMover {
             work.within_entry(Step::Key(Vec::new()), Mark::default(), |work| {
                 converter.lose(ty, value, work);
                 let lost = work.journal.lost.last_mut().expect("it was just lost");
-                converter.name(lost, (step, 0), (&self.maps, self.seed), slot);
+                converter.name(lost, (step, 0), (&self.maps, &self.known), slot);
             });
             work.journal.spent.push(Spent::Value(ty, value));
             work.journal.spent.push(Spent::Value(self.maps.key, slot));
@@ -147,7 +146,7 @@ impl EntryMover {
             let value = from.add(self.maps.old.value_at());
             let place = to.add(self.maps.new.value_at());
             ptr::copy_nonoverlapping(from, to, self.maps.old.key.size());
-            let fits = converter.entry((&self.maps, self.seed), (from, value), place, &mut work);
+            let fits = converter.entry((&self.maps, &self.known), (from, value), place, &mut work);
             self.path = work.path;
             self.journal.settle(&converter.old.reflect, &mut self.lost);
             fits

@@ -51,6 +51,21 @@ pub(super) fn reach(pairs: &[Pair], pair: PairIndex) -> Vec<PairIndex> {
     met
 }
 
+/// Whether something may be left of a value of a pair: a field that is removed, what does not fit, or what a
+/// function may panic over.
+pub(super) fn leaves_something(pairs: &[Pair], pair: PairIndex) -> bool {
+    let removes = |how: &How| match how {
+        How::Struct(fields) => !fields.removed.is_empty(),
+        How::Enum(arms) => {
+            let mut to = arms.iter().filter_map(|arm| arm.new.as_ref());
+            to.any(|to| !to.fields.removed.is_empty())
+        }
+        _ => false,
+    };
+    !keeps_all(pairs, pair)
+        || reach(pairs, pair).into_iter().any(|pair| removes(&pairs[pair as usize].how))
+}
+
 /// Whether every value of a pair survives, whatever happens: all fit, and no function runs that may
 /// panic. Trees of such values are converted leaf by leaf.
 pub(super) fn keeps_all(pairs: &[Pair], pair: PairIndex) -> bool {

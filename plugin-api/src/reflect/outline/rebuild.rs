@@ -4,7 +4,7 @@ mod tree;
 
 use crate::collections::{hash_map, vec, vec_deque};
 use crate::heap;
-use crate::reflect::build::{Ends, Source, count, word};
+use crate::reflect::build::{Ends, Source, count, tree_head, word};
 use crate::reflect::{Pair, Reflect, variant_at};
 use crate::schema::{Field, Kind, TypeDef, TypeIndex};
 
@@ -276,13 +276,16 @@ impl Reflect<'_> {
         source: &mut dyn Source,
         maps: &mut Vec<Option<Map>>,
     ) -> Result<(), Ends> {
-        let head = count(source)?;
+        let (head, number) = match def.kind {
+            Kind::BTreeMap => tree_head(source)?,
+            _ => (count(source)?, 0),
+        };
         let (left, later) = (head >> 1, head & 1 == 1);
         let (key, value, pair) = (def.args[0], Self::value_type(def), self.pair(def));
         // SAFETY: the caller's promise.
         let making = unsafe {
             if def.kind == Kind::BTreeMap {
-                Making::Ordered(tree::Gathered::new(at, pair, left))
+                Making::Ordered(tree::Gathered::new(at, pair, left, number))
             } else {
                 let seed = if left > 0 { [word(source)?, word(source)?] } else { [0; 2] };
                 let builder = hash_map::erased::Builder::new(at, pair, left, seed);

@@ -6,14 +6,13 @@
 mod driver;
 mod loaded;
 
-use std::process::{Command, Stdio};
-
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::artifacts;
 use crate::bars;
+use crate::callgrind::{self, word};
 use crate::median::{by_turns, time};
 use crate::report::{Report, Table};
 use crate::resp::request;
@@ -162,23 +161,9 @@ fn instructions(side: Side, test: Test, requests: u64) -> Result<f64> {
 
 /// Instructions of a whole child.
 fn collected(side: Side, test: Test, requests: u64) -> Result<u64> {
-    let name = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| {
-        value().map_or(String::new(), |value| value.get_name().to_owned())
-    };
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(std::env::current_exe()?)
-        .args(["boundary", "--inner", &name(&|| side.to_possible_value())])
-        .args(["--test", &name(&|| test.to_possible_value())])
-        .args(["--requests", &requests.to_string()])
-        .stdin(Stdio::null())
-        .output()
-        .context("cannot run valgrind, which counts the instructions; it is in Debian's package")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{side:?} {}: {}: {said}", test.name(), output.status);
-    let counted =
-        said.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
-    counted.with_context(|| format!("valgrind did not say how much it collected: {said}"))
+    let (side, test, requests) = (word(&side), word(&test), requests.to_string());
+    let inner = ["boundary", "--inner", &side, "--test", &test, "--requests", &requests];
+    callgrind::instructions(&inner)
 }
 
 /// Time of one request, linked and loaded, nanoseconds.

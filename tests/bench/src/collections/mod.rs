@@ -1,6 +1,6 @@
 //! The collections of server state against their peers, on the shell's heap, by turns in one run.
 
-mod key;
+pub mod key;
 mod map;
 mod sequence;
 mod tree;

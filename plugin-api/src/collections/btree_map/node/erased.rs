@@ -1,13 +1,19 @@
 //! A tree whose key and value types are known by their layouts only. For [`crate::reflect`].
 
-use core::alloc::Layout;
+mod builder;
+mod shape;
+
+use core::cmp::Ordering;
+use core::ops::Range;
 use core::ptr::{self, NonNull};
 
-use super::{FIRST_LEAF, LeafHead, Node, NodeHead, aligned, inner_cap, leaf_cap};
+use super::{Inner, LeafHead, Node};
 use crate::collections::btree_map::{BTreeMap, conversion};
-use crate::collections::unit::UnitHead;
 use crate::heap;
 use crate::reflect::Pair;
+use shape::{InnerShape, LeafShape};
+
+pub use builder::Builder;
 
 /// The header, which is the same for all entries.
 type Header = BTreeMap<u8, u8>;
@@ -19,6 +25,24 @@ type Header = BTreeMap<u8, u8>;
 pub unsafe fn len(at: *mut u8) -> usize {
     // SAFETY: the caller's promise.
     unsafe { (*at.cast::<Header>()).len }
+}
+
+/// The number that the shell knows it by; 0: none.
+///
+/// # Safety
+/// `at` is a tree.
+pub unsafe fn number(at: *mut u8) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { (*at.cast::<Header>()).number }
+}
+
+/// Gives it a number, so that it tells the shell of removals.
+///
+/// # Safety
+/// `at` is a tree.
+pub(crate) unsafe fn set_number(at: *mut u8, number: u32) {
+    // SAFETY: the caller's promise.
+    unsafe { (*at.cast::<Header>()).number = number };
 }
 
 /// Visits keys and values in order.
@@ -41,6 +65,51 @@ pub unsafe fn each(at: *mut u8, pair: Pair, visit: &mut dyn FnMut(*mut u8, *mut 
             node = (*node.cast::<LeafHead>()).next;
         }
     }
+}
+
+/// The value of a key, in a leaf in the new shape if the values change theirs; `compare` says how the key at
+/// an address compares with it. O(log n), and once the entries of a leaf.
+///
+/// # Safety
+/// `at` is a tree with entries of this layout, and nobody refers to an entry of a leaf in the old shape.
+pub unsafe fn find(
+    at: *mut u8,
+    pair: Pair,
+    compare: &mut dyn FnMut(*mut u8) -> Ordering,
+) -> Option<*mut u8> {
+    // SAFETY: the caller's promise: `height` levels of inner nodes lie above the leaves, whose parent looks
+    // after their shape.
+    unsafe {
+        let header = &*at.cast::<Header>();
+        if header.len == 0 {
+            return None;
+        }
+        let (mut node, height) = header.top();
+        let shape = InnerShape::of(pair);
+        for level in 1..=height {
+            let separator = |i: usize| shape.key(node, i, pair);
+            let above = partition(1..usize::from((*node).len), |i| compare(separator(i)).is_le());
+            if level == height {
+                header.settle_child(Inner::<u8>::at(node), above - 1);
+            }
+            node = *children(node).add(above - 1);
+        }
+        let leaf = LeafShape::of(pair, usize::from((*node).cap));
+        let len = usize::from((*node).len);
+        let place = partition(0..len, |i| compare(leaf.key(node, i)).is_lt());
+        let found = place < len && compare(leaf.key(node, place)).is_eq();
+        found.then(|| leaf.value(node, place))
+    }
+}
+
+/// The first of a range of which this does not hold, of which it holds up to some place.
+fn partition(range: Range<usize>, mut holds: impl FnMut(usize) -> bool) -> usize {
+    let (mut low, mut high) = (range.start, range.end);
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
 }
 
 /// Frees the nodes; the entries are dropped or moved out.
@@ -197,208 +266,4 @@ pub(crate) unsafe fn counts(node: Node, pair: Pair) -> Vec<usize> {
         let counts = node.cast::<u8>().add(InnerShape::of(pair).counts_at).cast::<u64>();
         (0..usize::from((*node).len)).map(|at| *counts.add(at) as usize).collect()
     }
-}
-
-/// Where things lie in a leaf.
-struct LeafShape {
-    keys_at: usize,
-    values_at: usize,
-    pair: Pair,
-    layout: Layout,
-}
-
-impl LeafShape {
-    fn of(pair: Pair, cap: usize) -> Self {
-        let keys_at = aligned(size_of::<LeafHead>(), pair.key.align());
-        let values_at = aligned(keys_at + cap * pair.key.size(), pair.value.align());
-        let size = values_at + cap * pair.value.size();
-        let layout = node_layout(size, pair.align());
-        Self { keys_at, values_at, pair, layout }
-    }
-
-    /// # Safety
-    /// `node` is a leaf of this shape with a slot `i`.
-    unsafe fn key(&self, node: Node, i: usize) -> *mut u8 {
-        // SAFETY: the caller's promise.
-        unsafe { node.cast::<u8>().add(self.keys_at + i * self.pair.key.size()) }
-    }
-
-    /// # Safety
-    /// `node` is a leaf of this shape with a slot `i`.
-    unsafe fn value(&self, node: Node, i: usize) -> *mut u8 {
-        // SAFETY: the caller's promise.
-        unsafe { node.cast::<u8>().add(self.values_at + i * self.pair.value.size()) }
-    }
-}
-
-/// Where things lie in an inner node.
-struct InnerShape {
-    cap: usize,
-    counts_at: usize,
-    keys_at: usize,
-    layout: Layout,
-}
-
-impl InnerShape {
-    fn of(pair: Pair) -> Self {
-        let cap = inner_cap(pair.key.size());
-        let counts_at = size_of::<NodeHead>() + 8 * cap;
-        let keys_at = aligned(counts_at + 8 * cap, pair.key.align());
-        let layout = node_layout(keys_at + cap * pair.key.size(), pair.key.align());
-        Self { cap, counts_at, keys_at, layout }
-    }
-}
-
-fn node_layout(size: usize, align: usize) -> Layout {
-    let align = align.max(align_of::<LeafHead>());
-    Layout::from_size_align(size, align).expect("capacity overflow").pad_to_align()
-}
-
-/// A node that is complete, for the level above it.
-#[derive(Clone, Copy)]
-struct Built {
-    node: Node,
-    entries: usize,
-    first_key: *mut u8,
-}
-
-/// A tree that is being made of entries that come in order.
-pub struct Builder {
-    at: *mut u8,
-    pair: Pair,
-    len: usize,
-    made: usize,
-    cap: usize,
-    /// Entries that each leaf gets; the first `larger` leaves get one more.
-    per_leaf: usize,
-    larger: usize,
-    leaves: Vec<Built>,
-}
-
-/// Splits `count` into as few runs of at most `most` as there must be, evenly: the number of runs, the
-/// length of each, and how many are longer by one.
-const fn spread(count: usize, most: usize) -> (usize, usize, usize) {
-    let runs = count.div_ceil(most);
-    (runs, count / runs, count % runs)
-}
-
-/// Filled to seven eighths, so that the first inserts split nothing.
-const fn roomy(cap: usize) -> usize {
-    cap - cap / 8
-}
-
-impl Builder {
-    /// A tree of `len` entries.
-    ///
-    /// # Safety
-    /// `at` has room for a tree.
-    pub unsafe fn new(at: *mut u8, pair: Pair, len: usize) -> Self {
-        // SAFETY: the caller's promise.
-        unsafe { at.cast::<Header>().write(Header::new()) };
-        let full = leaf_cap(pair.key.size(), pair.value.size(), pair.value.align());
-        let mut new = Self {
-            at,
-            pair,
-            len,
-            made: 0,
-            cap: full,
-            per_leaf: len,
-            larger: 0,
-            leaves: Vec::new(),
-        };
-        if len > full {
-            (_, new.per_leaf, new.larger) = spread(len, roomy(full));
-        } else {
-            let doubled = len.div_ceil(FIRST_LEAF).next_power_of_two() * FIRST_LEAF;
-            new.cap = doubled.min(full);
-        }
-        new
-    }
-
-    /// Where the next key and its value go. To be called `len` times.
-    pub fn next(&mut self) -> (*mut u8, *mut u8) {
-        assert!(self.made < self.len, "a tree of so many entries");
-        let due = |leaves: usize| self.per_leaf + usize::from(leaves <= self.larger);
-        if self.leaves.last().is_none_or(|leaf| leaf.entries == due(self.leaves.len())) {
-            self.open_leaf();
-        }
-        self.made += 1;
-        let shape = LeafShape::of(self.pair, self.cap);
-        let leaf = self.leaves.last_mut().expect("a leaf was opened");
-        leaf.entries += 1;
-        // SAFETY: a leaf has `cap` slots, and no more than that are due.
-        unsafe {
-            (*leaf.node).len = leaf.entries as u16;
-            (shape.key(leaf.node, leaf.entries - 1), shape.value(leaf.node, leaf.entries - 1))
-        }
-    }
-
-    fn open_leaf(&mut self) {
-        let shape = LeafShape::of(self.pair, self.cap);
-        let node = heap::alloc(shape.layout).cast::<LeafHead>().as_ptr();
-        let prev = self.leaves.last().map_or(ptr::null_mut(), |leaf| leaf.node);
-        let head = new_head(self.cap, 0);
-        // SAFETY: fresh memory for a leaf; the one before is a leaf, too.
-        unsafe {
-            node.write(LeafHead { node: head, prev, next: ptr::null_mut() });
-            if !prev.is_null() {
-                (*prev.cast::<LeafHead>()).next = node.cast();
-            }
-            let first_key = shape.key(node.cast(), 0);
-            self.leaves.push(Built { node: node.cast(), entries: 0, first_key });
-        }
-    }
-
-    /// Completes the tree, all of whose entries are written.
-    pub fn finish(self) {
-        assert_eq!(self.made, self.len, "a tree of so many entries");
-        let (mut level, mut height) = (self.leaves, 0);
-        while level.len() > 1 {
-            height += 1;
-            let shape = InnerShape::of(self.pair);
-            let most = if level.len() <= shape.cap { level.len() } else { roomy(shape.cap) };
-            let (runs, length, larger) = spread(level.len(), most);
-            let mut rest = &level[..];
-            let mut above = Vec::with_capacity(runs);
-            for run in 0..runs {
-                let (below, more) = rest.split_at(length + usize::from(run < larger));
-                // SAFETY: all these nodes are complete and of one height.
-                above.push(unsafe { join(below, height, &shape, self.pair) });
-                rest = more;
-            }
-            level = above;
-        }
-        // SAFETY: `new` wrote the header.
-        unsafe {
-            let header = &mut *self.at.cast::<Header>();
-            header.root = level.first().map_or(ptr::null_mut(), |root| root.node);
-            (header.len, header.height) = (self.len, height);
-        }
-    }
-}
-
-const fn new_head(cap: usize, height: u32) -> NodeHead {
-    NodeHead { unit: UnitHead { layout: 0, epoch: 0 }, len: 0, cap: cap as u16, height }
-}
-
-/// An inner node over these.
-///
-/// # Safety
-/// They are complete nodes of one height, no more than the shape has room for.
-unsafe fn join(below: &[Built], height: u32, shape: &InnerShape, pair: Pair) -> Built {
-    let node = heap::alloc(shape.layout).cast::<NodeHead>().as_ptr();
-    // SAFETY: fresh memory for an inner node.
-    unsafe {
-        node.write(new_head(shape.cap, height));
-        (*node).len = below.len() as u16;
-        let bytes = node.cast::<u8>();
-        for (i, child) in below.iter().enumerate() {
-            children(node).add(i).write(child.node);
-            bytes.add(shape.counts_at).cast::<u64>().add(i).write(child.entries as u64);
-            let separator = bytes.add(shape.keys_at + i * pair.key.size());
-            ptr::copy_nonoverlapping(child.first_key, separator, pair.key.size());
-        }
-    }
-    let entries = below.iter().map(|child| child.entries).sum();
-    Built { node, entries, first_key: below[0].first_key }
 }

@@ -13,6 +13,8 @@ pub(super) struct Gathered {
     /// Where the tree is going to be.
     pub(super) at: *mut u8,
     pair: Pair,
+    /// The tree's number.
+    number: u32,
     entries: NonNull<u8>,
     room: usize,
     len: usize,
@@ -20,8 +22,8 @@ pub(super) struct Gathered {
 
 impl Gathered {
     /// Room for so many entries of the tree at `at`.
-    pub(super) fn new(at: *mut u8, pair: Pair, room: usize) -> Self {
-        Self { at, pair, entries: heap::alloc(run(pair, room)), room, len: 0 }
+    pub(super) fn new(at: *mut u8, pair: Pair, room: usize, number: u32) -> Self {
+        Self { at, pair, number, entries: heap::alloc(run(pair, room)), room, len: 0 }
     }
 
     /// Where the next entry goes, as a slot of a hash map. To be called as often as there is room.
@@ -50,7 +52,8 @@ impl Gathered {
         unsafe {
             // Leaves were written each in order.
             slots.sort_by(|&a, &b| reflect.compare_keys(key, a, b));
-            let mut tree = btree_map::erased::Builder::new(self.at, self.pair, self.len);
+            let mut tree =
+                btree_map::erased::Builder::new(self.at, self.pair, self.len, self.number);
             for slot in slots {
                 let (key, value) = tree.next();
                 ptr::copy_nonoverlapping(slot, key, key_layout.size());
