@@ -174,6 +174,11 @@ impl Server {
     async fn take_snapshot(self: &Rc<Self>, serving: bool) {
         self.drained().await;
         self.memory_for_snapshot().await;
+        self.drained().await;
+        if serving && self.core.borrow().snapshots.as_ref().is_some_and(|s| s.held) {
+            // A switch came meanwhile; the snapshot is due again after it.
+            return;
+        }
         // Its thread is there before the stop begins.
         let started =
             self.core.borrow().snapshots.as_ref().map(|s| Taker::start(&s.store, serving));
