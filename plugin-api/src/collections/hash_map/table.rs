@@ -254,7 +254,9 @@ impl Table {
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         {
             use core::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-            let index = self.home(hash) + (len >> (ONE_GROUP - self.shift)) as usize;
+            // With three quarters of the groups 5/4 for 4/3, which is near enough.
+            let average = (len * (8 - self.geometry().quarters())) >> (ONE_GROUP + 2 - self.shift);
+            let index = self.home(hash) + average as usize;
             let slot = self.ctrl.cast::<T>().wrapping_sub(index + 1);
             // SAFETY: part of x86_64; fetching is no access, whatever the address.
             unsafe { _mm_prefetch::<_MM_HINT_ET0>(slot.cast()) };
