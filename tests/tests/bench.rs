@@ -42,7 +42,7 @@ fn the_kv_benchmark_measures_requests_memory_and_stops_against_redis() {
     ]);
     let tables = report["tables"].as_array().expect("tables");
     let rows = |n: usize| tables[n]["rows"].as_array().expect("rows");
-    assert_eq!((tables.len(), rows(0).len()), (3, 19), "every default test of redis-benchmark");
+    assert_eq!((tables.len(), rows(0).len()), (4, 19), "every default test of redis-benchmark");
     for row in rows(0) {
         let figures: Vec<f64> = row.as_array().expect("cells")[2..5]
             .iter()
@@ -56,6 +56,9 @@ fn the_kv_benchmark_measures_requests_memory_and_stops_against_redis() {
         assert!(bytes > 16.0, "a key takes memory: {row}");
     }
     assert!(rows(2).len() > 10, "removing and filling is looked at");
+    for row in rows(3) {
+        assert!(row[2].as_f64().is_some() && row[3].as_f64().is_some(), "each call is timed: {row}");
+    }
     let bars = report["bars"].as_array().expect("bars");
     assert!(bars.iter().all(|bar| bar["pass"].is_boolean()));
 }
