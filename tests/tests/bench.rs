@@ -57,7 +57,10 @@ fn the_kv_benchmark_measures_requests_memory_and_stops_against_redis() {
     }
     assert!(rows(2).len() > 10, "removing and filling is looked at");
     for row in rows(3) {
-        assert!(row[2].as_f64().is_some() && row[3].as_f64().is_some(), "each call is timed: {row}");
+        assert!(
+            row[2].as_f64().is_some() && row[3].as_f64().is_some(),
+            "each call is timed: {row}"
+        );
     }
     let bars = report["bars"].as_array().expect("bars");
     assert!(bars.iter().all(|bar| bar["pass"].is_boolean()));
