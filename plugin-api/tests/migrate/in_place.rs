@@ -9,6 +9,8 @@ use hotshell_plugin_api::prelude::*;
 use hotshell_plugin_api::state::StateType;
 use hotshell_plugin_api::testing::TestServer;
 
+use super::swap;
+
 macro_rules! version {
     ($module:ident, $app:ident, { $($variant:ident($ty:ty)),* } $(, $field:ident: $more:ty)?) => {
         mod $module {
@@ -203,10 +205,6 @@ macro_rules! stay {
             assert_eq!($server.state().values.len(), $world.model.len());
         }
     };
-}
-
-fn swap<A: Plugin, B: Plugin>(server: TestServer<A>) -> TestServer<B> {
-    server.swap_to::<B>().unwrap_or_else(|no| panic!("{}", no.refusal))
 }
 
 fn filled(random: &mut Random, entries: u64) -> (TestServer<Plain>, Model) {

@@ -32,16 +32,22 @@ mod trees;
 mod versions;
 
 use hotshell_plugin_api::collections::{Box, Option, String};
+use hotshell_plugin_api::plugin::Plugin;
 use hotshell_plugin_api::testing::TestServer;
 
 use versions::{App1, App2, one, two};
 
+/// The server under another version, which takes the state.
+fn swap<A: Plugin, B: Plugin>(server: TestServer<A>) -> TestServer<B> {
+    server.swap_to::<B>().unwrap_or_else(|no| panic!("{}", no.refusal))
+}
+
 fn swap_up(server: TestServer<App1>) -> TestServer<App2> {
-    server.swap_to::<App2>().unwrap_or_else(|no| panic!("{}", no.refusal))
+    swap(server)
 }
 
 fn swap_down(server: TestServer<App2>) -> TestServer<App1> {
-    server.swap_to::<App1>().unwrap_or_else(|no| panic!("{}", no.refusal))
+    swap(server)
 }
 
 #[test]

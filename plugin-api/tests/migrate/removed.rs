@@ -8,6 +8,8 @@ use hotshell_plugin_api::collections::{HashMap, String, Vec};
 use hotshell_plugin_api::prelude::*;
 use hotshell_plugin_api::testing::TestServer;
 
+use super::swap;
+
 macro_rules! version {
     ($module:ident, $app:ident, { $($field:ident: $ty:ty),* }) => {
         mod $module {
@@ -50,10 +52,6 @@ type Act = fn(&mut bare::State);
 const SIZES: [u32; 2] = [20, 5000];
 /// Entries below have a score that fits no `u32`.
 const LARGE: u32 = 3;
-
-fn swap<A: Plugin, B: Plugin>(server: TestServer<A>) -> TestServer<B> {
-    server.swap_to::<B>().unwrap_or_else(|no| panic!("{}", no.refusal))
-}
 
 fn note(n: u32) -> std::string::String {
     format!("the note of number {n}")

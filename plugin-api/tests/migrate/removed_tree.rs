@@ -12,6 +12,8 @@ use hotshell_plugin_api::schema::Schema;
 use hotshell_plugin_api::state::StateType;
 use hotshell_plugin_api::testing::TestServer;
 
+use super::swap;
+
 macro_rules! version {
     ($module:ident, $app:ident, { $($field:ident: $ty:ty),* }) => {
         mod $module {
@@ -94,10 +96,6 @@ macro_rules! narrow {
 
 narrow!(Lean, lean, 0);
 narrow!(Bare, bare, LARGE);
-
-fn swap<A: Plugin, B: Plugin>(server: TestServer<A>) -> TestServer<B> {
-    server.swap_to::<B>().unwrap_or_else(|no| panic!("{}", no.refusal))
-}
 
 fn note(n: u32) -> std::string::String {
     format!("the note of number {n}")

@@ -6,6 +6,8 @@ use hotshell_plugin_api::prelude::*;
 use hotshell_plugin_api::state::StateType;
 use hotshell_plugin_api::testing::TestServer;
 
+use super::swap;
+
 macro_rules! version {
     ($module:ident, $app:ident, { $($field:ident: $ty:ty),* }) => {
         mod $module {
@@ -36,10 +38,6 @@ const ENTRIES: u64 = 20_000;
 
 fn key(n: u64) -> std::string::String {
     format!("key {n}")
-}
-
-fn swap<A: Plugin, B: Plugin>(server: TestServer<A>) -> TestServer<B> {
-    server.swap_to::<B>().unwrap_or_else(|no| panic!("{}", no.refusal))
 }
 
 fn put<E: StateType>(map: &mut HashMap<String, E>, n: u64, entry: E) {
