@@ -123,6 +123,36 @@ impl Pauses {
     }
 }
 
+/// Latencies of requests, from the schedule to the reply, nanoseconds.
+#[derive(Debug)]
+pub struct Latencies {
+    /// Of all.
+    pub all: Histogram<u64>,
+    /// Of those during which no processor paused.
+    pub undisturbed: Histogram<u64>,
+}
+
+impl Latencies {
+    /// None yet.
+    pub fn new() -> Self {
+        Self { all: histogram(), undisturbed: histogram() }
+    }
+
+    /// Takes a request's: it was scheduled when the span begins and answered when it ends.
+    pub fn record(&mut self, request: Span, pauses: &Pauses) {
+        let latency = request.end_ns.saturating_sub(request.begin_ns);
+        self.all.saturating_record(latency);
+        if !pauses.met(request) {
+            self.undisturbed.saturating_record(latency);
+        }
+    }
+
+    /// Requests that met a pause.
+    pub fn disturbed(&self) -> u64 {
+        self.all.len() - self.undisturbed.len()
+    }
+}
+
 fn beat(cpu: usize, seen: &Seen, stop: &AtomicBool) -> Beats {
     let mut beats =
         Beats { cpu, first: stand_first(cpu), late: histogram(), pauses: 0, paused_ns: 0 };

@@ -15,8 +15,7 @@ use crate::artifacts;
 use crate::bars;
 use crate::clock::{SECOND, Span, now_ns};
 use crate::host::{Host, Switched};
-use crate::machine::{Machine, Seen};
-use crate::median::histogram;
+use crate::machine::{Latencies, Machine, Seen};
 use crate::process::raise_open_files;
 use crate::random::Random;
 use crate::report::{Report, Table};
@@ -59,32 +58,9 @@ struct Phase {
     what: &'static str,
     switched: Switched,
     drain_s: f64,
-    heard: Heard,
+    latencies: Latencies,
     peak_kib: u64,
     after_kib: u64,
-}
-
-/// What clients noticed during a phase: latencies from the schedule, nanoseconds.
-#[derive(Debug)]
-struct Heard {
-    all: Histogram<u64>,
-    /// Those of requests during which no processor paused.
-    undisturbed: Histogram<u64>,
-}
-
-impl Heard {
-    fn sort(requests: &[Span], machine: &Seen) -> Self {
-        let pauses = machine.pauses();
-        let mut heard = Self { all: histogram(), undisturbed: histogram() };
-        for &request in requests {
-            let latency = (request.end_ns - request.begin_ns).max(1);
-            heard.all.saturating_record(latency);
-            if !pauses.met(request) {
-                heard.undisturbed.saturating_record(latency);
-            }
-        }
-        heard
-    }
 }
 
 /// Runs the benchmark.
@@ -132,7 +108,7 @@ fn phase(
 ) -> Result<Phase> {
     host.process.forget_peak()?;
     let begun = Instant::now();
-    let ((switched, drained), heard) = probe.beside(|| {
+    let ((switched, drained), latencies) = probe.beside(|| {
         let switched = switch(host)?;
         while number(&host.status()?, "draining")? != 0.0 {
             std::thread::sleep(LOOK);
@@ -140,7 +116,7 @@ fn phase(
         Ok((switched, begun.elapsed()))
     })?;
     let (peak_kib, after_kib) = (host.process.peak_kib()?, host.process.rss_kib()?);
-    Ok(Phase { what, switched, drain_s: drained.as_secs_f64(), heard, peak_kib, after_kib })
+    Ok(Phase { what, switched, drain_s: drained.as_secs_f64(), latencies, peak_kib, after_kib })
 }
 
 /// A connection of the guest book.
@@ -212,12 +188,17 @@ impl Probe {
     }
 
     /// Asks while `act` runs on a thread beside; what clients noticed meanwhile.
-    fn beside<T: Send>(&mut self, act: impl FnOnce() -> Result<T> + Send) -> Result<(T, Heard)> {
+    fn beside<T: Send>(
+        &mut self,
+        act: impl FnOnce() -> Result<T> + Send,
+    ) -> Result<(T, Latencies)> {
         std::thread::scope(|scope| {
             let acting = scope.spawn(act);
             let requests = self.until(|| acting.is_finished())?;
             let done = acting.join().map_err(|_| anyhow::anyhow!("it panicked"))??;
-            Ok((done, Heard::sort(&requests, &self.machine)))
+            let (pauses, mut latencies) = (self.machine.pauses(), Latencies::new());
+            requests.into_iter().for_each(|request| latencies.record(request, &pauses));
+            Ok((done, latencies))
         })
     }
 
@@ -259,7 +240,7 @@ fn wrong_visits(line: &mut Line, probe: &Probe, args: &MigrateArgs) -> Result<u6
 
 fn report(
     args: &MigrateArgs,
-    (before_kib, steady): (u64, &Heard),
+    (before_kib, steady): (u64, &Latencies),
     there: Switched,
     phases: &[Phase],
     wrong: u64,
@@ -271,7 +252,7 @@ fn report(
          connections, {:.0} requests/s by schedule",
         args.entries, args.clients, args.rate
     ));
-    let disturbed: u64 = phases.iter().map(|p| p.heard.all.len() - p.heard.undisturbed.len()).sum();
+    let disturbed: u64 = phases.iter().map(|phase| phase.latencies.disturbed()).sum();
     report.note(format!(
         "{disturbed} requests met a pause of a processor or its aftermath: \"undisturbed\" and the bars \
          are without them"
@@ -291,23 +272,23 @@ fn report(
         ],
     );
     let p999 = |latency: &Histogram<u64>| latency.value_at_quantile(0.999);
-    let ratio = |heard: &Heard| p999(&heard.undisturbed) as f64 / p999(&steady.undisturbed) as f64;
-    let mut row = |what: &str, stop, drain_s: Option<f64>, heard: &Heard| {
+    let ratio = |of: &Latencies| p999(&of.undisturbed) as f64 / p999(&steady.undisturbed) as f64;
+    let mut row = |what: &str, stop, drain_s: Option<f64>, of: &Latencies| {
         table.row([
             json!(what),
             stop,
             json!(drain_s),
             json!(drain_s.map(|s| args.entries as f64 / s)),
-            json!(us(heard.all.value_at_quantile(0.5))),
-            json!(us(p999(&heard.all))),
-            json!(us(heard.all.max())),
-            json!(us(p999(&heard.undisturbed))),
-            json!(ratio(heard)),
+            json!(us(of.all.value_at_quantile(0.5))),
+            json!(us(p999(&of.all))),
+            json!(us(of.all.max())),
+            json!(us(p999(&of.undisturbed))),
+            json!(ratio(of)),
         ]);
     };
     row("steady", serde_json::Value::Null, None, steady);
     for phase in phases {
-        row(phase.what, json!(phase.switched.pause_us), Some(phase.drain_s), &phase.heard);
+        row(phase.what, json!(phase.switched.pause_us), Some(phase.drain_s), &phase.latencies);
     }
     report.tables.push(table);
     let mut memory = Table::new("memory of the host (KiB)", ["when", "peak", "after"]);
@@ -318,9 +299,9 @@ fn report(
     report.tables.push(memory);
     report.judge("to the new shape, again: stop (us)", bars::STOP_MAX_US, there.pause_us);
     for phase in phases {
-        let Phase { what, switched, drain_s, heard, .. } = phase;
+        let Phase { what, switched, drain_s, latencies, .. } = phase;
         report.judge(format!("{what}: stop (us)"), bars::STOP_MAX_US, switched.pause_us);
-        report.judge(format!("{what}: p99.9 / steady"), bars::CLIENT_P999_RATIO, ratio(heard));
+        report.judge(format!("{what}: p99.9 / steady"), bars::CLIENT_P999_RATIO, ratio(latencies));
         report.judge(format!("{what}: entries/s"), bars::DRAIN, args.entries as f64 / drain_s);
     }
     let first = &phases[0];

@@ -60,7 +60,7 @@ pub fn run(args: &RehearseArgs) -> Result<Report> {
         "latency from the scheduled time (us)",
         ["what", "requests", "p50", "p99", "p99.9", "max"],
     );
-    for (what, samples) in [("client", &outcome.samples.all.steady), ("generator", &outcome.late)] {
+    for (what, samples) in [("client", &outcome.samples.steady.all), ("generator", &outcome.late)] {
         let points = Points::of(samples);
         table.row([
             json!(what),

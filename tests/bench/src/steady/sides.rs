@@ -18,26 +18,33 @@ pub trait Map<K> {
     fn sum(&self) -> u64;
 }
 
+/// The methods that both maps have by the same names.
+macro_rules! of_the_map {
+    () => {
+        #[inline(always)]
+        fn get(&self, key: &K) -> Option<&u64> {
+            self.get(key)
+        }
+        #[inline(always)]
+        fn get_mut(&mut self, key: &K) -> Option<&mut u64> {
+            self.get_mut(key)
+        }
+        #[inline(always)]
+        fn insert(&mut self, key: K, value: u64) -> Option<u64> {
+            self.insert(key, value)
+        }
+        #[inline(always)]
+        fn remove(&mut self, key: &K) -> Option<u64> {
+            self.remove(key)
+        }
+    };
+}
+
 impl<K: Key> Map<K> for HashMap<K, u64> {
-    #[inline(always)]
-    fn get(&self, key: &K) -> Option<&u64> {
-        self.get(key)
-    }
-    #[inline(always)]
-    fn get_mut(&mut self, key: &K) -> Option<&mut u64> {
-        self.get_mut(key)
-    }
-    #[inline(always)]
-    fn insert(&mut self, key: K, value: u64) -> Option<u64> {
-        self.insert(key, value)
-    }
+    of_the_map!();
     #[inline(always)]
     fn or_insert(&mut self, key: K, value: u64) -> &mut u64 {
         self.entry(key).or_insert(value)
-    }
-    #[inline(always)]
-    fn remove(&mut self, key: &K) -> Option<u64> {
-        self.remove(key)
     }
     #[inline(always)]
     fn sum(&self) -> u64 {
@@ -46,25 +53,10 @@ impl<K: Key> Map<K> for HashMap<K, u64> {
 }
 
 impl<K: Key> Map<K> for Still<K, u64> {
-    #[inline(always)]
-    fn get(&self, key: &K) -> Option<&u64> {
-        self.get(key)
-    }
-    #[inline(always)]
-    fn get_mut(&mut self, key: &K) -> Option<&mut u64> {
-        self.get_mut(key)
-    }
-    #[inline(always)]
-    fn insert(&mut self, key: K, value: u64) -> Option<u64> {
-        self.insert(key, value)
-    }
+    of_the_map!();
     #[inline(always)]
     fn or_insert(&mut self, key: K, value: u64) -> &mut u64 {
         self.or_insert(key, value)
-    }
-    #[inline(always)]
-    fn remove(&mut self, key: &K) -> Option<u64> {
-        self.remove(key)
     }
     #[inline(always)]
     fn sum(&self) -> u64 {

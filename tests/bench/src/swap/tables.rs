@@ -1,12 +1,14 @@
 //! The tables and the bars of `swap`.
 
+use hdrhistogram::Histogram;
 use serde_json::json;
 
 use super::{Found, SwapArgs};
 use crate::bars;
 use crate::clock::MILLISECOND;
+use crate::machine::Latencies;
 use crate::report::{Report, Table};
-use crate::traffic::{Cast, Latencies, MODES, Outcome, Points, ROLES, Started};
+use crate::traffic::{Cast, MODES, Outcome, Points, ROLES, Started};
 
 /// All that was found, and how it is judged.
 pub(super) fn report(args: &SwapArgs, cast: &Cast, found: &Found) -> Report {
@@ -28,19 +30,21 @@ pub(super) fn report(args: &SwapArgs, cast: &Cast, found: &Found) -> Report {
         100.0 * found.clients_busy,
         late.p99
     ));
-    let [all, undisturbed] =
-        [&outcome.samples.all, &outcome.samples.undisturbed].map(Latencies::count);
+    let count = |of: fn(&Latencies) -> u64| outcome.samples.latencies().map(of).sum::<u64>();
     report.note(format!(
-        "{} of {all} requests met a pause of a processor or its aftermath: the bars are without them",
-        all - undisturbed
+        "{} of {} requests met a pause of a processor or its aftermath: the bars are without them",
+        count(Latencies::disturbed),
+        count(|latencies| latencies.all.len())
     ));
     let roles: Vec<String> =
         cast.counts.iter().zip(ROLES).map(|(count, role)| format!("{count} {role}")).collect();
     report.note(format!("{} clients: {}", cast.clients(), roles.join(", ")));
     report.tables.extend([
         stops(found),
-        clients(args, "all requests", &outcome.samples.all),
-        clients(args, "those during which no processor paused", &outcome.samples.undisturbed),
+        clients(args, outcome, "all requests", |latencies| &latencies.all),
+        clients(args, outcome, "those during which no processor paused", |latencies| {
+            &latencies.undisturbed
+        }),
         machine(outcome),
         states(outcome),
         verdicts(found),
@@ -78,18 +82,24 @@ fn stops(found: &Found) -> Table {
     table
 }
 
-fn clients(args: &SwapArgs, which: &str, latencies: &Latencies) -> Table {
+fn clients(
+    args: &SwapArgs,
+    outcome: &Outcome,
+    which: &str,
+    of: fn(&Latencies) -> &Histogram<u64>,
+) -> Table {
     let title = format!(
         "latency from the scheduled time (us), {which}; around: within {} ms of the verb or its answer",
         args.window_ms
     );
     let mut table =
         Table::new(title, ["when", "requests", "p50", "p99", "p99.9", "max", "p99.9 / steady"]);
-    let steady = Points::of(&latencies.steady);
-    let around = MODES.iter().zip(&latencies.around);
+    let samples = &outcome.samples;
+    let steady = Points::of(of(&samples.steady));
+    let around = MODES.iter().zip(&samples.around);
     let rows = [("steady".to_owned(), steady)]
         .into_iter()
-        .chain(around.map(|(mode, samples)| (format!("around {mode} swaps"), Points::of(samples))));
+        .chain(around.map(|(mode, near)| (format!("around {mode} swaps"), Points::of(of(near)))));
     for (when, points) in rows.filter(|(_, points)| points.count > 0) {
         table.row([
             json!(when),
@@ -204,10 +214,10 @@ fn judge_times(report: &mut Report, found: &Found) {
         report.judge("warm: use p50 (us)", bars::USE_US, total.p50);
     }
     report.judge("engine busy without swaps", bars::ENGINE_BUSY, found.engine_busy);
-    let latencies = &found.outcome.samples.undisturbed;
-    let steady = Points::of(&latencies.steady);
-    for (mode, around) in MODES.iter().zip(&latencies.around) {
-        let around = Points::of(around);
+    let samples = &found.outcome.samples;
+    let steady = Points::of(&samples.steady.undisturbed);
+    for (mode, around) in MODES.iter().zip(&samples.around) {
+        let around = Points::of(&around.undisturbed);
         if around.count > 0 {
             let ratio = around.p999 / steady.p999;
             let what = format!("{mode}: client p99.9 around / steady");

@@ -22,9 +22,9 @@ use super::control::Control;
 use super::expect::{self, Reply};
 use super::own::Own;
 use super::role::{CHANNELS, Cast, PIPELINE, Role};
-use super::samples::{Sample, Samples};
+use super::samples::Samples;
 use super::verify::Tally;
-use crate::clock::{MILLISECOND, SECOND, now_ns};
+use crate::clock::{MILLISECOND, SECOND, Span, now_ns};
 use crate::median::histogram;
 use crate::random::Random;
 
@@ -375,7 +375,7 @@ impl Generator {
         let done_ns = now_ns();
         connection.check(id, tally, render_scratch, |expected| {
             if expected.due_ns > 0 {
-                samples.push(Sample { due_ns: expected.due_ns, done_ns });
+                samples.push(Span { begin_ns: expected.due_ns, end_ns: done_ns });
             }
         });
         let idle = connection.expected.is_empty();

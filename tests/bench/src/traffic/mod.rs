@@ -27,7 +27,7 @@ pub use control::Control;
 pub use fill::{fill, verify_filled};
 pub use generator::{Generator, Style};
 pub use role::{CLIENTS_MIN, Cast, ROLES};
-pub use samples::{Latencies, MODES, Points, Samples};
+pub use samples::{MODES, Points, Samples};
 pub use verify::Tally;
 
 /// Running traffic.

@@ -1,5 +1,4 @@
-//! Latencies, sorted into those around a swap and those of the steady state; once all of them, and once
-//! without those that met a pause of the machine.
+//! Latencies, sorted into those around a swap and those of the steady state.
 
 use std::collections::VecDeque;
 
@@ -7,7 +6,7 @@ use hdrhistogram::Histogram;
 
 use super::control::{Control, Swap};
 use crate::clock::{MICROSECOND, SECOND, Span};
-use crate::machine::Pauses;
+use crate::machine::{Latencies, Pauses};
 use crate::median::histogram;
 
 /// A swap is known at the latest so long after it began.
@@ -22,38 +21,20 @@ const ROOM: usize = 1 << 20;
 /// Kinds of swap that are told apart.
 pub const MODES: [&str; 2] = ["warm", "fresh"];
 
-/// One request: when it was scheduled, and when its reply was read.
-#[derive(Debug, Clone, Copy)]
-pub struct Sample {
-    /// When it was scheduled, nanoseconds.
-    pub due_ns: u64,
-    /// When its reply was read, nanoseconds.
-    pub done_ns: u64,
-}
-
-/// Latencies by what was near, nanoseconds.
-#[derive(Debug)]
-pub struct Latencies {
-    /// Far from any swap.
-    pub steady: Histogram<u64>,
-    /// Near a swap, by mode.
-    pub around: [Histogram<u64>; 2],
-}
-
 /// Latencies of all requests.
 #[derive(Debug)]
 pub struct Samples {
     /// Not sorted yet, in the order in which they were read.
-    pending: VecDeque<Sample>,
+    pending: VecDeque<Span>,
     /// What was known at `asked_ns`.
     swaps: Vec<Swap>,
     pauses: Pauses,
     asked_ns: u64,
     window_ns: u64,
-    /// All of them.
-    pub all: Latencies,
-    /// Those of requests during which no processor paused.
-    pub undisturbed: Latencies,
+    /// Far from any swap.
+    pub steady: Latencies,
+    /// Near a swap, by mode.
+    pub around: [Latencies; 2],
     /// Requests that were waiting for their reply when a swap began, by mode.
     pub in_flight: [u64; 2],
 }
@@ -82,15 +63,15 @@ impl Samples {
             pauses: Pauses::default(),
             asked_ns: 0,
             window_ns,
-            all: Latencies::new(),
-            undisturbed: Latencies::new(),
+            steady: Latencies::new(),
+            around: [Latencies::new(), Latencies::new()],
             in_flight: [0; 2],
         }
     }
 
-    /// Takes a latency, which must not be read before the last one.
-    pub fn push(&mut self, sample: Sample) {
-        self.pending.push_back(sample);
+    /// Takes a request, from its schedule to its reply, which must not be read before the last one.
+    pub fn push(&mut self, request: Span) {
+        self.pending.push_back(request);
     }
 
     /// Sorts a few of the latencies of which it is known by now what was near. O(1), but for a copy of
@@ -102,18 +83,18 @@ impl Samples {
         }
         let before_ns = self.asked_ns.saturating_sub(KNOWN_AFTER_NS);
         let known = self.pending.iter().take(SORT_MOST);
-        let known = known.take_while(|sample| sample.done_ns < before_ns).count();
+        let known = known.take_while(|request| request.end_ns < before_ns).count();
         for _ in 0..known {
-            let sample = self.pending.pop_front().expect("it was counted");
-            self.place(sample);
+            let request = self.pending.pop_front().expect("it was counted");
+            self.place(request);
         }
     }
 
     /// Sorts all that are left, once the last swap is over.
     pub fn settle_all(&mut self, control: &Control) {
         self.ask(control);
-        while let Some(sample) = self.pending.pop_front() {
-            self.place(sample);
+        while let Some(request) = self.pending.pop_front() {
+            self.place(request);
         }
     }
 
@@ -122,37 +103,26 @@ impl Samples {
         self.pauses = control.machine().pauses();
     }
 
-    fn place(&mut self, sample: Sample) {
-        let Sample { due_ns, done_ns } = sample;
+    fn place(&mut self, request: Span) {
+        let Span { begin_ns: due_ns, end_ns: done_ns } = request;
         let swaps = &self.swaps;
         let first = swaps.partition_point(|swap| swap.span.end_ns + self.window_ns < due_ns);
         let near = swaps.get(first);
         let near = near.filter(|s| s.span.begin_ns.saturating_sub(self.window_ns) <= done_ns);
-        if let Some(swap) = near {
-            let waiting = due_ns <= swap.span.begin_ns && done_ns >= swap.span.begin_ns;
-            self.in_flight[swap.mode] += u64::from(waiting);
-        }
-        let mode = near.map(|swap| swap.mode);
-        self.all.record(mode, sample);
-        if !self.pauses.met(Span { begin_ns: due_ns, end_ns: done_ns }) {
-            self.undisturbed.record(mode, sample);
-        }
-    }
-}
-
-impl Latencies {
-    fn new() -> Self {
-        Self { steady: histogram(), around: [histogram(), histogram()] }
+        let latencies = match near {
+            Some(swap) => {
+                let waiting = due_ns <= swap.span.begin_ns && done_ns >= swap.span.begin_ns;
+                self.in_flight[swap.mode] += u64::from(waiting);
+                &mut self.around[swap.mode]
+            }
+            None => &mut self.steady,
+        };
+        latencies.record(request, &self.pauses);
     }
 
-    fn record(&mut self, mode: Option<usize>, Sample { due_ns, done_ns }: Sample) {
-        let histogram = mode.map_or(&mut self.steady, |mode| &mut self.around[mode]);
-        histogram.saturating_record(done_ns.saturating_sub(due_ns));
-    }
-
-    /// How many there are.
-    pub fn count(&self) -> u64 {
-        self.steady.len() + self.around.iter().map(Histogram::len).sum::<u64>()
+    /// All kinds.
+    pub fn latencies(&self) -> impl Iterator<Item = &Latencies> {
+        [&self.steady].into_iter().chain(&self.around)
     }
 }
 
@@ -183,6 +153,14 @@ impl Points {
 mod tests {
     use super::*;
 
+    fn all(samples: &Samples) -> u64 {
+        samples.latencies().map(|latencies| latencies.all.len()).sum()
+    }
+
+    fn undisturbed(samples: &Samples) -> u64 {
+        samples.latencies().map(|latencies| latencies.undisturbed.len()).sum()
+    }
+
     /// Swaps at times in nanoseconds, each of them 10 long.
     fn swaps(begins: &[(usize, u64)]) -> Control {
         let control = Control::default();
@@ -196,16 +174,16 @@ mod tests {
     fn requests_near_a_swap_are_told_from_the_others() {
         let mut samples = Samples::new(100);
         for (due_ns, done_ns) in [(10, 20), (890, 899), (890, 900), (1005, 1006), (990, 1020)] {
-            samples.push(Sample { due_ns, done_ns });
+            samples.push(Span { begin_ns: due_ns, end_ns: done_ns });
         }
         for (due_ns, done_ns) in [(1110, 1111), (1111, 1112), (1500, 2500), (2111, 2112)] {
-            samples.push(Sample { due_ns, done_ns });
+            samples.push(Span { begin_ns: due_ns, end_ns: done_ns });
         }
         samples.settle_all(&swaps(&[(0, 1000), (1, 2000)]));
-        assert_eq!(samples.all.steady.len(), 4);
-        assert_eq!(samples.all.around.each_ref().map(Histogram::len), [4, 1]);
+        assert_eq!(samples.steady.all.len(), 4);
+        assert_eq!(samples.around.each_ref().map(|around| around.all.len()), [4, 1]);
         assert_eq!(samples.in_flight, [1, 1]);
-        assert_eq!(samples.undisturbed.count(), 9);
+        assert_eq!(undisturbed(&samples), 9);
     }
 
     #[test]
@@ -213,14 +191,14 @@ mod tests {
         let control = swaps(&[(0, 1000)]);
         let mut samples = Samples::new(100);
         for done_ns in 0..SORT_MOST as u64 + 5 {
-            samples.push(Sample { due_ns: 0, done_ns });
+            samples.push(Span { begin_ns: 0, end_ns: done_ns });
         }
         samples.settle(&control, KNOWN_AFTER_NS);
-        assert_eq!(samples.all.count(), 0, "a swap may still be under way");
+        assert_eq!(all(&samples), 0, "a swap may still be under way");
         samples.settle(&control, KNOWN_AFTER_NS + ASK_EVERY_NS);
-        assert_eq!(samples.all.count(), SORT_MOST as u64);
+        assert_eq!(all(&samples), SORT_MOST as u64);
         samples.settle(&control, KNOWN_AFTER_NS + ASK_EVERY_NS);
-        assert_eq!(samples.all.count(), SORT_MOST as u64 + 5);
+        assert_eq!(all(&samples), SORT_MOST as u64 + 5);
     }
 
     #[test]
@@ -229,10 +207,10 @@ mod tests {
         control.machine().tell(Span { begin_ns: 100, end_ns: 200 });
         let mut samples = Samples::new(10);
         for (due_ns, done_ns) in [(90, 99), (90, 100), (300, 310), (301, 310)] {
-            samples.push(Sample { due_ns, done_ns });
+            samples.push(Span { begin_ns: due_ns, end_ns: done_ns });
         }
         samples.settle_all(&control);
-        assert_eq!(samples.all.count(), 4);
-        assert_eq!(samples.undisturbed.count(), 2);
+        assert_eq!(all(&samples), 4);
+        assert_eq!(undisturbed(&samples), 2);
     }
 }
