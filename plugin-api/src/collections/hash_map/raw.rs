@@ -79,9 +79,14 @@ impl Raw {
 
     /// Whether every entry is in `table`, which has room for one more: nothing is under way, so the pointer is
     /// null, and the room is more than that. A descriptor's address is above any room ([`Raw::lead_to`]).
+    ///
+    /// The room is read apart from the insert that counts it down: kept in a register meanwhile, over hash and
+    /// search, it would cost one that they need.
     #[inline(always)]
     pub(super) fn has_room_at_rest(&self) -> bool {
-        self.table.growth_left > self.rehash.addr() as u64
+        // SAFETY: a field that is borrowed.
+        let room = unsafe { ptr::read_volatile(&raw const self.table.growth_left) };
+        room > self.rehash.addr() as u64
     }
 
     /// Leads to what is under way.
