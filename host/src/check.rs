@@ -109,9 +109,8 @@ impl Verdict {
         paths.dedup();
         (!paths.is_empty() && self.migration.is_some()).then(|| {
             format!(
-                "  stop      O(n) for {}: above {STOP_ELEMENTS_MAX} elements `use` wants \
-                 --allow-stop; a dry run tells how long",
-                paths.join(", ")
+                "  stop      O(n) for {}; over {STOP_ELEMENTS_MAX} in all want --allow-stop",
+                paths.join(" ")
             )
         })
     }

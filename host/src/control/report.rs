@@ -119,6 +119,16 @@ pub(super) fn micros(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e3
 }
 
+/// Paths for one line; `--json` has all of them.
+fn some_of(paths: &[String]) -> String {
+    const MOST: usize = 4;
+    let mut text = paths.iter().take(MOST).cloned().collect::<Vec<_>>().join(" ");
+    if paths.len() > MOST {
+        text.push_str(&format!(" and {} more", paths.len() - MOST));
+    }
+    text
+}
+
 fn total(elapsed: Duration) -> f64 {
     micros(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
 }
@@ -280,10 +290,10 @@ impl Swapped {
             "{plugin} {from} -> {to} (generation {number}), {migration}, stop {stop}, total {total}"
         );
         if !self.sets_aside.is_empty() {
-            line.push_str(&format!(", set aside {}", self.sets_aside.join(" ")));
+            line.push_str(&format!(", set aside {}", some_of(&self.sets_aside)));
         }
         if !self.may_not_fit.is_empty() {
-            line.push_str(&format!(", what does not fit of {}", self.may_not_fit.join(" ")));
+            line.push_str(&format!(", what does not fit of {}", some_of(&self.may_not_fit)));
         }
         for number in &self.discarded {
             line.push_str(&format!(", discarded generation {number}"));

@@ -110,9 +110,10 @@ impl fmt::Display for Lost {
 }
 
 impl Lost {
-    /// Whether it is an entry of a map, or a part of one.
+    /// Whether it is an entry of a map or an element of a list, or a part of one.
     pub fn is_of_entry(&self) -> bool {
-        self.path.iter().any(|step| matches!(step, Step::Key(_)))
+        let one_of_many = |step: &Step| matches!(step, Step::Key(_) | Step::Element { .. });
+        self.is_element() || self.path.iter().any(one_of_many)
     }
 
     /// Whether both are whole entries of one map.
