@@ -94,7 +94,10 @@ pub fn parse<'a>(input: &'a [u8], args: &mut Args<'a>) -> Front {
 }
 
 /// The same with another limit on the bytes of an argument.
-#[inline]
+///
+/// Inlined where it is called, whatever the linker's optimizer would decide from one build to the next:
+/// it is a fifth of the instructions of a GET.
+#[inline(always)]
 pub fn parse_within<'a>(input: &'a [u8], args: &mut Args<'a>, max_bulk: i64) -> Front {
     if input.first() != Some(&b'*') {
         return Front::Inline;
@@ -153,6 +156,21 @@ fn wrong_mark(other: u8) -> Front {
 /// The number on the line that starts at `at`, and where the next line starts.
 #[inline(always)]
 fn number_line(input: &[u8], at: usize) -> Line {
+    if let Some(&[first, second, third, fourth]) = input.get(at..).and_then(<[u8]>::first_chunk) {
+        let (ones, tens) = (first.wrapping_sub(b'0'), second.wrapping_sub(b'0'));
+        if ones <= 9 && [second, third] == *b"\r\n" {
+            return Line::Number(i64::from(ones), at + 3);
+        }
+        if (1..=9).contains(&ones) && tens <= 9 && [third, fourth] == *b"\r\n" {
+            return Line::Number(i64::from(ones) * 10 + i64::from(tens), at + 4);
+        }
+    }
+    long_number_line(input, at)
+}
+
+/// The same for numbers of any length, and for lines at the end of the input.
+#[inline]
+fn long_number_line(input: &[u8], at: usize) -> Line {
     let mut n = 0;
     let mut end = at;
     while let Some(digit) = input.get(end).map(|b| b.wrapping_sub(b'0')).filter(|&d| d <= 9) {
