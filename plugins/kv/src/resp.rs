@@ -137,6 +137,28 @@ pub fn parse_within<'a>(input: &'a [u8], args: &mut Args<'a>, max_bulk: i64) -> 
     Front::Request(at)
 }
 
+/// The second argument, which most commands have for a key, and the length of the request at the front
+/// of `input`; `None` when it is not a whole one.
+pub fn glance(input: &[u8]) -> Option<(&[u8], usize)> {
+    let line = |at: usize, mark: u8| match input.get(at) {
+        Some(&first) if first == mark => match number_line(input, at + 1) {
+            Line::Number(n, end) => Some((usize::try_from(n).ok()?, end)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let (count, mut at) = line(0, b'*')?;
+    let mut second: &[u8] = &[];
+    for n in 0..count {
+        let (len, start) = line(at, b'$')?;
+        at = start.checked_add(len)?.checked_add(2)?;
+        if n == 1 {
+            second = input.get(start..start + len)?;
+        }
+    }
+    (at <= input.len()).then_some((second, at))
+}
+
 /// How much input is needed for a next look, when `args` arguments are missing behind `at`.
 ///
 /// With few arguments missing, every byte is looked at, so that errors are told at once. With many,
