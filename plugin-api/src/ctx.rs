@@ -402,6 +402,7 @@ impl Iterator for Clients<'_> {
     }
 }
 
+#[inline(always)]
 fn journal(call: &Call, record: &[u8]) -> bool {
     let host = host();
     if (host.size as usize) <= core::mem::offset_of!(HostTable, journal) {
