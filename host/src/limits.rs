@@ -48,7 +48,7 @@ pub const MAX_ADMIN_CONNECTIONS: usize = 64;
 /// connections must not lock the others out. The time that a verb takes does not count.
 pub const ADMIN_IDLE: Duration = Duration::from_secs(900);
 /// A call of the plugin that takes longer than this is named in the log.
-pub const STUCK_AFTER: Duration = Duration::from_millis(700);
+pub const STUCK_AFTER: Duration = Duration::from_millis(500);
 /// How often the watchdog looks.
 pub const WATCHDOG_PERIOD: Duration = Duration::from_millis(100);
 /// How long the entries of large maps are converted at a time, between two turns of the clients,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hotshell_plugin_api::durability::NotSet;
 use hotshell_plugin_api::migrate::plan::Plan;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::snapshot::Snapshot;
 use crate::data::Progress;
@@ -115,6 +115,8 @@ pub struct Counters {
     pub before: Conduct,
     /// CPU time of the engine's thread when the active generation was switched to, nanoseconds.
     pub cpu_at_switch_ns: AtomicU64,
+    /// Told of each panic, so that probation looks at once.
+    pub alarm: Notify,
     /// Calls of the active generation whose CPU time cannot be told from that of a drain.
     pub calls_unwatched: AtomicU64,
     /// The engine thread's id in the kernel, for its CPU clock and for a look at its stack.

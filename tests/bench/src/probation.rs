@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -123,7 +123,7 @@ pub fn run(args: &ProbationArgs) -> Result<Report> {
 }
 
 /// Everybody sends requests that panic, until somebody is answered by the version before.
-fn storm(clients: usize, sound: &PathBuf, panics: &PathBuf) -> Result<Storm> {
+fn storm(clients: usize, sound: &Path, panics: &Path) -> Result<Storm> {
     let mut host = Host::start(sound)?;
     let mut all = (0..clients).map(|_| Lines::connect(host.address)).collect::<Result<Vec<_>>>()?;
     for client in &mut all {
@@ -153,7 +153,7 @@ fn storm(clients: usize, sound: &PathBuf, panics: &PathBuf) -> Result<Storm> {
 }
 
 /// One call that never returns.
-fn endless(sound: &PathBuf, loops: &PathBuf) -> Result<Loop> {
+fn endless(sound: &Path, loops: &Path) -> Result<Loop> {
     let mut host = Host::start(sound)?;
     let mut client = Lines::connect(host.address)?;
     host.swap(loops)?;
