@@ -32,3 +32,44 @@ pub fn look(keys: &Keyspace, input: &[u8], key: &[u8], first: usize) -> usize {
     HashMap::prefetch(keys, &batch[..count]);
     seen
 }
+
+#[cfg(test)]
+mod tests {
+    use hotshell_plugin_api::collections::Bytes;
+
+    use super::*;
+    use crate::value::Value;
+
+    fn keyspace(keys: usize) -> Keyspace {
+        let entry = |n| (Bytes::from(key(n).as_bytes()), Value::string(b"v"));
+        (0..keys).map(entry).collect()
+    }
+
+    fn key(n: usize) -> String {
+        format!("key:{n:016}")
+    }
+
+    fn get(n: usize) -> String {
+        format!("*2\r\n$3\r\nGET\r\n$20\r\n{}\r\n", key(n))
+    }
+
+    #[test]
+    fn a_look_ends_after_sixteen_requests_or_with_the_last_whole_one() {
+        let keys = keyspace(KEYS);
+        let one = get(0).len();
+        let look = |input: &str| look(&keys, input.as_bytes(), key(0).as_bytes(), one);
+        let many: String = (0..40).map(get).collect();
+        assert_eq!(look(&many), REQUESTS * one);
+        assert_eq!(look(&many[..3 * one + 5]), 3 * one);
+        assert_eq!(look(&format!("{}PING\r\n{}", get(0), get(1))), one);
+    }
+
+    #[test]
+    fn a_small_keyspace_and_a_pipeline_for_one_key_are_not_looked_at() {
+        let many: String = (0..40).map(get).collect();
+        let (one, small) = (get(0).len(), keyspace(KEYS - 1));
+        assert_eq!(look(&small, many.as_bytes(), key(0).as_bytes(), one), many.len());
+        let (large, same) = (keyspace(KEYS), get(0).repeat(40));
+        assert_eq!(look(&large, same.as_bytes(), key(0).as_bytes(), one), same.len());
+    }
+}
