@@ -12,11 +12,13 @@
 pub mod access;
 pub mod arguments;
 pub mod blocking;
+pub mod buffers;
 pub mod chunk;
 pub mod command_stats;
 pub mod commands;
 pub mod cx;
 pub mod deadlines;
+pub mod digest;
 pub mod dispatch;
 pub mod element;
 pub mod errors;
