@@ -65,6 +65,10 @@ pub unsafe trait StateKey: StateType {
     /// by tag and then by fields.
     fn key_cmp(&self, other: &Self) -> Ordering;
 
+    /// Fetches what lies outside the key itself into the processor's caches.
+    #[inline(always)]
+    fn prefetch(&self) {}
+
     /// [`Self::hash_into`] for all of an array: one after the other, bytes as one string.
     #[doc(hidden)]
     #[inline]

@@ -51,6 +51,7 @@ fn phase(
             }
         }
         let probe = random.below(range);
+        map.prefetch(&[&probe, &key]);
         assert_eq!(map.get(&probe), model.get(&probe));
         assert_eq!(map.get_mut(&probe), model.get_mut(&probe));
         assert_eq!(map.len(), model.len());

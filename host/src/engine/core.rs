@@ -145,6 +145,11 @@ impl Server {
         }
     }
 
+    /// Calls made so far.
+    pub(super) fn calls(&self) -> u64 {
+        self.core.borrow().call_number
+    }
+
     /// Copies the counters to where other threads read them.
     pub(super) fn publish(&self) {
         let core = &mut *self.core.borrow_mut();

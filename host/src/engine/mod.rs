@@ -10,6 +10,7 @@ mod connection;
 mod core;
 mod handle;
 mod journal;
+mod linger;
 mod migrate;
 mod overtaken;
 mod recover;

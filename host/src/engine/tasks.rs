@@ -21,6 +21,7 @@ use super::connection::{Connection, Socket};
 use super::core::{Core, Server};
 use super::handle::{Command, Counters};
 use super::journal::Journal;
+use super::linger;
 use super::overtaken::Overtaken;
 use super::roomy::{LOOK_EVERY, Roomy};
 use super::sessions::Sessions;
@@ -58,6 +59,7 @@ pub(super) fn run(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .event_interval(1024)
+        .on_thread_park(linger::before_sleep)
         .build()
         .expect("a current-thread runtime needs an epoll and an eventfd");
     let data = config.data.take();
@@ -141,6 +143,7 @@ async fn serve(
     let accept = spawn_local(accept(Rc::clone(&server), listener, waited));
     spawn_local(flush(Rc::clone(&server)));
     spawn_local(tick(Rc::clone(&server)));
+    spawn_local(linger::linger(Rc::clone(&server)));
     spawn_local(look_at_room(Rc::clone(&server)));
     spawn_local(super::migrate::drain(Rc::clone(&server)));
     spawn_local(super::snapshot::take(Rc::clone(&server)));

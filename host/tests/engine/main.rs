@@ -6,4 +6,5 @@ mod harness;
 mod limits;
 mod plugin;
 mod refusals;
+mod sleep;
 mod swaps;

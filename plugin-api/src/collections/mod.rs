@@ -4,6 +4,7 @@ pub mod boxed;
 pub mod btree_map;
 pub mod btree_set;
 pub mod bytes;
+mod fetch;
 pub mod hash;
 pub mod hash_map;
 pub mod hash_set;

@@ -10,6 +10,7 @@
 //! commands are in [`commands`], one small family per file.
 
 pub mod access;
+mod ahead;
 pub mod arguments;
 pub mod blocking;
 pub mod buffers;

@@ -16,7 +16,8 @@ use crate::state::{
 };
 use crate::table::Table;
 use crate::{
-    blocking, buffers, errors, eviction, idle, journal, monitor, pause, pubsub, saving, tracking,
+    ahead, blocking, buffers, errors, eviction, idle, journal, monitor, pause, pubsub, saving,
+    tracking,
 };
 
 /// What makes one version of the plugin.
@@ -48,7 +49,14 @@ impl<E: Edition> Plugin for Kv<E> {
     fn data(ctx: &mut Ctx<'_, Self>, unread: &[u8]) -> Flow {
         let mut args = Args::new();
         match resp::parse_within(unread, &mut args, ctx.state.settings.max_bulk) {
-            Front::Request(n) => run(ctx, args.as_slice(), &unread[..n]),
+            Front::Request(n) => {
+                if n < unread.len() {
+                    look_ahead(ctx, unread, args.as_slice(), n);
+                } else {
+                    ctx.session.fetched = 0;
+                }
+                run(ctx, args.as_slice(), &unread[..n])
+            }
             Front::Inline => data_inline(ctx, unread),
             Front::Nothing(n) => {
                 ctx.begin(n);
@@ -154,6 +162,20 @@ impl<E: Edition> Plugin for Kv<E> {
         view(ctx).out.error(&format!("ERR internal error: {message}"));
         Flow::Done(0)
     }
+}
+
+/// Before the request of `n` bytes at the front of a pipeline: fetches the keys that come, unless that
+/// was done with an earlier one.
+#[inline]
+fn look_ahead<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, unread: &[u8], args: &[&[u8]], n: usize) {
+    let session = &mut *ctx.session;
+    if session.fetched == 0
+        && let Some(key) = args.get(1)
+    {
+        let keys = &ctx.state.dbs[session.db as usize].keys;
+        session.fetched = ahead::look(keys, unread, key, n).try_into().unwrap_or(u32::MAX);
+    }
+    session.fetched = session.fetched.saturating_sub(n as u32);
 }
 
 fn data_inline<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, unread: &[u8]) -> Flow {

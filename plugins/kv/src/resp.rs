@@ -80,6 +80,7 @@ pub enum Front {
     Broken(String),
 }
 
+#[derive(Debug, PartialEq, Eq)]
 enum Line {
     Number(i64, usize),
     More,
@@ -135,6 +136,28 @@ pub fn parse_within<'a>(input: &'a [u8], args: &mut Args<'a>, max_bulk: i64) -> 
         at = start + len + 2;
     }
     Front::Request(at)
+}
+
+/// The second argument, which most commands have for a key, and the length of the request at the front
+/// of `input`; `None` when it is not a whole one.
+pub fn glance(input: &[u8]) -> Option<(&[u8], usize)> {
+    let line = |at: usize, mark: u8| match input.get(at) {
+        Some(&first) if first == mark => match number_line(input, at + 1) {
+            Line::Number(n, end) => Some((usize::try_from(n).ok()?, end)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let (count, mut at) = line(0, b'*')?;
+    let mut second: &[u8] = &[];
+    for n in 0..count {
+        let (len, start) = line(at, b'$')?;
+        at = start.checked_add(len)?.checked_add(2)?;
+        if n == 1 {
+            second = input.get(start..start + len)?;
+        }
+    }
+    (at <= input.len()).then_some((second, at))
 }
 
 /// How much input is needed for a next look, when `args` arguments are missing behind `at`.
@@ -229,6 +252,40 @@ mod tests {
         }
         assert_eq!(front(b"*2\r\n$3\r\nGET\r\n$5000\r\nab").0, Front::More(13 + 7 + 5000 + 2));
         assert_eq!(front(b"*100\r\n").0, Front::More(6 + 600));
+    }
+
+    #[test]
+    fn a_glance_sees_the_second_argument_and_the_end() {
+        let input = b"*3\r\n$3\r\nSET\r\n$12\r\nkey:00000001\r\n$1\r\nv\r\n*1\r\n$4\r\nPING\r\n";
+        let set = input.len() - 14;
+        assert_eq!(glance(input), Some((b"key:00000001".as_slice(), set)));
+        assert_eq!(glance(&input[set..]), Some((b"".as_slice(), 14)));
+        for cut in 0..set {
+            assert_eq!(glance(&input[..cut]), None, "{cut}");
+        }
+        let odd: [&[u8]; 5] = [
+            b"PING\r\n",
+            b"*2\r\n$3\r\nGET\r\n:1\r\n",
+            b"*2\r\n$3\r\nGET\r\n$-1\r\n",
+            b"*2\r\n$3\r\nGET\r\n$9223372036854775807\r\nx",
+            b"*x\r\n",
+        ];
+        assert!(odd.iter().all(|input| glance(input).is_none()));
+        assert_eq!(glance(b"*-1\r\n*1"), None);
+    }
+
+    #[test]
+    fn short_and_long_number_lines_say_the_same() {
+        for number in ["0", "7", "10", "16", "99", "100", "1048576"] {
+            let input = format!("{number}\r\n$");
+            let long = long_number_line(input.as_bytes(), 0);
+            assert_eq!(number_line(input.as_bytes(), 0), long, "{number}");
+            assert_eq!(long, Line::Number(number.parse().unwrap(), number.len() + 2));
+        }
+        for odd in ["", "-1\r\n$", "01\r\n$", "1x\r\n$", "\r\n$$", "1", "1\r", "12", "12\r"] {
+            let long = long_number_line(odd.as_bytes(), 0);
+            assert_eq!(number_line(odd.as_bytes(), 0), long, "{odd:?}");
+        }
     }
 
     #[test]

@@ -163,6 +163,8 @@ pub struct Session {
     pub flags: u32,
     /// Number of its last command among [`State::commands`].
     pub command: u32,
+    /// Bytes from the next request on whose keys have been fetched.
+    pub fetched: u32,
     /// What CLIENT SETNAME set.
     pub name: Bytes,
     /// Requests queued since MULTI, as they came.

@@ -10,6 +10,7 @@ use core::ptr;
 use core::slice;
 
 use super::Bytes;
+use crate::collections::fetch::fetch;
 use crate::collections::hash::KeyHasher;
 use crate::state::{Lookup, StateKey};
 
@@ -188,6 +189,12 @@ unsafe impl StateKey for Bytes {
     #[inline]
     fn key_cmp(&self, other: &Self) -> Ordering {
         self.cmp(other)
+    }
+    #[inline(always)]
+    fn prefetch(&self) {
+        if self.on_heap() {
+            fetch(self.head);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod group;
 mod iter;
 mod kept;
 mod lookup;
+mod prefetch;
 mod raw;
 mod rehash;
 mod room;

@@ -190,6 +190,10 @@ unsafe impl StateKey for String {
     fn key_cmp(&self, other: &Self) -> Ordering {
         self.cmp(other)
     }
+    #[inline(always)]
+    fn prefetch(&self) {
+        self.bytes.prefetch();
+    }
 }
 
 macro_rules! stands_for_string {
