@@ -113,6 +113,8 @@ pub fn run<P: Plugin>(requests: &str, like: Like) {
 fn compare<P: Plugin>(redis: &mut Redis, setting: Setting, steps: &[Step]) -> Option<String> {
     redis.renew(CLIENTS + 1);
     let mut server = TestServer::<P>::new();
+    // Before there is anything that is looked at every now and then.
+    server.advance(peer::unix_ms().saturating_sub(server.unix_ms()));
     let clients: Vec<_> = (0..=LISTENER).map(|_| server.connect()).collect();
     let events = if setting.notify { "KEA" } else { "" };
     // Redis 4 has no streams.
