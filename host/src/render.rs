@@ -123,6 +123,7 @@ pub fn status(status: &Status) -> Vec<String> {
         }
         state
     });
+    row("durability", durability(status));
     if let Some(journal) = &status.journal {
         row("journal", journal.line());
     }
@@ -177,6 +178,17 @@ pub fn status(status: &Status) -> Vec<String> {
         row("busy", format!("`{}` by {} since {since}", title.trim_end(), work.by));
     }
     lines(&table)
+}
+
+/// What a crash leaves.
+fn durability(status: &Status) -> String {
+    let (kept, at) = (status.durability, status.snapshot_at.as_deref());
+    let last = at.map_or(String::new(), |at| format!(", the last snapshot of {at}"));
+    match kept {
+        "memory" => "memory: a crash leaves nothing".to_owned(),
+        "snapshot" => format!("snapshot: a crash leaves the last one{last}"),
+        _ => format!("{kept}{last}"),
+    }
 }
 
 fn swaps(status: &Status) -> String {

@@ -172,6 +172,33 @@ fn a_file_of_a_newer_version_and_a_damaged_artifact_are_named() {
     let problem = data("check", &dir).expect(1).json()["servers"][0]["problems"][0].clone();
     let message = problem["message"].as_str().expect("a text");
     assert!(message.starts_with("the artifact '") && message.ends_with("is damaged"), "{message}");
+    fs::remove_file(&artifact).expect("ours");
+    let problem = data("check", &dir).expect(1).json()["servers"][0]["problems"][0].clone();
+    let gone = format!("the artifact '{}' is gone", artifact.display());
+    assert_eq!(problem["message"], gone.as_str());
+    let why = problem["detail"].as_str().expect("a text");
+    assert!(why.starts_with("the next start is from it: it is kv 1.0.0, loaded from '"), "{why}");
+}
+
+#[test]
+fn whoever_reads_no_further_than_the_first_lines_of_an_export_hears_of_no_failure() {
+    let folder = Folder::new();
+    let dir = folder.at("data");
+    let mut host = Host::with(kv_v1()).flags(&["--data", text(&dir), "--fsync", "always"]).start();
+    // More than a pipe holds.
+    host.resp().call(&["SET", "large", &"x".repeat(1 << 20)]);
+    host.signal(libc::SIGKILL);
+    host.wait();
+    let mut exporting = hotshell_tests::cli::command()
+        .args(["data", "export", text(&dir)])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    drop(exporting.stdout.take());
+    let ended = exporting.wait_with_output().expect("it ends");
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
 }
 
 #[test]

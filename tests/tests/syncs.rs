@@ -166,3 +166,23 @@ fn a_switch_and_a_stop_come_while_a_sync_is_in_flight_and_lose_nothing() {
     assert_eq!(again.resp().call(&["MGET", "before", "after"]).array().len(), 2);
     assert_eq!(again.resp().call(&["GET", "after"]).text(), "1");
 }
+
+#[test]
+fn config_set_is_answered_when_it_is_on_disk_and_nobody_else_waits_for_that() {
+    let disk = Disk::new();
+    let mut host = disk.host();
+    let [mut admin, mut other] = std::array::from_fn(|_| host.resp());
+    admin.call(&["PING"]);
+    let calls = host.status("calls");
+    disk.does("wait for files");
+    admin.send(request(&["CONFIG", "SET", "appendfsync", "no"]));
+    eventually("it is executed", || host.status("calls") > calls);
+    assert_eq!(other.call(&["SET", "key", "value"]).text(), "OK");
+    assert!(admin.is_silent(), "it is not on disk");
+    disk.does("as it does");
+    assert_eq!(admin.read().text(), "OK");
+    host.signal(libc::SIGKILL);
+    host.wait();
+    let host = disk.host();
+    assert_eq!(host.resp().call(&["CONFIG", "GET", "appendfsync"]).array()[1].text(), "no");
+}

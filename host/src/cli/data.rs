@@ -104,8 +104,8 @@ fn export(folder: &Path, matches: &ArgMatches) -> Result<ExitCode> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut gone = false;
     let exported = export::export(folder, server, &mut show, &mut |record| {
-        serde_json::to_writer(&mut out, record)?;
-        let written = out.write_all(b"\n");
+        let line = serde_json::to_writer(&mut out, record).map_err(std::io::Error::from);
+        let written = line.and_then(|()| out.write_all(b"\n"));
         gone |= written.is_err();
         written
     });

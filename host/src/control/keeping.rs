@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{Mutex, Notify};
 
 use super::{Control, Server};
 use crate::config::Live;
@@ -41,6 +41,8 @@ pub struct Memory {
     on_disk: Mutex<Permanent>,
     /// It is tried again until the disk takes it.
     trying: Cell<bool>,
+    /// The disk has taken it at last.
+    taken: Notify,
 }
 
 /// A key that can be set while a server runs.
@@ -80,8 +82,9 @@ impl From<&Artifact> for Kept {
 impl Memory {
     /// What is on disk already.
     pub fn new(store: Store, permanent: Permanent) -> Rc<Self> {
-        let (on_disk, trying) = (Mutex::new(permanent.clone()), Cell::new(false));
-        Rc::new(Self { store, permanent: RefCell::new(permanent), on_disk, trying })
+        let (on_disk, permanent) = (Mutex::new(permanent.clone()), RefCell::new(permanent));
+        let (trying, taken) = (Cell::new(false), Notify::new());
+        Rc::new(Self { store, permanent, on_disk, trying, taken })
     }
 
     /// Changes what is remembered, and returns when that is on disk. A disk that fails is told in the
@@ -116,7 +119,15 @@ impl Memory {
             }
         }
         self.trying.set(false);
+        self.taken.notify_waiters();
         tracing::warn!(verb = "remember", "what the next start starts from is on disk");
+    }
+
+    /// Returns when the disk has taken what is remembered, however often it is asked.
+    async fn taken(&self) {
+        while self.trying.get() {
+            self.taken.notified().await;
+        }
     }
 
     /// Digests of the artifacts that are needed, whatever the next start finds on disk.
@@ -166,7 +177,7 @@ pub fn listen(control: &Rc<Control>) {
         let Some(mut set) = set else { continue };
         let control = Rc::clone(control);
         tokio::task::spawn_local(async move {
-            while let Some((key, text)) = set.recv().await {
+            while let Some(Set { key, text, on_disk }) = set.recv().await {
                 let server = &control.servers()[at];
                 tracing::info!(
                     verb = "set",
@@ -175,10 +186,13 @@ pub fn listen(control: &Rc<Control>) {
                     "{key} {text}"
                 );
                 if let Some(keeping) = &server.keeping {
-                    keeping
-                        .memory
-                        .change(|permanent| drop(permanent.settings.insert(key, text)))
-                        .await;
+                    let memory = Rc::clone(&keeping.memory);
+                    memory.change(|permanent| drop(permanent.settings.insert(key, text))).await;
+                    tokio::task::spawn_local(async move {
+                        memory.taken().await;
+                        // Nobody waits when no client asked, or the host is stopping.
+                        let _ = on_disk.send(());
+                    });
                 }
             }
         });

@@ -12,7 +12,7 @@ use super::folder::{Store, cannot};
 use super::frame::Kind;
 use super::recovery::Step;
 use super::snapshot::{Kind as Block, Snapshot};
-use super::{Digest, Fsync};
+use super::{Digest, Fsync, Kept, Permanent};
 use crate::error::{Code, Error, Result};
 use crate::time;
 
@@ -269,7 +269,12 @@ impl ServerSurvey {
     fn read_permanent(&mut self, store: &Store) {
         match store.permanent() {
             Ok(permanent) => {
-                self.permanent = permanent.and_then(|p| Some(p.last()?.title()));
+                let Some(last) = permanent.as_ref().and_then(Permanent::last) else { return };
+                self.permanent = Some(last.title());
+                let artifact = last.digest.parse().map(|digest| store.artifacts().path(&digest));
+                if let Some(gone) = artifact.ok().filter(|path| !path.exists()) {
+                    self.problems.push(gone_artifact(&gone, last));
+                }
             }
             Err(problem) => self.problems.push(problem),
         }
@@ -294,6 +299,20 @@ impl ServerSurvey {
             }
         }
     }
+}
+
+#[cold]
+fn gone_artifact(path: &Path, kept: &Kept) -> Error {
+    let Kept { plugin, version, path: from, .. } = kept;
+    Error::new(
+        Code::Data,
+        format!("the artifact '{}' is gone", path.display()),
+        format!(
+            "the next start is from it: it is {plugin} {version}, loaded from '{}'",
+            from.display()
+        ),
+        "put that file back under this name; or start with --plugin FILE --ignore-permanent",
+    )
 }
 
 pub(super) fn name_of(path: &Path) -> String {

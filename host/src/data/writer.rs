@@ -1,6 +1,8 @@
 //! The thread that writes and syncs the journal.
 //!
-//! Everything that arrived while the last sync ran is written and synced together: a group commit.
+//! Everything that arrived while the last sync ran is written and synced together: a group commit. Where
+//! nobody waits for the disk the thread rests between two batches, so that calls neither wake it nor pay
+//! for a write each.
 //! A full disk is waited out: output is held back meanwhile, under `always` at once, otherwise as soon
 //! as frames have waited for too long ([`Progress::is_late`]). Any other error of the disk ends the process:
 //! what is durable is known then, and a restart finds it. A sync that failed once may not be asked
@@ -30,10 +32,15 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 const SECOND: Duration = Duration::from_secs(1);
 /// Between two tries to write to a disk that is full.
 const FULL_RETRY: Duration = Duration::from_millis(200);
-/// Buffers of frames that were written and wait to serve again.
-const SPARES: usize = 16;
+/// Between two batches where nobody waits for the disk: what a kill of the process can cost under
+/// `everysec` and `no`.
+const REST: Duration = Duration::from_millis(5);
+/// Frames are written together up to so many bytes.
+const BATCH_BYTES: usize = 256 << 10;
+/// Buffers of frames that were written and wait to serve again: more than come during a rest.
+const SPARES: usize = 64;
 /// Larger ones go back to the system.
-const SPARE_BYTES: usize = 1 << 20;
+const SPARE_BYTES: usize = 128 << 10;
 
 enum Order {
     /// Frames, and the position behind them.
@@ -140,6 +147,9 @@ struct Log<D> {
     /// Whose frames the file holds.
     origin: Origin,
     salt: Salt,
+    /// Frames that are not written yet, up to the position `end`.
+    batch: Vec<u8>,
+    end: u64,
     /// Bytes of the file, all of whole frames and marks.
     len: u64,
     /// Position behind them.
@@ -164,6 +174,8 @@ impl<D: Disk> Log<D> {
             file,
             origin,
             salt,
+            batch: Vec::new(),
+            end: position,
             len: segment::HEAD as u64,
             position,
             synced: position,
@@ -191,10 +203,11 @@ impl<D: Disk> Log<D> {
             while let Some(some) = order {
                 match some {
                     Order::Append(frames, position) => {
-                        self.write(&frames, position)?;
+                        self.collect(&frames, position)?;
                         inbox.give_back(frames);
                     }
                     Order::Begin(origin, tell) => {
+                        self.write_batch()?;
                         self.begin(origin)?;
                         let _ = tell.send(());
                     }
@@ -202,6 +215,7 @@ impl<D: Disk> Log<D> {
                 }
                 order = inbox.orders.try_recv().ok();
             }
+            self.write_batch()?;
             let fsync = self.progress.fsync();
             let due = fsync == Fsync::EverySec && Instant::now() >= next_sync;
             let awaited = self.progress.is_awaited();
@@ -219,7 +233,33 @@ impl<D: Disk> Log<D> {
                 self.rotate()?;
             }
             self.progress.end_batch();
+            if fsync != Fsync::Always && !awaited {
+                std::thread::sleep(REST);
+            }
         }
+    }
+
+    /// Adds frames to the batch. What does not go in with it is written.
+    fn collect(&mut self, frames: &[u8], position: u64) -> io::Result<()> {
+        if self.batch.len() + frames.len() > BATCH_BYTES {
+            self.write_batch()?;
+        }
+        if frames.len() > BATCH_BYTES {
+            return self.write(frames, position);
+        }
+        self.batch.extend_from_slice(frames);
+        self.end = position;
+        Ok(())
+    }
+
+    fn write_batch(&mut self) -> io::Result<()> {
+        if !self.batch.is_empty() {
+            let mut batch = std::mem::take(&mut self.batch);
+            self.write(&batch, self.end)?;
+            batch.clear();
+            self.batch = batch;
+        }
+        Ok(())
     }
 
     /// Writes all of it, and waits for room where there is none.

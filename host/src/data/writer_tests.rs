@@ -265,3 +265,19 @@ fn the_memory_of_frames_that_were_written_comes_back_unless_it_is_large() {
     outcome.expect("the disk is well");
     assert_eq!(found.records, 3);
 }
+
+#[test]
+fn frames_that_come_while_the_thread_rests_are_written_together() {
+    const FRAMES: usize = 1000;
+    let mut rig = Rig::new(Fsync::No, SEGMENT_BYTES, |_| {});
+    for n in 0..FRAMES {
+        rig.append(&format!("{n}"));
+    }
+    rig.append(&"larger than a batch".repeat(BATCH_BYTES / 16));
+    rig.until("all is written", |rig| rig.progress.durable() == rig.position);
+    assert!(rig.disk.seen("write") < FRAMES / 2, "{} writes", rig.disk.seen("write"));
+    let (outcome, found, all) = rig.end();
+    outcome.expect("the disk is well");
+    assert_eq!(found.records, FRAMES as u64 + 1);
+    assert!(all.iter().take(FRAMES).enumerate().all(|(n, text)| *text == n.to_string()));
+}

@@ -61,6 +61,8 @@ pub(super) struct Client {
     pub dirty: bool,
     /// `connect` wrote the session, so `disconnect` is owed.
     pub connected: bool,
+    /// So much of what was set for it is not on disk: its output waits.
+    pub unsettled: u32,
     /// Index of its socket in the engine, which is not precious.
     pub slot: u32,
 }

@@ -19,6 +19,7 @@ use super::overtaken::Overtaken;
 use super::recover::Set;
 use super::roomy::Roomy;
 use super::sessions::Sessions;
+use super::settling::Settling;
 use super::snapshot::Snapshots;
 use super::state::ServerState;
 use crate::generation::Callable;
@@ -102,6 +103,8 @@ pub(super) struct Core {
     pub snapshots: Option<Snapshots>,
     /// Hears what the plugin sets at run time, if that can be remembered.
     pub remember: Option<mpsc::UnboundedSender<Set>>,
+    /// Hears of clients that wait until what was set for them is on disk.
+    pub settling: Option<mpsc::UnboundedSender<Settling>>,
     /// The active generation reads its journal back, so it keeps one.
     pub replays: bool,
     /// The plugin's own counters changed since they were published.

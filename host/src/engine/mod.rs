@@ -18,6 +18,7 @@ mod restore;
 mod roomy;
 mod services;
 mod sessions;
+mod settling;
 mod snapshot;
 pub mod stack;
 mod state;

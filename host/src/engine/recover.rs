@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hotshell_plugin_api::migrate::change::Change;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::core::{Server, monotonic_ns};
 use super::handle::{Counters, Switch};
@@ -33,7 +33,15 @@ pub struct Durable {
 }
 
 /// A key of [`Live`](crate::config::Live) and its new value, as text.
-pub type Set = (String, String);
+#[derive(Debug)]
+pub struct Set {
+    /// The key of the configuration.
+    pub key: String,
+    /// Its value.
+    pub text: String,
+    /// Is told when that is on disk.
+    pub on_disk: oneshot::Sender<()>,
+}
 
 impl Durable {
     /// The code that reads what `origin` wrote: its own; or that which is going to serve, if both have

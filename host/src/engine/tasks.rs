@@ -128,6 +128,7 @@ fn core(
         journal: None,
         snapshots: None,
         remember: None,
+        settling: None,
         replays: false,
         plugin_counters_changed: false,
     }
@@ -147,6 +148,9 @@ async fn serve(
     spawn_local(look_at_room(Rc::clone(&server)));
     spawn_local(super::migrate::drain(Rc::clone(&server)));
     spawn_local(super::snapshot::take(Rc::clone(&server)));
+    let (settling, unsettled) = mpsc::unbounded_channel();
+    server.core.borrow_mut().settling = Some(settling);
+    spawn_local(super::settling::settle(Rc::clone(&server), unsettled));
     server.tick.notify_one();
     while let Some(command) = inbox.recv().await {
         match command {
@@ -286,6 +290,7 @@ impl Client {
             input_ended: false,
             dirty: false,
             connected: false,
+            unsettled: 0,
             slot,
         }
     }
@@ -307,6 +312,9 @@ fn take_batch(server: &Server, batch: &mut Vec<Ready>) -> Option<(u64, Arc<Progr
             // SAFETY: listed, so alive; no plugin code runs in this task.
             let client = unsafe { &mut *socket.client.as_ptr() };
             client.dirty = false;
+            if client.unsettled > 0 {
+                continue;
+            }
             batch.push(Ready { slot, id: client.id, end: client.output_end() });
         }
     }

@@ -1,13 +1,13 @@
-//! A look ahead in a pipeline: the keys of requests that arrived together are fetched from memory
-//! together, before the first of them is executed.
+//! A look ahead: the keys of a command, and those of requests that arrived together, are fetched from
+//! memory together before the first of them is used.
 
 use hotshell_plugin_api::collections::HashMap;
 
 use crate::resp;
 use crate::state::Keyspace;
 
-/// Requests that are looked at together.
-const REQUESTS: usize = 16;
+/// Keys that are fetched together.
+pub const BATCH: usize = 16;
 /// From this many keys on a keyspace is larger than the caches that are worth the look.
 const KEYS: usize = 4096;
 
@@ -18,9 +18,9 @@ pub fn look(keys: &Keyspace, input: &[u8], key: &[u8], first: usize) -> usize {
     if keys.len() < KEYS {
         return input.len();
     }
-    let mut batch = [key; REQUESTS];
+    let mut batch = [key; BATCH];
     let (mut count, mut seen) = (1, first);
-    while count < REQUESTS {
+    while count < BATCH {
         let Some((key, len)) = resp::glance(&input[seen..]) else { break };
         if count == 1 && key == batch[0] {
             return input.len();
@@ -31,6 +31,14 @@ pub fn look(keys: &Keyspace, input: &[u8], key: &[u8], first: usize) -> usize {
     }
     HashMap::prefetch(keys, &batch[..count]);
     seen
+}
+
+/// Fetches up to [`BATCH`] keys that are going to be used.
+#[inline]
+pub fn fetch(keys: &Keyspace, batch: &[&[u8]]) {
+    if batch.len() > 1 && keys.len() >= KEYS {
+        HashMap::prefetch(keys, batch);
+    }
 }
 
 #[cfg(test)]
@@ -59,7 +67,7 @@ mod tests {
         let one = get(0).len();
         let look = |input: &str| look(&keys, input.as_bytes(), key(0).as_bytes(), one);
         let many: String = (0..40).map(get).collect();
-        assert_eq!(look(&many), REQUESTS * one);
+        assert_eq!(look(&many), BATCH * one);
         assert_eq!(look(&many[..3 * one + 5]), 3 * one);
         assert_eq!(look(&format!("{}PING\r\n{}", get(0), get(1))), one);
     }

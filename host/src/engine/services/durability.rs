@@ -7,9 +7,12 @@ use hotshell_plugin_api::durability::{
     KEPT_JOURNAL, KEPT_SNAPSHOT, NotSet, SET_DONE, SET_IN_MEMORY, SET_UNKNOWN, SET_VALUE,
 };
 
+use tokio::sync::oneshot;
+
 use super::{fill, server, slice};
 use crate::config::Live;
 use crate::data::Fsync;
+use crate::engine::Set;
 use crate::engine::core::Core;
 use crate::engine::snapshot::Waiter;
 
@@ -97,9 +100,14 @@ pub(super) unsafe extern "C" fn set(
     let (key, value, core) = (text(key), text(value), &mut *server.core.borrow_mut());
     match core.set(key, value) {
         Ok(()) => {
-            let remember = core.remember.as_ref();
-            // The receiver is gone only when the host is stopping already.
-            remember.map(|remember| remember.send((key.to_owned(), value.to_owned())).ok());
+            if let Some(remember) = &core.remember {
+                let (on_disk, wait) = oneshot::channel();
+                let (key, text) = (key.to_owned(), value.to_owned());
+                // The receiver is gone only when the host is stopping already.
+                let _ = remember.send(Set { key, text, on_disk });
+                // SAFETY: `call` is the engine's; the plugin that is being called reads it, too.
+                core.settle(unsafe { (*server.call).client }, wait);
+            }
             SET_DONE
         }
         Err(NotSet::Unknown) => SET_UNKNOWN,

@@ -1,6 +1,7 @@
 //! GET and its relatives: whole strings, one or many.
 
 use super::set::{end, expire_at, options, put_string, reply_string};
+use crate::ahead;
 use crate::cx::{Cx, Outcome};
 use crate::errors;
 use crate::flags::{READ_FAST, REMOVE_FAST, WRITE, WRITE_FAST};
@@ -75,9 +76,12 @@ fn getex(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 fn mget(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     cx.out.array(args.len() - 1);
     let mut digits = Digits::new();
-    for &key in &args[1..] {
-        let (value, mut out) = cx.get_and_out(key);
-        out.bulk_or_null(value.and_then(|value| value.text(&mut digits)));
+    for batch in args[1..].chunks(ahead::BATCH) {
+        ahead::fetch(&cx.db().keys, batch);
+        for &key in batch {
+            let (value, mut out) = cx.get_and_out(key);
+            out.bulk_or_null(value.and_then(|value| value.text(&mut digits)));
+        }
     }
     Ok(())
 }
@@ -102,8 +106,13 @@ fn set_pairs(cx: &mut Cx<'_>, args: &[&[u8]], name: &str, only_new: bool) -> Out
         cx.out.int(0);
         return Ok(());
     }
-    for [key, value] in pairs {
-        put_string(cx, key, value);
+    for batch in pairs.chunks(ahead::BATCH) {
+        let mut keys: [&[u8]; ahead::BATCH] = Default::default();
+        keys.iter_mut().zip(batch).for_each(|(to, [key, _])| *to = key);
+        ahead::fetch(&cx.db().keys, &keys[..batch.len()]);
+        for [key, value] in batch {
+            put_string(cx, key, value);
+        }
     }
     if only_new {
         cx.out.int(1);

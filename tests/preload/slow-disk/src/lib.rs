@@ -1,7 +1,8 @@
 //! A disk whose syncs do what a test says, for a host that has this library in `LD_PRELOAD`.
 //!
 //! The file that `SLOW_DISK` names says it: `wait` until it says something else, `fail` with EIO, or how
-//! many microseconds a sync takes. Anything else, and no file: as the disk does.
+//! many microseconds a sync takes. Anything else, and no file: as the disk does. That is for the journal
+//! (fdatasync); with `wait for files` what is synced whole waits instead (fsync).
 
 use std::ffi::c_int;
 use std::time::Duration;
@@ -13,9 +14,7 @@ const LOOK: Duration = Duration::from_millis(1);
 #[unsafe(no_mangle)]
 pub extern "C" fn fdatasync(fd: c_int) -> c_int {
     loop {
-        let said =
-            std::env::var_os("SLOW_DISK").and_then(|file| std::fs::read_to_string(file).ok());
-        match said.as_deref().map(str::trim) {
+        match said().as_deref().map(str::trim) {
             Some("wait") => {
                 std::thread::sleep(LOOK);
                 continue;
@@ -35,4 +34,18 @@ pub extern "C" fn fdatasync(fd: c_int) -> c_int {
         // SAFETY: a system call without pointers.
         return unsafe { libc::syscall(libc::SYS_fdatasync, fd) } as c_int;
     }
+}
+
+/// In place of the C library's.
+#[unsafe(no_mangle)]
+pub extern "C" fn fsync(fd: c_int) -> c_int {
+    while said().is_some_and(|said| said.trim() == "wait for files") {
+        std::thread::sleep(LOOK);
+    }
+    // SAFETY: a system call without pointers.
+    unsafe { libc::syscall(libc::SYS_fsync, fd) as c_int }
+}
+
+fn said() -> Option<String> {
+    std::fs::read_to_string(std::env::var_os("SLOW_DISK")?).ok()
 }
