@@ -9,6 +9,7 @@ use crate::commands::Options;
 use crate::control::Checked;
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
+use crate::limits::STOP_ELEMENTS_MAX;
 use crate::migration::{Field, Migration, Version};
 use crate::render;
 
@@ -99,6 +100,21 @@ impl Verdict {
         }
     }
 
+    /// What is converted while nobody is served, forth or back, and above which size that must be meant.
+    fn stop(&self) -> Option<String> {
+        let whole = self.fields.iter().filter(|field| field.cost == "whole");
+        // Up to the collection: `state.log[].text` is of `state.log[]`.
+        let part = |path: &str| path.find("[]").map_or(path.len(), |at| at + 2);
+        let mut paths: Vec<&str> = whole.map(|field| &field.path[..part(&field.path)]).collect();
+        paths.dedup();
+        (!paths.is_empty() && self.migration.is_some()).then(|| {
+            format!(
+                "  stop      O(n) for {}; over {STOP_ELEMENTS_MAX} in all want --allow-stop",
+                paths.join(" ")
+            )
+        })
+    }
+
     /// For people.
     pub fn lines(&self) -> Vec<String> {
         let (abi, api) = (self.abi_version, &self.api_version);
@@ -118,6 +134,7 @@ impl Verdict {
                 None if self.migration.is_some() => lines.push("  way back  yes".to_owned()),
                 None => {}
             }
+            lines.extend(self.stop());
         }
         lines.extend(self.warnings.iter().map(|warning| format!("  warning   {warning}")));
         if !self.fields.is_empty() {

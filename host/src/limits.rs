@@ -48,9 +48,9 @@ pub const MAX_ADMIN_CONNECTIONS: usize = 64;
 /// connections must not lock the others out. The time that a verb takes does not count.
 pub const ADMIN_IDLE: Duration = Duration::from_secs(900);
 /// A call of the plugin that takes longer than this is named in the log.
-pub const STUCK_AFTER: Duration = Duration::from_millis(700);
+pub const STUCK_AFTER: Duration = Duration::from_millis(500);
 /// How often the watchdog looks.
-pub const WATCHDOG_PERIOD: Duration = Duration::from_millis(200);
+pub const WATCHDOG_PERIOD: Duration = Duration::from_millis(100);
 /// How long the entries of large maps are converted at a time, between two turns of the clients,
 /// nanoseconds.
 pub const DRAIN_SLICE_NS: u64 = 15_000;
@@ -62,8 +62,8 @@ pub const MAX_OVERTAKEN_BYTES: u64 = 1 << 30;
 /// microseconds.
 pub const READ_PARTS: usize = 32;
 /// Most elements of lists and entries of maps that a switch converts at once, without being allowed
-/// to stop the server for longer: some tens of milliseconds.
-pub const STOP_ELEMENTS_MAX: u64 = 100_000;
+/// to stop the server for longer: about a millisecond.
+pub const STOP_ELEMENTS_MAX: u64 = 10_000;
 /// Sessions that a dry run looks at to say what would be set aside, at most: about a millisecond.
 pub const DRY_SESSIONS: usize = 1000;
 /// How long a graceful stop waits for clients that do not read their replies.

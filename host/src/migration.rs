@@ -50,7 +50,7 @@ pub struct Field {
     pub how: String,
     /// Whether every old value fits; what does not is set aside.
     pub fits: bool,
-    /// `yes`, `what-fits`, `by-function`, `set-aside`, `returns`, `lost`, `none`.
+    /// `yes`, `what-fits`, `by-function`, `set-aside`, `returns`, `none`.
     pub way_back: String,
     /// `constant`, `lazy`, `session`, `whole`.
     pub cost: String,
@@ -131,6 +131,12 @@ impl Migration {
         let left = self.fields.iter().filter(|field| field.new.is_none());
         left.map(|field| field.path.clone()).collect()
     }
+
+    /// Paths of what may have values that the new version cannot hold: those are set aside.
+    pub fn may_not_fit(&self) -> Vec<String> {
+        let left = self.fields.iter().filter(|field| !field.fits && field.new.is_some());
+        left.map(|field| field.path.clone()).collect()
+    }
 }
 
 /// The ways that were asked for last, so that a `use` between two warm generations compares nothing.
@@ -179,7 +185,6 @@ impl From<Row> for Field {
             Back::ByFunction => "by-function",
             Back::SetAside => "set-aside",
             Back::Returns => "returns",
-            Back::Lost => "lost",
             Back::None => "none",
         };
         let cost = match row.cost {

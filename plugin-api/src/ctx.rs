@@ -325,8 +325,8 @@ impl<'a, P: Plugin> Shell<'a, P> {
         }
     }
 
-    /// Forgets what other versions have set aside of entries of maps: for a request that clears
-    /// everything, after it has. Without it such entries would be back with their version. O(parts).
+    /// Forgets what other versions have set aside of entries of maps and elements of lists: for a request
+    /// that clears everything, after it has. Without it they would be back with their version. O(parts).
     /// Not taken back when the call panics.
     pub fn forget_entries(&mut self) {
         let host = host();

@@ -8,6 +8,7 @@ extern crate self as hotshell_plugin_api;
 
 pub mod abi;
 pub mod buffer;
+pub mod change;
 pub mod collections;
 pub mod ctx;
 pub mod durability;
@@ -152,7 +153,7 @@ pub mod prelude {
     pub use crate::buffer::Out;
     pub use crate::ctx::{ClientId, CommandCtx, Ctx, InitCtx, Level, ServerCtx, Shell};
     pub use crate::plugin::{Flow, Plugin, Refusal};
-    pub use crate::{export_plugin, framing, state};
+    pub use crate::{change, export_plugin, framing, state};
 }
 
 /// The guide for authors, whose examples are tests of this crate.

@@ -15,7 +15,8 @@ use crate::state::StateType;
 /// A panic in any method is caught inside the plugin. In `data` and `resume` the shell cuts the output
 /// of the call, drops that one request and calls [`Plugin::panicked`]; a panic before
 /// [`Ctx::begin`] closes that client, since nobody knows where the next request starts. What the
-/// request had already changed in the state stays: work on a value and put it back in one step.
+/// request had already changed in the state stays: work on a value and put it back in one step
+/// ([`crate::change`]).
 pub trait Plugin: Sized + 'static {
     /// What the server knows. Outlives every version of the plugin.
     type State: StateType;

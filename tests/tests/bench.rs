@@ -5,7 +5,7 @@
 use std::process::Command;
 
 use hotshell_tests::cli::peer;
-use hotshell_tests::{artifacts, kv_v2};
+use hotshell_tests::{artifacts, kv_v2, misbehave};
 use serde_json::Value;
 
 fn bench(args: &[&str]) -> Value {
@@ -103,4 +103,15 @@ fn swaps_between_the_versions_of_kv_lose_nothing() {
     let bars = report["bars"].as_array().expect("bars");
     assert_eq!(bars.len(), 5);
     assert_eq!((&bars[4]["measured"], &bars[4]["pass"]), (&0.0.into(), &true.into()), "{bars:?}");
+}
+
+#[test]
+fn the_probation_benchmark_measures_storms_and_endless_loops() {
+    let _built = (kv_v2(), misbehave("none"));
+    let report = bench(&["probation", "--rounds", "1", "--clients", "5"]);
+    let rows = report["tables"][0]["rows"].as_array().expect("rows");
+    let figures: Vec<f64> = rows.iter().filter_map(|row| row[2].as_f64()).collect();
+    assert!(figures[..3].iter().all(|time| *time > 0.0), "{figures:?}");
+    assert!(figures[3] >= 3.0, "panics beyond the limit: {figures:?}");
+    assert_eq!(figures[4..], [0.0], "connections lost");
 }

@@ -63,21 +63,47 @@ fn a_stop_that_would_be_long_is_refused_forth_and_back_unless_it_is_meant() {
     let mut scene = Scene::of("roster-v2", &["--probation", "0"]);
     // By function, which may panic over an entry: so the tree converts whole.
     let v3 = plugin("roster-v3");
-    scene.ask("fill 100001");
+    scene.ask("fill 10001");
     scene.ask("put 1 40");
     scene.ask("rank 1 40");
-    scene.refused(&["swap", text(&v3)], (1, "STOP"), "100001 elements");
+    let why = "10001 elements would be converted while nobody is served, for about ";
+    scene.refused(&["swap", text(&v3)], (1, "STOP"), why);
+    let dry = scene.host.json(&["swap", text(&v3), "--dry-run"]);
+    assert_eq!(dry["stop_elements"], 10_001, "{dry}");
+    assert!(dry["stop_expected_us"].as_f64() > Some(100.0), "{dry}");
+    let said = scene.host.cli(&["swap", text(&v3), "--dry-run"]).expect(0).stdout;
+    assert!(said.contains(", 10001 elements at once, about "), "{said}");
+    assert!(said.contains(": wants --allow-stop\n"), "{said}");
     scene.host.json(&["swap", text(&v3), "--allow-stop"]);
     scene.serves(2);
-    scene.refused(&["rollback"], (1, "STOP"), "100001 elements");
+    scene.refused(&["rollback"], (1, "STOP"), why);
     scene.host.json(&["rollback", "--allow-stop"]);
     scene.serves(1);
 }
 
 #[test]
+fn entries_that_return_to_a_large_tree_are_a_stop_that_must_be_meant() {
+    let mut scene = Scene::of("roster-v1", &["--probation", "0"]);
+    scene.ask("fill 10002");
+    scene.ask("put 1 40");
+    scene.ask("rank 1 40");
+    scene.host.json(&["swap", text(&plugin("roster-v2"))]);
+    // No age of version 1.
+    scene.ask("rank 7 4000000000000");
+    scene.refused(&["rollback"], (1, "STOP"), "10002 elements");
+    scene.host.json(&["rollback", "--allow-stop"]);
+    scene.serves(1);
+    assert_eq!(scene.ask("ranked 7"), "none");
+    scene.refused(&["use", "2"], (1, "STOP"), "10001 elements");
+    scene.host.json(&["use", "2", "--allow-stop"]);
+    scene.serves(2);
+    assert_eq!(scene.ask("ranked 7"), "4000000000000");
+}
+
+#[test]
 fn the_undo_of_probation_is_worth_a_stop() {
     let mut scene = Scene::of("roster-v1", &[]);
-    scene.ask("fill 100001");
+    scene.ask("fill 10001");
     scene.ask("put 1 40");
     scene.ask("rank 1 40");
     // Every age fits version 2, so the tree follows leaf by leaf; not every one fits version 1.

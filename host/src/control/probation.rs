@@ -191,6 +191,7 @@ impl Control {
             tokio::select! {
                 () = &mut tests => return,
                 _ = look.tick() => {}
+                () = server.handle.counters.alarm.notified() => {}
             }
             if !server.on_probation(generation) {
                 return;

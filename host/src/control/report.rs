@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::Server;
 use super::probation::Judged;
 use crate::commands::Text;
-use crate::engine::Switched;
+use crate::engine::{Switched, Whole};
 use crate::generation::{Artifact, Shape};
+use crate::limits::STOP_ELEMENTS_MAX;
 use crate::loader::Retained;
 use crate::migration::{Field, Migration, Version};
 use crate::registry::Generation;
@@ -74,14 +75,23 @@ pub struct Swapped {
     pub migration: &'static str,
     /// Null in a plan.
     pub pause_us: Option<f64>,
+    /// Page faults in that time. Null in a plan.
+    pub pause_faults: Option<u64>,
     pub total_us: f64,
     pub dry_run: bool,
     /// Entries that the new schema cannot hold.
     pub set_aside: u64,
+    /// Elements of lists, and entries of trees that may lose some, that would be converted while nobody is
+    /// served. Null but in a plan.
+    pub stop_elements: Option<u64>,
+    /// About how long that would take; null when it cannot be told, and but in a plan.
+    pub stop_expected_us: Option<f64>,
     /// Whether there is no way back.
     pub one_way: bool,
     /// Fields and variants that are set aside as a whole, since the new schema has none such.
     pub sets_aside: Vec<String>,
+    /// Fields whose values may not all fit the new schema: those that do not are set aside.
+    pub may_not_fit: Vec<String>,
     /// The plan, field by field: of a dry run only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<Field>,
@@ -107,6 +117,16 @@ pub struct Discarded {
 /// Nanoseconds in the microseconds of the outside contract.
 pub(super) fn micros(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e3
+}
+
+/// Paths for one line; `--json` has all of them.
+fn some_of(paths: &[String]) -> String {
+    const MOST: usize = 4;
+    let mut text = paths.iter().take(MOST).cloned().collect::<Vec<_>>().join(" ");
+    if paths.len() > MOST {
+        text.push_str(&format!(" and {} more", paths.len() - MOST));
+    }
+    text
 }
 
 fn total(elapsed: Duration) -> f64 {
@@ -169,11 +189,15 @@ impl Swapped {
             from_version: from.map(|g| g.artifact.version.clone()),
             migration: migration.word(),
             pause_us: None,
+            pause_faults: None,
             total_us: total(elapsed),
             dry_run: true,
             set_aside: switched.set_aside,
+            stop_elements: None,
+            stop_expected_us: None,
             one_way: migration.one_way.is_some(),
             sets_aside: migration.sets_aside(),
+            may_not_fit: migration.may_not_fit(),
             fields: Vec::new(),
             discarded: Vec::new(),
             probation: None,
@@ -189,7 +213,10 @@ impl Swapped {
         elapsed: Duration,
     ) -> Self {
         let plan = Self::new(server, artifact, &migration, switched, elapsed);
-        Self { generation, fields: migration.fields, ..plan }
+        let Whole { elements, expected_ns } = switched.whole;
+        let stop_expected_us = (expected_ns > 0).then(|| micros(expected_ns));
+        let (stop_elements, fields) = (Some(elements), migration.fields);
+        Self { generation, stop_elements, stop_expected_us, fields, ..plan }
     }
 
     pub(super) fn done(
@@ -202,8 +229,9 @@ impl Swapped {
     ) -> Self {
         let generation = Some(number);
         let pause_us = Some(micros(switched.pause_ns));
+        let pause_faults = Some(switched.faults);
         let plan = Self::new(server, artifact, migration, switched, elapsed);
-        Self { generation, pause_us, dry_run: false, ..plan }
+        Self { generation, pause_us, pause_faults, dry_run: false, ..plan }
     }
 
     /// For people: one line, and of a dry run that changes something the plan as a table.
@@ -214,6 +242,21 @@ impl Swapped {
         let mut lines = vec![self.line(), String::new()];
         lines.extend(render::fields(&self.fields));
         Text::Lines(lines)
+    }
+
+    /// What a plan converts at once: `, 120000 elements at once, about 12 ms: wants --allow-stop`.
+    fn stop(&self) -> String {
+        let Some(elements) = self.stop_elements.filter(|elements| *elements > 0) else {
+            return String::new();
+        };
+        let mut text = format!(", {elements} elements at once");
+        if let Some(us) = self.stop_expected_us {
+            text.push_str(&format!(", about {}", time::short_duration((us * 1e3) as u64)));
+        }
+        if elements > STOP_ELEMENTS_MAX {
+            text.push_str(": wants --allow-stop");
+        }
+        text
     }
 
     /// `kv 1.0.0 -> 2.0.0 (generation 2), adopt, stop 3.2 us, total 41 ms`.
@@ -234,6 +277,7 @@ impl Swapped {
                 "would be {plugin} {from} -> {to} ({number}), {migration}, {} entries set aside",
                 self.set_aside
             );
+            line.push_str(&self.stop());
             if self.one_way {
                 line.push_str(", one-way");
             }
@@ -246,7 +290,10 @@ impl Swapped {
             "{plugin} {from} -> {to} (generation {number}), {migration}, stop {stop}, total {total}"
         );
         if !self.sets_aside.is_empty() {
-            line.push_str(&format!(", set aside {}", self.sets_aside.join(" ")));
+            line.push_str(&format!(", set aside {}", some_of(&self.sets_aside)));
+        }
+        if !self.may_not_fit.is_empty() {
+            line.push_str(&format!(", what does not fit of {}", some_of(&self.may_not_fit)));
         }
         for number in &self.discarded {
             line.push_str(&format!(", discarded generation {number}"));

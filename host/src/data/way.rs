@@ -61,7 +61,7 @@ impl<'s> Way<'s> {
                 return Some(());
             }
             Step::Some | Step::Boxed => self.ty = inner?,
-            Step::Item(i) => {
+            Step::Item(i) | Step::Element { at: i, .. } | Step::There { at: i, .. } => {
                 let _ = write!(self.out, "[{i}]");
                 self.ty = inner?;
             }

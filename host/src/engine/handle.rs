@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hotshell_plugin_api::durability::NotSet;
 use hotshell_plugin_api::migrate::plan::Plan;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::snapshot::Snapshot;
 use crate::data::Progress;
@@ -47,12 +47,25 @@ pub struct Switch {
 pub struct Switched {
     /// From the last return of the old code until the new code may be called, nanoseconds.
     pub pause_ns: u64,
+    /// Page faults in that time: memory that was not ready. 0 where the shape stays.
+    pub faults: u64,
     /// The generation that served before.
     pub from: u64,
     /// Parts of the state that the new generation cannot hold: set aside, or in a dry run what would be.
     pub set_aside: u64,
     /// Parts that were set aside and are there again.
     pub returned: u64,
+    /// What would be converted while nobody is served: in a dry run only.
+    pub whole: Whole,
+}
+
+/// What a switch converts at once: elements of lists, and entries of trees that may lose some.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Whole {
+    /// How many elements and entries.
+    pub elements: u64,
+    /// About how long that takes, nanoseconds, told from the first of them; 0 when it cannot be told.
+    pub expected_ns: u64,
 }
 
 /// Counters that an engine publishes and anybody may read. Written by the engine only, so a plain
@@ -102,6 +115,8 @@ pub struct Counters {
     pub before: Conduct,
     /// CPU time of the engine's thread when the active generation was switched to, nanoseconds.
     pub cpu_at_switch_ns: AtomicU64,
+    /// Told of each panic, so that probation looks at once.
+    pub alarm: Notify,
     /// Calls of the active generation whose CPU time cannot be told from that of a drain.
     pub calls_unwatched: AtomicU64,
     /// The engine thread's id in the kernel, for its CPU clock and for a look at its stack.

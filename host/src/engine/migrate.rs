@@ -17,11 +17,12 @@ use hotshell_plugin_api::migrate::trail::Leg;
 use hotshell_plugin_api::migrate::{drains, trees};
 
 use super::core::{Core, Server, monotonic_ns};
-use super::handle::Switch;
+use super::handle::{Switch, Whole};
 use crate::error::{Code, Error, Result};
 use crate::generation::{Callable, Shape};
 use crate::heap;
 use crate::limits::{DRAIN_SLICE_NS, DRY_SESSIONS, MEMORY_PATIENCE, READ_PARTS, STOP_ELEMENTS_MAX};
+use crate::time::short_duration;
 
 /// What a switch has set aside, and what it could not bring back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -74,15 +75,15 @@ impl<'a> Prepared<'a> {
     ) -> Result<Self> {
         let converter = change.converter().lazily(Arc::clone(change));
         let (pair, at) = (change.plan.root, core.state.root);
-        // SAFETY: the root is a value of the active generation's schema, and no plugin code runs.
-        let elements = unsafe { converter.elements(pair, at) };
+        // SAFETY: the root is a value of the active generation's schema, and no plugin code runs. What is not
+        // read yet would be gone with the switch; as a rule all is.
+        unsafe { while returns.read_on(change, &converter, at, &core.state.aside, READ_PARTS) {} }
+        let elements = elements(core, &converter, &returns);
         if elements > STOP_ELEMENTS_MAX && !allow_stop {
-            return Err(too_long(elements));
+            return Err(too_long(expected(core, &converter, elements)));
         }
-        // SAFETY: as above, until the switch. The images are mapped: a discard waits for all drains. What is
-        // not read yet would be gone with the switch; as a rule all is.
+        // SAFETY: as above, until the switch. The images are mapped: a discard waits for all drains.
         let prepared = unsafe {
-            while returns.read_on(change, &converter, at, &core.state.aside, READ_PARTS) {}
             Leg::prepare(change)
                 .and_then(|leg| Ok((leg, change.prepare(&converter, pair, at, returns)?)))
         };
@@ -90,13 +91,16 @@ impl<'a> Prepared<'a> {
         Ok(Self { change, converter, root, leg })
     }
 
-    /// How many parts a switch would set aside: of the root, and of the first [`DRY_SESSIONS`] sessions.
-    /// 0 when that cannot be told without a long stop.
-    pub(super) fn look(core: &Core, change: &'a Arc<Change>, returns: Returns) -> u64 {
+    /// How many parts a switch would set aside: of the root, and of the first [`DRY_SESSIONS`] sessions;
+    /// 0 when that cannot be told without a long stop. And what it would convert at once.
+    pub(super) fn look(core: &Core, change: &'a Arc<Change>, returns: Returns) -> (u64, Whole) {
         if change.is_adopt() {
-            return 0;
+            return (0, Whole::default());
         }
-        let Ok(this) = Self::new(core, change, returns, false) else { return 0 };
+        let converter = change.converter().lazily(Arc::clone(change));
+        let elements = elements(core, &converter, &returns);
+        let whole = expected(core, &converter, elements);
+        let Ok(this) = Self::new(core, change, returns, false) else { return (0, whole) };
         let mut lost = this.root.lost().len();
         let mut after = 0;
         for _ in 0..DRY_SESSIONS {
@@ -111,7 +115,7 @@ impl<'a> Prepared<'a> {
         }
         // SAFETY: this converter prepared it.
         unsafe { this.root.give_up(&this.converter) };
-        lost as u64
+        (lost as u64, whole)
     }
 
     /// The new root takes its place. Cannot fail.
@@ -314,6 +318,22 @@ pub(super) async fn drain(server: Rc<Server>) {
     }
 }
 
+/// Elements and entries that a switch of the root converts at once.
+fn elements(core: &Core, converter: &Converter<'_>, returns: &Returns) -> u64 {
+    let (pair, at) = (converter.root(), core.state.root);
+    // SAFETY: the root is a value of the active generation's schema, and no plugin code runs.
+    unsafe { converter.elements(pair, at) + converter.elements_of_returns(pair, at, returns) }
+}
+
+/// About how long so many take: some are tried.
+fn expected(core: &Core, converter: &Converter<'_>, elements: u64) -> Whole {
+    let begun = monotonic_ns();
+    // SAFETY: as in `elements`.
+    let tried = unsafe { converter.try_some(converter.root(), core.state.root) } as u64;
+    let taken = monotonic_ns() - begun;
+    Whole { elements, expected_ns: (taken * elements).checked_div(tried).unwrap_or(0) }
+}
+
 /// The id of a layout, which is a new one when no state was ever written in it.
 fn layout_of(core: &mut Core, encoded: &[u8]) -> u32 {
     let layouts = &mut core.state.layouts;
@@ -340,13 +360,17 @@ fn no_default(core: &Core) -> Error {
 }
 
 #[cold]
-fn too_long(elements: u64) -> Error {
+fn too_long(Whole { elements, expected_ns }: Whole) -> Error {
+    let takes = match expected_ns {
+        0 => String::new(),
+        ns => format!(", for about {}", short_duration(ns)),
+    };
     Error::new(
         Code::Stop,
         "the state is too large to be converted at once",
         format!(
-            "{elements} elements would be converted while nobody is served; the most that is done \
-             without being asked for is {STOP_ELEMENTS_MAX}"
+            "{elements} elements would be converted while nobody is served{takes}; the most that \
+             is done without being asked for is {STOP_ELEMENTS_MAX}"
         ),
         "--allow-stop if that stop is acceptable; `--dry-run` shows which fields are to blame",
     )

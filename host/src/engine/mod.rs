@@ -36,7 +36,7 @@ use crate::error::{Code, Error, Result};
 use crate::generation::Callable;
 use crate::limits::Limits;
 pub use core::monotonic_ns;
-pub use handle::{CALL_KINDS, Command, Conduct, Counters, EngineHandle, Switch, Switched};
+pub use handle::{CALL_KINDS, Command, Conduct, Counters, EngineHandle, Switch, Switched, Whole};
 pub use recover::{Durable, Set};
 pub use services::host_table;
 pub use snapshot::{Policy, Snapshot};

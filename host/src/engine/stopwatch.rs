@@ -79,11 +79,20 @@ fn ran_ns() -> u64 {
 
 /// How often the calling thread has given its processor up to wait for something.
 fn slept() -> i64 {
+    usage().ru_nvcsw
+}
+
+/// How often the calling thread has touched memory that was not mapped yet.
+pub(super) fn faults() -> u64 {
+    usage().ru_minflt.cast_unsigned()
+}
+
+fn usage() -> libc::rusage {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the kernel fills the struct, which is plain numbers; on failure it stays zero.
     unsafe {
         libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr());
-        usage.assume_init().ru_nvcsw
+        usage.assume_init()
     }
 }
 

@@ -239,7 +239,10 @@ mod tests {
         assert_eq!((aside.take(1).is_none(), aside.part(1, 0), aside.len()), (true, None, 1));
         assert_eq!(aside.bytes(), part(0).encode().len());
         let path = vec![Step::Field(8), Step::Key(vec![1]), Step::Field(0)];
-        aside.put(2, vec![Lost { path, ..part(5) }]);
+        let (list, element) = (Step::Field(8), Step::Element { at: 1, seed: 2, image: 3 });
+        let below = vec![list.clone(), element, Step::Field(0)];
+        aside.put(2, vec![Lost { path, ..part(5) }, Lost { path: below, ..part(6) }]);
+        aside.put(2, vec![Lost { path: vec![list, Step::Item(1)], ..part(7) }]);
         aside.forget_entries();
         assert_eq!(types(aside.of(2)), [3], "what is no part of an entry stays");
         aside.clear();

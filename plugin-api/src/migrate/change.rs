@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::aside::{Aside, Shelf};
-use super::convert::{Converter, Lost, Prepared, Unfit, restore_all, undisturbed};
+use super::convert::{Converter, Found, Lost, Prepared, Unfit, restore_all, undisturbed};
 use super::drains;
 use super::lineage::{Functions, Lineage};
 use super::plan::{PairIndex, Plan, PlanKind, Refused, Side};
@@ -118,13 +118,19 @@ impl Change {
     ) -> Result<Waiting, Unfit> {
         let keeps = self.plan.pair(pair).how == super::plan::How::Same;
         converter.expect(returns.entries());
-        let Returns { others, maps, .. } = returns;
+        let Returns { others, mut maps, .. } = returns;
         let old = self.plan.pair(pair).old;
         // SAFETY: the caller's promise.
         unsafe {
-            let still = |lost: &Lost| undisturbed(converter.old(), old, at, lost);
-            let others = others.into_iter().map(|(_, lost)| lost);
-            let (back, overtaken) = others.partition::<Vec<_>, _>(still);
+            let (mut back, mut overtaken, mut found) = (Vec::new(), Vec::new(), Found::default());
+            for (_, mut lost) in others {
+                let there = converter.find_elements(pair, at, &mut lost.path, &mut found)
+                    && undisturbed(converter.old(), old, at, &lost);
+                if there { back.push(lost) } else { overtaken.push(lost) }
+            }
+            for of in maps.iter_mut().filter(|of| !converter.defers_way(pair, at, &of.way)) {
+                of.find_elements(converter, pair, at, &mut found);
+            }
             let prepared = if keeps { None } else { Some(converter.prepare(pair, at)?) };
             Ok(Waiting { prepared, at, pair, back, maps, overtaken })
         }

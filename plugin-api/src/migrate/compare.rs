@@ -65,8 +65,6 @@ pub enum Back {
     SetAside,
     /// It was set aside on the way here, and is there again.
     Returns,
-    /// It lies in a list, where nothing tells which element it belongs to: it is lost.
-    Lost,
     /// There is no way back.
     None,
 }
@@ -118,7 +116,6 @@ impl fmt::Display for Back {
             Self::ByFunction => "by function",
             Self::SetAside => "set aside",
             Self::Returns => "returns",
-            Self::Lost => "lost",
             Self::None => "none",
         })
     }

@@ -317,8 +317,7 @@ pub fn progress(change: &Arc<Change>) -> Progress {
 pub fn left() -> Vec<(Arc<Change>, Finished)> {
     let late = marks::late();
     let mut left = found();
-    let of_tree = |lost| Finished { lost, overtaken: Vec::new() };
-    left.extend(trees::found().into_iter().map(|(change, lost)| (change, of_tree(lost))));
+    left.extend(trees::found());
     if !late.is_empty() {
         left.iter_mut().for_each(|(_, left)| left.lost.retain(|part| !late.has(part)));
     }
@@ -340,8 +339,9 @@ fn found() -> Vec<(Arc<Change>, Finished)> {
     })
 }
 
-/// Forgets what is still to return into the maps of a change: somebody cleared them. O(parts).
+/// Forgets what is still to return into the maps and trees of a change: somebody cleared them. O(parts).
 pub fn forget_returning(change: &Arc<Change>) {
+    trees::forget_returning(change);
     DRAINS.with_borrow_mut(|drains| {
         for drain in drains.running.iter_mut().filter(|drain| drain.is_of(change)) {
             drain.returning = ByHash::new();

@@ -1,15 +1,18 @@
 //! [`Returns`]: what waits for a version, read and sorted before the switch that brings it back.
 //!
 //! A switch has no time to decode what was set aside, nor to hash its keys. So the parts are read in
-//! slices beforehand, those of large maps by map and hash; the switch hands each map its own in one step,
-//! and the map's [drain](super::drains) puts them back.
+//! slices beforehand, those of maps by map and hash; the switch hands each map its own in one step, and
+//! the map's [drain](super::drains) puts them back. So does the [conversion](super::trees) of a tree with
+//! rests of entries; whole entries return to a tree at once, for its ranks count them.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::aside::Aside;
 use super::change::Change;
-use super::convert::{Converter, KeyBlock, Lost, Step};
+use super::convert::{Converter, Found, KeyBlock, Lost, Step};
 use super::marks::{self, Gone};
+use super::plan::PairIndex;
+use crate::collections::btree_map::{self, kept};
 use crate::collections::hash_map::erased;
 use crate::schema::Kind;
 
@@ -19,7 +22,7 @@ pub(crate) type ByHash = BTreeMap<u64, Vec<Part>>;
 /// What is going to return with a switch, as far as it was read.
 #[derive(Debug, Default)]
 pub struct Returns {
-    /// Parts of hash maps that were found in the old value.
+    /// Parts of hash maps, and rests of entries of trees, that were found in the old value.
     pub(crate) maps: Vec<OfMap>,
     /// All others, with their places.
     pub(crate) others: Vec<(usize, Lost)>,
@@ -36,6 +39,8 @@ pub struct Returns {
 pub(crate) struct OfMap {
     /// The way to it in the new value.
     pub way: Vec<Step>,
+    /// What marks know it by.
+    pub name: u64,
     /// The key of its hash. A map that has another one by the time of the switch is another map.
     pub seed: [u64; 2],
     pub parts: ByHash,
@@ -123,7 +128,7 @@ impl Returns {
             gone.into_iter().filter(|of| (of.aside, of.fingerprint) == (aside, fingerprint))
         {
             let mut maps = self.maps.iter_mut();
-            let read = maps.find(|of| of.seed[0] == outer.map);
+            let read = maps.find(|of| of.name == outer.map);
             if !read.is_some_and(|of| of.forget(outer.hash, place)) {
                 places.insert(place);
             }
@@ -139,7 +144,8 @@ impl Returns {
         self.others.len() + sorted.sum::<usize>()
     }
 
-    /// Keeps a part that returns into a hash map by that and its hash; answers any other.
+    /// Keeps a part that returns into a hash map, or a rest of an entry of a tree, by that and its hash;
+    /// answers any other.
     ///
     /// # Safety
     /// What `find` finds is a value of the type it answers, in the old schema.
@@ -155,19 +161,19 @@ impl Returns {
         let part = Part { lost, depth, place };
         let (way, reflect) = (&part.lost.path[..depth], converter.old());
         let def = reflect.def(ty);
-        if def.kind != Kind::HashMap {
-            return Some(part.lost);
-        }
+        // SAFETY: the caller's promise.
+        let known = unsafe { name_of(def.kind, map) };
+        let later = def.kind == Kind::HashMap || !part.is_entry();
+        let Some((name, seed)) = known.filter(|_| later) else { return Some(part.lost) };
         // SAFETY: the caller's promise; keys are the same in both shapes, and so are their images.
-        let (hash, seed) = unsafe {
-            let seed = erased::seed(map);
+        let hash = unsafe {
             let key = KeyBlock::new(reflect, def.args[0], part.key());
-            (reflect.hash_of(def.args[0], key.at(), seed), seed)
+            reflect.hash_of(def.args[0], key.at(), seed)
         };
         let known = self.maps.iter().position(|of| of.seed == seed && of.way == way);
         let at = known.unwrap_or_else(|| {
             let (way, parts) = (way.to_vec(), ByHash::new());
-            self.maps.push(OfMap { way, seed, parts, count: 0, entries: 0 });
+            self.maps.push(OfMap { way, name, seed, parts, count: 0, entries: 0 });
             self.maps.len() - 1
         });
         let of = &mut self.maps[at];
@@ -176,6 +182,42 @@ impl Returns {
         of.parts.entry(hash).or_default().push(part);
         None
     }
+}
+
+/// What marks know a map by, and what its keys are hashed with. `None` for other values, and for a tree of
+/// which nothing is set aside.
+///
+/// # Safety
+/// A value of this kind.
+unsafe fn name_of(kind: Kind, map: *mut u8) -> Option<(u64, [u64; 2])> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match kind {
+            Kind::HashMap => {
+                let seed = erased::seed(map);
+                Some((seed[0], seed))
+            }
+            Kind::BTreeMap => {
+                let number = btree_map::erased::number(map);
+                (number != 0).then(|| (u64::from(number), kept::seed(number)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Takes the parts that wait for an entry: those under its hash that are of it.
+pub(crate) fn take_parts(
+    parts: &mut ByHash,
+    hash: u64,
+    is_of: impl FnMut(&Part) -> bool,
+) -> Vec<Part> {
+    let Some(all) = parts.remove(&hash) else { return Vec::new() };
+    let (of, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_of);
+    if !others.is_empty() {
+        parts.insert(hash, others);
+    }
+    of
 }
 
 /// Parts from which a map that needs no conversion gets one all the same, so that they return later.
@@ -199,6 +241,24 @@ impl OfMap {
         self.count -= 1;
         self.entries -= u64::from(part.is_entry());
         true
+    }
+
+    /// Finds the elements of lists in entries that are converted with the switch. What is not found stays
+    /// as it is, and is told of when it has no place.
+    ///
+    /// # Safety
+    /// As for [`Converter::find_elements`].
+    pub unsafe fn find_elements(
+        &mut self,
+        converter: &Converter<'_>,
+        pair: PairIndex,
+        at: *mut u8,
+        found: &mut Found,
+    ) {
+        for part in self.parts.values_mut().flatten() {
+            // SAFETY: the caller's promise.
+            unsafe { converter.find_elements(pair, at, &mut part.lost.path, found) };
+        }
     }
 
     /// The parts, one by one.

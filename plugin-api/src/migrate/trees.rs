@@ -1,5 +1,8 @@
 //! Trees whose values change their shape after the swap, leaf by leaf: see
 //! [`TreeConversion`]. As [`drains`](super::drains), which is for hash maps.
+//!
+//! A rest that an earlier swap set aside rejoins its entry as the leaf is converted that this is in: until
+//! then nobody has seen the entry in the new shape, and if somebody removed it, the leaf was converted first.
 
 use core::ptr::NonNull;
 use std::cell::RefCell;
@@ -8,10 +11,11 @@ use std::sync::Arc;
 
 use super::change::Change;
 use super::convert::{EntryMover, Known, Lost, Step};
-use super::drains::{Held, Progress};
+use super::drains::{Finished, Held, Progress};
 use super::plan::Pair;
+use super::returns::{ByHash, OfMap, Part, take_parts};
 use crate::collections::btree_map::conversion::TreeConversion;
-use crate::collections::btree_map::erased;
+use crate::collections::btree_map::{erased, kept};
 use crate::snapshot;
 
 thread_local! {
@@ -20,8 +24,8 @@ thread_local! {
 
 struct Trees {
     running: Vec<Tree>,
-    /// What ended conversions set aside, until it is fetched.
-    finished: Vec<(Arc<Change>, Vec<Lost>)>,
+    /// What ended conversions left, until it is fetched.
+    finished: Vec<(Arc<Change>, Finished)>,
     /// The layout id that the next one gives its leaves; never 0, which is that of a first version.
     next: u32,
 }
@@ -31,6 +35,11 @@ struct Tree {
     at: NonNull<TreeConversion>,
     held: Rc<Held>,
     entries: EntryMover,
+    /// Rests of entries, by what the tree's number makes of their keys.
+    returning: ByHash,
+    seed: [u64; 2],
+    /// Rests that had no place in their entry.
+    overtaken: Vec<Lost>,
     /// The slices have come to the entry of this rank.
     rank: usize,
 }
@@ -51,8 +60,12 @@ impl Trees {
     }
 
     fn finish(&mut self, position: usize) {
-        let tree = self.running.swap_remove(position);
-        self.finished.push((Arc::clone(&tree.held.change), tree.entries.lost));
+        let Tree { held, entries, returning, mut overtaken, .. } =
+            self.running.swap_remove(position);
+        // Their entries are gone.
+        overtaken.extend(returning.into_values().flatten().map(|part| part.lost));
+        let finished = Finished { lost: entries.lost, overtaken };
+        self.finished.push((Arc::clone(&held.change), finished));
     }
 }
 
@@ -72,14 +85,26 @@ impl Tree {
     /// `parent` is a lowest inner node of the tree and `at` one of its children; nobody refers to an
     /// entry of a leaf in the old shape.
     unsafe fn leaf(&mut self, parent: *mut u8, at: usize) {
-        let Self { held, entries, .. } = self;
-        let pairs = entries.pairs();
+        let Self { held, entries, returning, seed, overtaken, .. } = self;
+        let (pairs, converter) = (entries.pairs(), &held.converter);
         // SAFETY: the caller's promise; nobody else refers to the descriptor now.
         unsafe {
             let number = self.at.as_ref().number;
             let done =
                 erased::convert_leaf(parent.cast(), at, number, pairs, &mut |key, value, to| {
-                    entries.convert_value(&held.converter, key, value, to);
+                    let mut parts = Vec::new();
+                    if !returning.is_empty() {
+                        let hash = entries.hash(converter, key, *seed);
+                        let is_of = |part: &Part| entries.is_of(converter, part, key);
+                        parts = take_parts(returning, hash, is_of);
+                        entries.find_in_value(converter, &mut parts, value);
+                    }
+                    entries.convert_value(converter, key, value, to);
+                    for part in parts {
+                        if !entries.rejoin(converter, &part, to) {
+                            overtaken.push(part.lost);
+                        }
+                    }
                 });
             self.at.as_mut().left -= done as u64;
         }
@@ -150,9 +175,39 @@ pub(crate) unsafe fn begin(
             at
         };
         let entries = EntryMover::new(maps, path, known);
-        trees.running.push(Tree { at, held, entries, rank: 0 });
+        let (returning, seed, overtaken) = (ByHash::new(), [0; 2], Vec::new());
+        trees.running.push(Tree { at, held, entries, returning, seed, overtaken, rank: 0 });
         at
     })
+}
+
+/// Gives the conversion of the tree at `at` the rests that return into it; answers them when there is none, or
+/// they are another tree's. O(trees).
+///
+/// # Safety
+/// `at` is a tree of the state.
+pub(crate) unsafe fn hand_over(at: *mut u8, of: OfMap) -> Result<(), OfMap> {
+    TREES.with_borrow_mut(|trees| {
+        // SAFETY: the caller's promise.
+        let (conversion, number) = unsafe { (erased::conversion(at), erased::number(at)) };
+        let position = conversion.and_then(|at| trees.position(at.as_ptr()));
+        match position.filter(|_| kept::seed(number) == of.seed) {
+            None => Err(of),
+            Some(position) => {
+                let tree = &mut trees.running[position];
+                (tree.returning, tree.seed) = (of.parts, of.seed);
+                Ok(())
+            }
+        }
+    })
+}
+
+/// Forgets what is still to return into the trees of a change. O(parts).
+pub(super) fn forget_returning(change: &Arc<Change>) {
+    TREES.with_borrow_mut(|trees| {
+        let of = trees.running.iter_mut().filter(|tree| tree.is_of(change));
+        of.for_each(|tree| tree.returning = ByHash::new());
+    });
 }
 
 /// Takes [`begin`] back.
@@ -200,13 +255,15 @@ pub fn progress(change: &Arc<Change>) -> Progress {
     })
 }
 
-/// What conversions have set aside so far, by their change; each part is told once.
-pub(super) fn found() -> Vec<(Arc<Change>, Vec<Lost>)> {
+/// What conversions have left so far, by their change; each part is told once.
+pub(super) fn found() -> Vec<(Arc<Change>, Finished)> {
     TREES.with_borrow_mut(|trees| {
         let mut all = core::mem::take(&mut trees.finished);
-        for Tree { held, entries, .. } in &mut trees.running {
-            if !entries.lost.is_empty() {
-                all.push((Arc::clone(&held.change), core::mem::take(&mut entries.lost)));
+        for Tree { held, entries, overtaken, .. } in &mut trees.running {
+            if !(entries.lost.is_empty() && overtaken.is_empty()) {
+                let (lost, overtaken) =
+                    (core::mem::take(&mut entries.lost), core::mem::take(overtaken));
+                all.push((Arc::clone(&held.change), Finished { lost, overtaken }));
             }
         }
         all

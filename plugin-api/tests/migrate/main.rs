@@ -21,6 +21,7 @@ macro_rules! silent {
 mod below;
 mod drain;
 mod in_place;
+mod list_rests;
 mod model;
 mod nested;
 mod removed;
@@ -28,6 +29,7 @@ mod removed_tree;
 mod returns;
 mod sessions;
 mod together;
+mod tree_returns;
 mod trees;
 mod versions;
 

@@ -199,7 +199,7 @@ fn functions_and_refusals_have_rows() {
 }
 
 #[test]
-fn what_a_list_drops_is_lost_and_what_a_map_drops_returns() {
+fn what_lists_and_maps_drop_returns() {
     mod old {
         use super::*;
         #[state]
@@ -260,11 +260,11 @@ fn what_a_list_drops_is_lost_and_what_a_map_drops_returns() {
         rows::<old::Both, new::Both>(),
         format!(
             "state.list[].kept | u64 | u64 | adopt | yes | O(1)\n\
-             state.list[].dropped | u64 | - | by name | lost | O(n) whole\n\
+             state.list[].dropped | u64 | - | by name | returns | O(n) whole\n\
              state.map[].kept | u64 | u64 | adopt | yes | O(1)\n\
              state.map[].dropped | u64 | - | by name | returns | lazy O(n)\n\
              state.maps[][].kept | u64 | u64 | adopt | yes | O(1)\n\
-             state.maps[][].dropped | u64 | - | by name | lost | O(n) whole\n\
+             state.maps[][].dropped | u64 | - | by name | returns | O(n) whole\n\
              state.array[].kept | u64 | u64 | adopt | yes | O(1)\n\
              state.array[].dropped | u64 | - | by name | returns | O(1)\n\
              {SESSION}"

@@ -39,6 +39,11 @@ pub fn ledger_v2() -> Result<PathBuf> {
     beside("libledger_v2.so")
 }
 
+/// The plugin that misbehaves on demand.
+pub fn misbehave() -> Result<PathBuf> {
+    beside("libmisbehave.so")
+}
+
 fn beside(name: &str) -> Result<PathBuf> {
     let me = std::env::current_exe().context("where this program lies")?;
     let folder = me.parent().context("this program lies in no folder")?;

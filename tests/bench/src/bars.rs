@@ -49,6 +49,10 @@ pub const STEADY: Bar = AtMost(1.02);
 pub const DRAIN: Bar = AtLeast(1_000_000.0);
 /// Most memory while entries change their shape, against the larger of before and after.
 pub const DRAIN_MEMORY: Bar = AtMost(1.15);
+/// From the panic that crosses the limit to the first answer of the version before, milliseconds.
+pub const BACK_MS: Bar = AtMost(10.0);
+/// Until a call that does not return is named with its stack, seconds.
+pub const NAMED_S: Bar = AtMost(1.0);
 /// Requests per second with a journal, against the peer with its own.
 pub const JOURNAL_RPS: Bar = AtLeast(1.0);
 /// From the start until the first answer, against the peer.

@@ -106,6 +106,11 @@ impl Host {
         Ok(answer["mapped"].as_bool().unwrap_or(true))
     }
 
+    /// What it wrote so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("host.log")).unwrap_or_default()
+    }
+
     /// The answer of `status`.
     pub fn status(&mut self) -> Result<Value> {
         self.admin.ask(&["status"])

@@ -16,6 +16,7 @@ mod machine;
 mod median;
 mod migrate;
 mod peer;
+mod probation;
 mod process;
 mod random;
 mod redis_benchmark;
@@ -62,6 +63,8 @@ enum What {
     Migrate(migrate::MigrateArgs),
     /// Swaps between the two versions of kv: stops, and whether a key or a stream is lost
     Versions(versions::VersionsArgs),
+    /// Versions that panic or hang: how soon the host is back, or names the place
+    Probation(probation::ProbationArgs),
     /// Many swaps under light traffic: whether memory stays flat
     Soak(soak::SoakArgs),
     /// `load` stage by stage, and `use`
@@ -100,6 +103,7 @@ fn run(cli: &Cli) -> Result<bool> {
         What::Swap(args) => swap::run(args),
         What::Migrate(args) => migrate::run(args),
         What::Versions(args) => versions::run(args),
+        What::Probation(args) => probation::run(args),
         What::Soak(args) => soak::run(args),
         What::Load(args) => load::run(args),
         What::Throughput(args) => throughput::run(args),

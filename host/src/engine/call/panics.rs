@@ -66,6 +66,7 @@ impl Server {
         core.journal.as_mut().into_iter().for_each(Journal::forget);
         core.state.counters.panics += 1;
         Counters::add(&core.counters.now.panics, 1);
+        core.counters.alarm.notify_one();
         for client in core.touched.drain(..) {
             // SAFETY: touched in the call that just returned, so the client still lives.
             let client = unsafe { &mut *client };

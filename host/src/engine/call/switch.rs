@@ -3,9 +3,10 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::engine::core::{Server, monotonic_ns};
-use crate::engine::handle::{Counters, Switch, Switched};
+use crate::engine::handle::{Counters, Switch, Switched, Whole};
 use crate::engine::migrate::{Migrated, Prepared, Ready};
 use crate::engine::snapshot::Snapshots;
+use crate::engine::stopwatch::faults;
 use crate::error::Result;
 
 impl Server {
@@ -40,12 +41,15 @@ impl Server {
         let from = core.state.generation;
         let Ready { switch: Switch { to, allow_stop, dry_run, .. }, change, returns, .. } = ready;
         if dry_run {
-            let set_aside = Prepared::look(core, &change, returns);
-            return Ok((Switched { from, set_aside, ..Switched::default() }, 0));
+            let (set_aside, whole) = Prepared::look(core, &change, returns);
+            return Ok((Switched { from, set_aside, whole, ..Switched::default() }, 0));
         }
-        let prepared = match change.is_adopt() {
-            true => None,
-            false => Some(Prepared::new(core, &change, returns, allow_stop)?),
+        let (prepared, before) = match change.is_adopt() {
+            true => (None, None),
+            false => {
+                let before = faults();
+                (Some(Prepared::new(core, &change, returns, allow_stop)?), Some(before))
+            }
         };
         // ---- point of no return: nothing below can fail ----
         let migrated = prepared.map(|prepared| prepared.switch(core, &to.shape.encoded));
@@ -53,9 +57,12 @@ impl Server {
         self.layout.set(core.state.root_layout);
         let old = std::mem::replace(&mut core.active, to);
         let pause_ns = monotonic_ns() - begun;
+        let faults = before.map_or(0, |before| faults() - before);
         drop(old);
         let Migrated { set_aside, returned } = migrated.unwrap_or_default();
-        Ok((Switched { pause_ns, from, set_aside, returned }, change.take_panicked()))
+        let whole = Whole::default();
+        let switched = Switched { pause_ns, faults, from, set_aside, returned, whole };
+        Ok((switched, change.take_panicked()))
     }
 
     /// Counts a switch, begins to count anew what the generation does, and tells the journal.

@@ -1,5 +1,7 @@
 //! How many slots a table has, and where hashes belong in it.
 
+use core::ops::Range;
+
 use super::group::WIDTH;
 
 /// `shift` of a table with one group.
@@ -8,8 +10,9 @@ pub(super) const ONE_GROUP: u8 = 60;
 /// In [`Geometry::spare`]: there are three quarters of the home groups that the shift tells.
 const THREE_QUARTERS: u8 = 0x80;
 /// From 2^17 home groups on, tables have such sizes, too: of tens of megabytes a third or a half can be
-/// spared. Smaller ones double, since steps half as far apart move each entry twice as often.
-const FINE_BITS: u8 = 17;
+/// spared. Smaller ones double, since steps half as far apart move each entry twice as often; so do those
+/// from 2^20 on, where a second group that a search must look at costs the most and a move the longest.
+const FINE_BITS: Range<u8> = 17..20;
 
 /// How many slots a table has and where a hash belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +40,7 @@ impl Geometry {
                 let bits = groups.next_power_of_two().trailing_zeros() as u8;
                 let whole = Self::of_bits(bits);
                 let part = Self { spare: whole.spare | THREE_QUARTERS, ..whole };
-                if bits >= FINE_BITS && groups <= part.home_groups() { part } else { whole }
+                if FINE_BITS.contains(&bits) && groups <= part.home_groups() { part } else { whole }
             }
         }
     }

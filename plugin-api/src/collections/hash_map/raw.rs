@@ -2,6 +2,7 @@
 
 use core::marker::PhantomData;
 use core::ptr;
+use core::sync::atomic::{Ordering, compiler_fence};
 
 use abi_stable::StableAbi;
 
@@ -79,9 +80,14 @@ impl Raw {
 
     /// Whether every entry is in `table`, which has room for one more: nothing is under way, so the pointer is
     /// null, and the room is more than that. A descriptor's address is above any room ([`Raw::lead_to`]).
+    ///
+    /// The insert that counts it down reads the room again: kept in a register meanwhile, over hash and search,
+    /// it would take one that they need. The fence is for the compiler, and no instruction.
     #[inline(always)]
     pub(super) fn has_room_at_rest(&self) -> bool {
-        self.table.growth_left > self.rehash.addr() as u64
+        let has_room = self.table.growth_left > self.rehash.addr() as u64;
+        compiler_fence(Ordering::SeqCst);
+        has_room
     }
 
     /// Leads to what is under way.

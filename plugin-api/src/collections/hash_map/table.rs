@@ -395,11 +395,12 @@ mod tests {
     }
 
     #[test]
-    fn large_tables_come_in_steps_of_a_third_and_a_half() {
+    fn large_tables_come_in_steps_of_a_third_and_a_half_and_the_largest_double() {
         let groups = |capacity| Geometry::for_capacity(capacity).home_groups();
-        let full = [14 << 15, 14 << 16, (14 << 15) * 3, 14 << 17, (14 << 16) * 3];
+        let full =
+            [14 << 15, 14 << 16, (14 << 15) * 3, 14 << 17, (14 << 16) * 3, 14 << 19, 14 << 20];
         let next = full.map(|capacity| groups(capacity + 1));
-        assert_eq!(next, [1 << 16, 3 << 15, 1 << 17, 3 << 16, 1 << 18]);
+        assert_eq!(next, [1 << 16, 3 << 15, 1 << 17, 3 << 16, 1 << 18, 1 << 20, 1 << 21]);
         for capacity in full {
             assert_eq!(Geometry::for_capacity(capacity).capacity(), capacity, "without a rest");
         }

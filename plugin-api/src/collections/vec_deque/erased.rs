@@ -27,9 +27,11 @@ pub unsafe fn each(at: *mut u8, element: Layout, visit: impl FnMut(*mut u8)) {
     unsafe { (0..len(at)).map(|i| slot(at, element, i)).for_each(visit) }
 }
 
+/// Where element `index` lies.
+///
 /// # Safety
 /// `at` is a queue of elements of this layout, and the slot of element `index` has memory.
-unsafe fn slot(at: *mut u8, element: Layout, index: usize) -> *mut u8 {
+pub(crate) unsafe fn slot(at: *mut u8, element: Layout, index: usize) -> *mut u8 {
     let shift = shift(element.size());
     // SAFETY: the caller's promise; see the table in the parent module.
     unsafe {

@@ -166,14 +166,20 @@ impl Walk<'_> {
         for fill in &fields.fills {
             let new = Some(self.up.to.schema.type_name(fill.new));
             let path = format!("{path}.{}", fill.name);
-            let back = if at.list { Back::Lost } else { Back::SetAside };
-            self.rows.push(Row { path, old: None, new, change, fits: true, back, cost });
+            self.rows.push(Row {
+                path,
+                old: None,
+                new,
+                change,
+                fits: true,
+                back: Back::SetAside,
+                cost,
+            });
         }
         for removed in &fields.removed {
             let old = Some(self.up.from.schema.type_name(removed.old));
             let back = match self.comes_back(index, &removed.name) {
                 false => Back::None,
-                true if at.list => Back::Lost,
                 true => Back::Returns,
             };
             let path = format!("{path}.{}", removed.name);

@@ -1,6 +1,6 @@
 //! How much a conversion has to do at once.
 
-use super::Converter;
+use super::{Converter, Step};
 use crate::collections::hash_map::conversion::{self, Conversion};
 use crate::collections::{btree_map, hash_map, vec, vec_deque};
 use crate::migrate::drains::LAZY_FROM;
@@ -30,6 +30,35 @@ impl Converter<'_> {
                     _ => self.content(plan.old, at),
                 };
             });
+        }
+        sum
+    }
+
+    /// Entries of trees to which entries return: such a tree is made anew, at once. Of those outside of maps.
+    /// O(parts).
+    ///
+    /// # Safety
+    /// As for [`Converter::elements`].
+    pub unsafe fn elements_of_returns(
+        &self,
+        pair: PairIndex,
+        at: *mut u8,
+        returns: &Returns,
+    ) -> u64 {
+        let (mut sum, mut last) = (0, None);
+        for (_, lost) in &returns.others {
+            if last.is_some_and(|last| lost.is_beside(last)) {
+                continue;
+            }
+            last = Some(lost);
+            let Some((Step::Key(_), way)) = lost.path.split_last() else { continue };
+            // SAFETY: the caller's promise; the tree is of the type that comes with it.
+            sum += unsafe {
+                let tree = self.origin(pair, at, way);
+                let tree =
+                    tree.filter(|(_, ty, _)| self.old.reflect.def(*ty).kind == Kind::BTreeMap);
+                tree.map_or(0, |(_, _, tree)| btree_map::erased::len(tree) as u64)
+            };
         }
         sum
     }
@@ -82,7 +111,7 @@ impl Converter<'_> {
     ///
     /// # Safety
     /// As for [`Converter::elements`].
-    unsafe fn each_collection(
+    pub(super) unsafe fn each_collection(
         &self,
         pair: PairIndex,
         at: *mut u8,
@@ -150,6 +179,22 @@ impl Converter<'_> {
         }
     }
 
+    /// Whether the map or tree at the end of a way through the new value is converted later.
+    ///
+    /// # Safety
+    /// As for [`Converter::elements`].
+    pub(crate) unsafe fn defers_way(&self, pair: PairIndex, at: *mut u8, way: &[Step]) -> bool {
+        // SAFETY: the caller's promise; the map is of the type that comes with it.
+        unsafe {
+            let Some((Some(pair), _, map)) = self.origin(pair, at, way) else { return false };
+            match self.plan.pair(pair).how {
+                How::HashMap(_) => self.defers(map) || hash_map::erased::conversion(map).is_some(),
+                How::BTreeMap(value) => self.defers_tree(value, map),
+                _ => false,
+            }
+        }
+    }
+
     /// Whether the map at `at` is converted later, in slices.
     ///
     /// # Safety
@@ -163,7 +208,7 @@ impl Converter<'_> {
     ///
     /// # Safety
     /// `at` is a tree.
-    unsafe fn defers_tree(&self, value: PairIndex, at: *mut u8) -> bool {
+    pub(super) unsafe fn defers_tree(&self, value: PairIndex, at: *mut u8) -> bool {
         // SAFETY: the caller's promise.
         let large = unsafe { btree_map::erased::len(at) } >= LAZY_FROM;
         self.lazy.is_some() && large && self.plan.keeps_all(value)

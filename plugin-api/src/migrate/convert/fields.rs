@@ -37,7 +37,7 @@ impl Converter<'_> {
             for removed in &fields.removed {
                 let at = from.add(removed.from as usize);
                 let field = Step::Field(removed.from);
-                let many = work.in_map || self.sparing;
+                let many = work.in_map || work.in_entry || self.sparing;
                 if !(many && self.is_default(owner, removed, at)) {
                     work.within(field, |work| self.lose(removed.old, at, work));
                 }

@@ -50,8 +50,25 @@ pub enum Step {
     Some,
     /// To what a box holds.
     Boxed,
-    /// To an element, by its position when it was lost.
+    /// To an element, by its position when it was lost: the last step, or one of an array.
     Item(u64),
+    /// To an element of a list that lost a part: by the position it had in the new list, and the hash of its
+    /// image there under this seed.
+    Element {
+        /// The position.
+        at: u64,
+        /// Key of the hash.
+        seed: u64,
+        /// The hash.
+        image: u64,
+    },
+    /// To the same, once it was found: its position in a list of so many. Not kept.
+    There {
+        /// The position.
+        at: u64,
+        /// Elements of the list. When it has another number by then, the position says nothing.
+        of: u64,
+    },
     /// To the value behind the key with this image. As the last step it means the whole entry.
     Key(Vec<u8>),
 }
@@ -65,6 +82,9 @@ impl Step {
             Self::Some => def.kind == Kind::Option,
             Self::Boxed => def.kind == Kind::Box,
             Self::Item(_) => matches!(def.kind, Kind::Array | Kind::Vec | Kind::VecDeque),
+            Self::Element { .. } | Self::There { .. } => {
+                matches!(def.kind, Kind::Vec | Kind::VecDeque)
+            }
             Self::Key(_) => matches!(def.kind, Kind::HashMap | Kind::BTreeMap),
         }
     }
@@ -79,7 +99,9 @@ impl fmt::Display for Lost {
                 Step::Variant(tag) => write!(f, "::{tag}")?,
                 Step::Some => f.write_str("?")?,
                 Step::Boxed => f.write_str("*")?,
-                Step::Item(index) => write!(f, "[{index}]")?,
+                Step::Item(at) | Step::Element { at, .. } | Step::There { at, .. } => {
+                    write!(f, "[{at}]")?;
+                }
                 Step::Key(key) => write!(f, "[\"{}\"]", key.escape_ascii())?,
             }
         }
@@ -88,9 +110,10 @@ impl fmt::Display for Lost {
 }
 
 impl Lost {
-    /// Whether it is an entry of a map, or a part of one.
+    /// Whether it is an entry of a map or an element of a list, or a part of one.
     pub fn is_of_entry(&self) -> bool {
-        self.path.iter().any(|step| matches!(step, Step::Key(_)))
+        let one_of_many = |step: &Step| matches!(step, Step::Key(_) | Step::Element { .. });
+        self.is_element() || self.path.iter().any(one_of_many)
     }
 
     /// Whether both are whole entries of one map.

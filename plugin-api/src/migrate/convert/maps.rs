@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::ptr;
 
 use super::journal::{Fresh, Spent};
-use super::restore::walk_to;
+use super::restore::{find, walk_to};
 use super::{Converter, Lost, Step, Unfit, Work};
 use crate::collections::btree_map::{self, kept};
 use crate::collections::hash_map;
@@ -12,7 +12,7 @@ use crate::heap;
 use crate::migrate::marks::{self, Mark};
 use crate::migrate::plan::{Fields, How, Pair, PairIndex};
 use crate::migrate::{drains, trees};
-use crate::schema::TypeIndex;
+use crate::schema::{Kind, TypeIndex};
 
 /// What the two maps of a pair are made of.
 #[derive(Debug)]
@@ -306,6 +306,25 @@ impl Converter<'_> {
                 }
                 _ => None,
             }
+        }
+    }
+
+    /// The value behind the key with this image in the old map at `at`; `None` also while that follows an
+    /// earlier change.
+    ///
+    /// # Safety
+    /// `at` is a map or tree of this type.
+    pub(super) unsafe fn old_entry(
+        &self,
+        map: TypeIndex,
+        at: *mut u8,
+        key: &[u8],
+    ) -> Option<*mut u8> {
+        let tree = self.old.reflect.def(map).kind == Kind::BTreeMap;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let moves = !tree && hash_map::erased::conversion(at).is_some();
+            (!moves).then(|| find(&self.old.reflect, map, at, key)).flatten()
         }
     }
 

@@ -8,6 +8,7 @@
 //! image, which catch their own panics; one that panics makes its value one that does not fit.
 
 mod effort;
+mod elements;
 mod fields;
 mod journal;
 mod lost;
@@ -16,6 +17,7 @@ mod mover;
 mod number;
 mod prepared;
 mod restore;
+mod sample;
 mod sequence;
 mod trial;
 mod work;
@@ -37,9 +39,10 @@ use fields::Owner;
 use journal::{Fresh, Journal, Spent};
 use work::Work;
 
+pub(crate) use elements::Found;
 pub(crate) use maps::Known;
 pub(crate) use mover::EntryMover;
-pub(crate) use restore::{KeyBlock, rejoin};
+pub(crate) use restore::KeyBlock;
 
 pub use lost::{Instead, Lost, Step};
 pub use prepared::Prepared;
@@ -130,6 +133,11 @@ impl<'a> Converter<'a> {
     /// Says how many entries may return into a map that is converted later, at most.
     pub(crate) fn expect(&self, entries: usize) {
         self.expected.set(entries);
+    }
+
+    /// The pair of the two roots.
+    pub const fn root(&self) -> PairIndex {
+        self.plan.root
     }
 
     /// The old schema, to be followed.

@@ -4,9 +4,11 @@ use core::ptr;
 
 use super::journal::{Journal, Spent};
 use super::maps::{Known, Maps};
-use super::{Converter, Lost, Step, Work};
+use super::restore::{KeyBlock, rejoin};
+use super::{Converter, Found, Lost, Step, Work};
 use crate::migrate::marks::Mark;
 use crate::migrate::plan::{PairIndex, Plan};
+use crate::migrate::returns::Part;
 use crate::schema::TypeIndex;
 
 /// Converts the entries of one map one by one, each for good.
@@ -44,6 +46,62 @@ impl EntryMover {
     pub unsafe fn hash(&self, converter: &Converter<'_>, slot: *mut u8, seed: [u64; 2]) -> u64 {
         // SAFETY: the caller's promise; both shapes have the same key.
         unsafe { converter.new.reflect.hash_of(self.maps.new_key, slot, seed) }
+    }
+
+    /// Whether a part is a part of the entry with the key at `key`.
+    ///
+    /// # Safety
+    /// As for [`EntryMover::hash`], with a key of the map; the part is of an entry of it.
+    pub unsafe fn is_of(&self, converter: &Converter<'_>, part: &Part, key: *mut u8) -> bool {
+        let (reflect, ty) = (converter.new_side(), self.key_type());
+        // SAFETY: the caller's promise; no swap changes keys.
+        unsafe {
+            let of = KeyBlock::new(reflect, ty, part.key());
+            reflect.compare_keys(ty, of.at(), key).is_eq()
+        }
+    }
+
+    /// Finds the elements of lists that parts of an entry are below, which is still in the old shape.
+    ///
+    /// # Safety
+    /// As for [`EntryMover::hash`], with a slot of the old shape.
+    pub unsafe fn find_elements(
+        &self,
+        converter: &Converter<'_>,
+        parts: &mut [Part],
+        slot: *mut u8,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { self.find_in_value(converter, parts, slot.add(self.maps.old.value_at())) }
+    }
+
+    /// As [`EntryMover::find_elements`], with the value of the entry.
+    ///
+    /// # Safety
+    /// As for [`EntryMover::find_elements`].
+    pub unsafe fn find_in_value(
+        &self,
+        converter: &Converter<'_>,
+        parts: &mut [Part],
+        value: *mut u8,
+    ) {
+        let mut found = Found::default();
+        for Part { lost, depth, .. } in parts {
+            let way = &mut lost.path[*depth + 1..];
+            // SAFETY: the caller's promise.
+            unsafe { converter.find_elements(self.maps.value, value, way, &mut found) };
+        }
+    }
+
+    /// Puts a rest back into the value of its entry, which was just made. False when it is no rest, or what
+    /// it was a part of is gone.
+    ///
+    /// # Safety
+    /// As for [`EntryMover::is_of`], which is true; `value` is of the new shape.
+    pub unsafe fn rejoin(&self, converter: &Converter<'_>, part: &Part, value: *mut u8) -> bool {
+        let (ty, way) = (self.new_value(converter).0, &part.lost.path[part.depth + 1..]);
+        // SAFETY: the caller's promise.
+        !part.is_entry() && unsafe { rejoin(converter.new_side(), ty, value, way, &part.lost) }
     }
 
     /// Layouts of the entries on both sides.

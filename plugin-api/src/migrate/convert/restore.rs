@@ -11,8 +11,8 @@ use super::{Converter, Instead, Lost, Step};
 use crate::collections::hash_map::conversion::Conversion;
 use crate::collections::{hash_map, vec, vec_deque};
 use crate::migrate::change::Change;
-use crate::migrate::drains;
 use crate::migrate::returns::OfMap;
+use crate::migrate::{drains, trees};
 use crate::reflect::Reflect;
 use crate::schema::{Kind, TypeIndex};
 
@@ -21,6 +21,7 @@ use entry::{insert, insert_all};
 use way::walk;
 
 pub(crate) use block::KeyBlock;
+pub(super) use entry::find;
 pub(super) use way::walk_to;
 
 /// Puts parts that were lost from this schema back into the value at `at`, which was just converted
@@ -38,7 +39,9 @@ pub unsafe fn restore(
     lost: Vec<Lost>,
 ) -> Vec<Lost> {
     let mut left = Vec::new();
-    let mut parts = lost.into_iter().peekable();
+    // Whole elements come last: until then the others are where they were found.
+    let (elements, others): (Vec<_>, Vec<_>) = lost.into_iter().partition(Lost::is_element);
+    let mut parts = others.into_iter().chain(elements).peekable();
     while let Some(lost) = parts.next() {
         // SAFETY: the caller's promise; nobody refers to the map's entries.
         unsafe {
@@ -77,13 +80,37 @@ pub(crate) unsafe fn restore_all(
         let mut left = restore(reflect, ty, at, others);
         for of in maps {
             let map = walk_to(reflect, ty, at, &of.way, &Step::Key(Vec::new()));
-            let drain = map.and_then(|(ty, map)| drain_for(change, reflect, (ty, map), &of));
-            match drain {
-                Some(conversion) => drains::hand_over_all(conversion, of),
-                None => left.extend(restore(reflect, ty, at, of.into_lost())),
+            if let Err(of) = hand_over(change, reflect, map, of) {
+                left.extend(restore(reflect, ty, at, of.into_lost()));
             }
         }
         left
+    }
+}
+
+/// Gives what returns to a map to whoever converts that; answers it when nobody does.
+///
+/// # Safety
+/// As for [`restore_all`], with a map of this type.
+unsafe fn hand_over(
+    change: &Arc<Change>,
+    reflect: &Reflect<'_>,
+    map: Option<(TypeIndex, *mut u8)>,
+    of: OfMap,
+) -> Result<(), OfMap> {
+    let Some((ty, map)) = map else { return Err(of) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        if reflect.def(ty).kind == Kind::BTreeMap {
+            return trees::hand_over(map, of);
+        }
+        match drain_for(change, reflect, (ty, map), &of) {
+            Some(conversion) => {
+                drains::hand_over_all(conversion, of);
+                Ok(())
+            }
+            None => Err(of),
+        }
     }
 }
 

@@ -29,22 +29,33 @@ impl Converter<'_> {
         Ok(())
     }
 
-    /// Converts an element, or sets it aside. False in the second case.
+    /// Converts an element, which is going to be at position `kept`, or sets it aside. False in the second
+    /// case.
     ///
     /// # Safety
     /// As for [`Converter::convert`].
     unsafe fn element(
         &self,
         element: PairIndex,
-        index: usize,
+        (index, kept): (usize, usize),
         from: *mut u8,
         to: *mut u8,
         work: &mut Work<'_>,
     ) -> bool {
-        work.within(Step::Item(index as u64), |work| {
+        let (before, depth) = (work.journal.lost.len(), work.path.len());
+        let fits = work.within(Step::Item(index as u64), |work| {
             // SAFETY: the caller's promise.
             unsafe { self.convert_or_lose(element, from, to, work) }
-        })
+        });
+        let rests = &mut work.journal.lost[before..];
+        if fits && !rests.is_empty() {
+            let mut image = Vec::new();
+            // SAFETY: the new element is whole.
+            unsafe { self.new.reflect.write(self.plan.pair(element).new, to, &mut image) };
+            let step = Step::to_element(kept, &image);
+            rests.iter_mut().for_each(|rest| rest.path[depth] = step.clone());
+        }
+        fits
     }
 
     /// # Safety
@@ -67,7 +78,7 @@ impl Converter<'_> {
             let mut kept = 0;
             for i in 0..len {
                 let (a, b) = (items.add(i * old.size()), place.add(kept * new.size()));
-                kept += usize::from(self.element(element, i, a, b, work));
+                kept += usize::from(self.element(element, (i, kept), a, b, work));
             }
             vec::erased::set_len(to, kept);
             let (block, layout) = vec::erased::block_of(from, old);
@@ -95,7 +106,7 @@ impl Converter<'_> {
             let (mut index, mut kept) = (0, 0);
             vec_deque::erased::each(from, old, |item| {
                 let mark = work.journal.mark();
-                if self.element(element, index, item, spare.as_ptr(), work) {
+                if self.element(element, (index, kept), item, spare.as_ptr(), work) {
                     let slot = queue.slot(kept);
                     core::ptr::copy_nonoverlapping(spare.as_ptr(), slot, new.size());
                     work.journal.moved(mark, spare.as_ptr(), slot, new.size());

@@ -24,7 +24,10 @@ impl Mover for Entries<'_> {
         let drain = &mut *self.0;
         // SAFETY: as above; the new slot is vacant, or the old one, which is given up otherwise.
         unsafe {
-            let parts = drain.parts_of(hash, from);
+            let mut parts = drain.parts_of(hash, from);
+            if !keeps {
+                drain.entries.find_elements(&drain.held.converter, &mut parts, from);
+            }
             let (entries, converter) = (&mut drain.entries, &drain.held.converter);
             let fits = match (keeps, from == to) {
                 (true, true) => true,

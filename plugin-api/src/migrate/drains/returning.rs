@@ -6,8 +6,8 @@
 
 use super::Drain;
 use crate::collections::hash_map::conversion::{Conversion, Home};
-use crate::migrate::convert::{KeyBlock, Lost, rejoin};
-use crate::migrate::returns::{OfMap, Part};
+use crate::migrate::convert::{KeyBlock, Lost};
+use crate::migrate::returns::{OfMap, Part, take_parts};
 
 impl Drain {
     /// # Safety
@@ -42,14 +42,9 @@ impl Drain {
     /// # Safety
     /// The slot is full.
     pub(super) unsafe fn parts_of(&mut self, hash: u64, slot: *mut u8) -> Vec<Part> {
-        let Some(parts) = self.returning.remove(&hash) else { return Vec::new() };
+        let Self { entries, held, returning, .. } = self;
         // SAFETY: the caller's promise; a slot begins with the key.
-        let is_it = |part: &Part| unsafe { self.is_key(&self.key_of(part), slot) };
-        let (of, others): (Vec<_>, Vec<_>) = parts.into_iter().partition(is_it);
-        if !others.is_empty() {
-            self.returning.insert(hash, others);
-        }
-        of
+        take_parts(returning, hash, |part| unsafe { entries.is_of(&held.converter, part, slot) })
     }
 
     /// Puts a rest back into the entry that was just converted. False when it is no rest, or what it
@@ -58,13 +53,10 @@ impl Drain {
     /// # Safety
     /// The slot is full, of the new shape, and its entry the part's.
     pub(super) unsafe fn rejoin(&self, part: &Part, slot: *mut u8) -> bool {
-        let (ty, offset) = self.entries.new_value(&self.held.converter);
-        let way = &part.lost.path[part.depth + 1..];
+        let converter = &self.held.converter;
+        let (_, offset) = self.entries.new_value(converter);
         // SAFETY: the caller's promise.
-        !part.is_entry()
-            && unsafe {
-                rejoin(self.held.converter.new_side(), ty, slot.add(offset), way, &part.lost)
-            }
+        unsafe { self.entries.rejoin(converter, part, slot.add(offset)) }
     }
 
     /// Puts back what waits for hashes in `from..to` and is not to be found in a source any more.

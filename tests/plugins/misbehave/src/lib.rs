@@ -5,7 +5,7 @@
 //!
 //! | word | effect |
 //! |---|---|
-//! | `boom` | triggers `data-panic`, `data-panic-after-begin`, `payload-drop-panics`, `panicked-panic`, `hang-in-data`, `slow-call`, `big-output`, `fail` |
+//! | `boom` | triggers `data-panic`, `data-panic-after-begin`, `payload-drop-panics`, `panicked-panic`, `hang-in-data`, `loop-in-data`, `slow-call`, `big-output`, `fail` |
 //! | `block` | answers `block wait\n` and blocks; somebody's `wake` lets it go on, with `block ok\n` |
 //! | `wake` | resumes every blocked client |
 //! | `count` | `count <requests answered, all clients> <requests of this client>\n` |
@@ -165,6 +165,7 @@ fn boom(ctx: &mut Ctx<'_, Misbehave>) {
         "payload-drop-panics" => std::panic::panic_any(Payload),
         "panicked-panic" => panic!("misbehave was told to panic in panicked"),
         "hang-in-data" => hang(),
+        "loop-in-data" => spin(),
         "slow-call" => {
             let end = thread_time() + Duration::from_millis(200);
             while thread_time() < end {
@@ -228,6 +229,13 @@ fn thread_time() -> Duration {
 fn panic_if(behaviour: &str) {
     if patched::is(behaviour) {
         panic!("misbehave was told to {behaviour}");
+    }
+}
+
+#[inline(never)]
+fn spin() -> ! {
+    loop {
+        std::hint::spin_loop();
     }
 }
 

@@ -1,7 +1,7 @@
 //! The behaviour that tests patch into the bytes, and what happens before any function is called.
 
 /// What a copy can be told to do; `none` is as built.
-pub const ALL: [&str; 40] = [
+pub const ALL: [&str; 41] = [
     "none",
     "answer-otherwise",
     "ctor-panic",
@@ -30,6 +30,7 @@ pub const ALL: [&str; 40] = [
     "data-panic-after-begin",
     "payload-drop-panics",
     "hang-in-data",
+    "loop-in-data",
     "slow-call",
     "big-output",
     "fail",

@@ -8,7 +8,8 @@ use core::ops::Range;
 use core::ptr::{self, NonNull};
 
 use super::{Inner, LeafHead, Node};
-use crate::collections::btree_map::{BTreeMap, conversion};
+use crate::collections::btree_map::BTreeMap;
+use crate::collections::btree_map::conversion::{self, TreeConversion};
 use crate::heap;
 use crate::reflect::Pair;
 use shape::{InnerShape, LeafShape};
@@ -45,6 +46,16 @@ pub(crate) unsafe fn set_number(at: *mut u8, number: u32) {
     unsafe { (*at.cast::<Header>()).number = number };
 }
 
+/// The conversion that is under way.
+///
+/// # Safety
+/// `at` is a tree.
+pub(crate) unsafe fn conversion(at: *mut u8) -> Option<NonNull<TreeConversion>> {
+    // SAFETY: the caller's promise.
+    let header = unsafe { &*at.cast::<Header>() };
+    header.is_converting().then(|| header.root.cast()).and_then(NonNull::new)
+}
+
 /// Visits keys and values in order.
 ///
 /// # Safety
@@ -65,6 +76,29 @@ pub unsafe fn each(at: *mut u8, pair: Pair, visit: &mut dyn FnMut(*mut u8, *mut 
             node = (*node.cast::<LeafHead>()).next;
         }
     }
+}
+
+/// Where the values of the first entries lie, at most so many; none while a conversion is under way.
+///
+/// # Safety
+/// `at` is a tree with entries of this layout.
+pub(crate) unsafe fn first(at: *mut u8, pair: Pair, most: usize) -> Vec<*mut u8> {
+    let mut found = Vec::new();
+    // SAFETY: the caller's promise, as in `each`.
+    unsafe {
+        let header = &*at.cast::<Header>();
+        let mut node = if header.is_converting() { ptr::null_mut() } else { header.root };
+        while !node.is_null() && (*node).height > 0 {
+            node = *children(node);
+        }
+        while !node.is_null() && found.len() < most {
+            let leaf = LeafShape::of(pair, usize::from((*node).cap));
+            let count = usize::from((*node).len).min(most - found.len());
+            found.extend((0..count).map(|i| leaf.value(node, i)));
+            node = (*node.cast::<LeafHead>()).next;
+        }
+    }
+    found
 }
 
 /// The value of a key, in a leaf in the new shape if the values change theirs; `compare` says how the key at

@@ -70,9 +70,13 @@ fn put_path(out: &mut Vec<u8>, path: &[Step]) {
             Step::Variant(tag) => out.extend([1, *tag]),
             Step::Some => out.push(2),
             Step::Boxed => out.push(3),
-            Step::Item(index) => {
+            Step::Item(at) | Step::There { at, .. } => {
                 out.push(4);
-                out.extend(index.to_le_bytes());
+                out.extend(at.to_le_bytes());
+            }
+            Step::Element { at, seed, image } => {
+                out.push(6);
+                [at, seed, image].iter().for_each(|n| out.extend(n.to_le_bytes()));
             }
             Step::Key(key) => {
                 out.push(5);
@@ -116,6 +120,10 @@ fn take_path(input: &mut &[u8]) -> Option<Vec<Step>> {
             3 => Step::Boxed,
             4 => Step::Item(u64::from_le_bytes(take(input)?)),
             5 => Step::Key(take_bytes(input)?),
+            6 => {
+                let mut number = || Some(u64::from_le_bytes(take(input)?));
+                Step::Element { at: number()?, seed: number()?, image: number()? }
+            }
             _ => return None,
         })
     };
@@ -128,7 +136,8 @@ mod tests {
 
     fn part() -> Lost {
         let key = Step::Key(b"a key".to_vec());
-        let path = vec![Step::Field(24), key, Step::Variant(2), Step::Some, Step::Boxed];
+        let element = Step::Element { at: 7, seed: 1 << 50, image: 3 };
+        let path = vec![Step::Field(24), key, Step::Variant(2), element, Step::Some, Step::Boxed];
         let way = vec![Step::Field(8), Step::Item(7)];
         let instead = Some(Instead { schema: 1 << 40, path: way, ty: 3, image: vec![1, 2, 3] });
         let marks = vec![Mark { map: 7, hash: 1 << 63 }];

@@ -12,7 +12,7 @@ use crate::schema::{Kind, TypeIndex};
 ///
 /// # Safety
 /// As for [`restore`](super::restore()).
-pub(super) unsafe fn find(
+pub(in crate::migrate::convert) unsafe fn find(
     reflect: &Reflect<'_>,
     map: TypeIndex,
     at: *mut u8,

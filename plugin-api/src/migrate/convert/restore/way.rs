@@ -1,6 +1,7 @@
 //! Ways down a value, step by step.
 
 use super::entry::find;
+use crate::collections::{vec, vec_deque};
 use crate::migrate::convert::Step;
 use crate::reflect::{Reflect, variant_at};
 use crate::schema::{Field, Kind, TypeIndex};
@@ -79,12 +80,42 @@ unsafe fn step(
             Step::Item(i) if def.kind == Kind::Array => {
                 Some((inner?, at.add(*i as usize * reflect.layout(inner?).size())))
             }
-            Step::Item(_) => None,
+            Step::There { at: i, of } => list_item(reflect, ty, at, (*i as usize, *of as usize)),
+            Step::Item(_) | Step::Element { .. } => None,
             Step::Key(key) => {
                 let value = *def.args.get(1)?;
                 find(reflect, ty, at, key).map(|place| (value, place))
             }
         }
+    }
+}
+
+/// An element of a list, if that has so many.
+///
+/// # Safety
+/// `at` is a list of this type.
+unsafe fn list_item(
+    reflect: &Reflect<'_>,
+    list: TypeIndex,
+    at: *mut u8,
+    (i, of): (usize, usize),
+) -> Option<(TypeIndex, *mut u8)> {
+    let def = reflect.def(list);
+    let element = *def.args.first()?;
+    let layout = reflect.layout(element);
+    // SAFETY: the caller's promise; the position is below the length.
+    unsafe {
+        let (len, place) = match def.kind {
+            Kind::Vec => {
+                let (items, len) = vec::erased::content(at);
+                (len, items.wrapping_add(i * layout.size()))
+            }
+            Kind::VecDeque if i < vec_deque::erased::len(at) => {
+                (vec_deque::erased::len(at), vec_deque::erased::slot(at, layout, i))
+            }
+            _ => return None,
+        };
+        (i < len && len == of).then_some((element, place))
     }
 }
 
