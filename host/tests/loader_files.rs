@@ -185,6 +185,13 @@ fn another_layout_of_the_boundary_is_refused() {
 }
 
 #[test]
+fn another_format_of_a_collection_is_refused() {
+    let error = bench().refusal(&built("other-format"));
+    let both = ["its state has HashMap<u64, u32> in format 3", "this host knows format 2"];
+    says(&error, Code::Abi, &both, "rebuild");
+}
+
+#[test]
 fn a_refused_layout_does_not_spoil_later_loads() {
     let bench = bench();
     for _ in 0..5 {

@@ -5,6 +5,7 @@
 //! of every collection, so that "the same bytes" is checked and not hoped for.
 
 mod difference;
+mod formats;
 mod wire;
 
 use std::any::TypeId;
@@ -14,6 +15,7 @@ use crate::migrate::lineage::LineageBuilder;
 use crate::state::StateType;
 
 pub use self::difference::Difference;
+pub use self::formats::ForeignFormat;
 pub use self::wire::SchemaError;
 pub(crate) use self::wire::{Decoder, Encoder};
 

@@ -7,11 +7,12 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// What tests load, and the program that loads it.
-const PACKAGES: [&str; 18] = [
+const PACKAGES: [&str; 19] = [
     "hotshell",
     "hotshell-bench",
     "misbehave",
     "one-way",
+    "other-format",
     "roster-broken",
     "roster-v1",
     "roster-v2",

@@ -179,6 +179,8 @@ fn another_boundary_is_refused_with_both_sides() {
     serving.refuses_changed(|b| patch::entry_abi(b, 9), "ABI", &code, "rebuild");
     let layout = ["laid out otherwise", "host: PluginTable", "plugin: HostTable"];
     serving.refuses(&built("wrong-layout"), "ABI", &layout, "rebuild");
+    let format = ["HashMap<u64, u32> in format 3", "this host knows format 2"];
+    serving.refuses(&built("other-format"), "ABI", &format, "rebuild");
     serving.refuses_changed(|b| patch::glibc(b), "ELF", &["needs glibc 9.99"], "as old as");
     serving.refuses_changed(|b| patch::needed(b), "DLOPEN", &["libnone_.so.1"], "hint: ");
     serving.finish();

@@ -3,6 +3,7 @@
 //! Invariant: a snapshot shows the state as it was at its position of the journal, which a new file
 //! begins. Whatever becomes of it, the server goes on as if none were taken.
 
+mod pace;
 mod sessions;
 mod take;
 

@@ -14,6 +14,7 @@ use hotshell_plugin_api::abi::{ABI_VERSION, Entry, HostTable, MAGIC, OUTCOME_DON
 use hotshell_plugin_api::migrate::lineage::Functions;
 
 use super::inspect::Reason;
+use super::shape::REBUILD;
 use super::{heap, shape};
 use crate::error::Code;
 use crate::generation::{Artifact, Shape};
@@ -84,7 +85,6 @@ pub(super) unsafe fn shake(
 /// # Safety
 /// `entry` is readable for the 24 bytes of the head.
 unsafe fn check_head(entry: *const Entry, artifact: &Artifact) -> Result<(), Reason> {
-    let rebuild = "rebuild the plugin against the hotshell-plugin-api of this host";
     // SAFETY: the caller's promise, for all four; each is a plain number at its place.
     let (magic, version, size, build_id) = unsafe {
         (
@@ -101,12 +101,12 @@ unsafe fn check_head(entry: *const Entry, artifact: &Artifact) -> Result<(), Rea
     if version != ABI_VERSION {
         let detail =
             format!("its code speaks boundary version {version}, this host speaks {ABI_VERSION}");
-        return Err(Reason::new(Code::Abi, detail, rebuild));
+        return Err(Reason::new(Code::Abi, detail, REBUILD));
     }
     if (size as usize) < size_of::<Entry>() {
         let ours = size_of::<Entry>();
         let detail = format!("its entry has {size} bytes, this host's boundary has {ours}");
-        return Err(Reason::new(Code::Abi, detail, rebuild));
+        return Err(Reason::new(Code::Abi, detail, REBUILD));
     }
     if build_id != artifact.build_id {
         return Err(mismatch("build id", artifact.build_id, build_id));
@@ -126,12 +126,11 @@ fn mismatch(what: &str, note: u64, code: u64) -> Reason {
 
 /// Compares the plugin's functions with the host's view of them, field by field.
 fn check_layout(header: &AbiHeader, theirs: &'static TypeLayout) -> Result<(), Reason> {
-    let hint = "rebuild the plugin against the hotshell-plugin-api of this host";
     if !header.is_valid() {
         let say = |h: &AbiHeader| format!("{}.{}", h.abi_major, h.abi_minor);
         let ours = say(&AbiHeader::VALUE);
         let detail = format!("it uses abi_stable {}, this host uses {ours}", say(header));
-        return Err(Reason::new(Code::Abi, detail, hint));
+        return Err(Reason::new(Code::Abi, detail, REBUILD));
     }
     // Fresh globals for each check: the process-wide ones keep pointers into images, and judgments.
     let globals = CheckingGlobals::new();
@@ -142,7 +141,7 @@ fn check_layout(header: &AbiHeader, theirs: &'static TypeLayout) -> Result<(), R
             "its boundary is laid out otherwise than this host's: {}",
             layout_errors(&errors.to_string())
         );
-        Reason::new(Code::Abi, detail, hint)
+        Reason::new(Code::Abi, detail, REBUILD)
     })
 }
 

@@ -14,14 +14,21 @@ use super::heap;
 use super::inspect::Reason;
 use crate::error::Code;
 
-/// Asks for the schema.
+/// What to do with a plugin of another interface.
+pub(super) const REBUILD: &str = "rebuild the plugin against the hotshell-plugin-api of this host";
+
+/// Asks for the schema, whose collections must be those that this host knows.
 pub(super) fn ask_schema(table: &PluginTable) -> Result<Schema, Reason> {
     let mut out = Loaned::new();
     // SAFETY: `[loader]`, attached to the loader's heap; the buffer is ours.
     let outcome = unsafe { (table.schema)(out.lend()) };
     let schema = Schema::decode(out.bytes());
     told(outcome, "schema")?;
-    schema.map_err(|error| unreadable("schema", &error))
+    let schema = schema.map_err(|error| unreadable("schema", &error))?;
+    match schema.foreign_format() {
+        None => Ok(schema),
+        Some(foreign) => Err(Reason::new(Code::Abi, foreign.to_string(), REBUILD)),
+    }
 }
 
 /// Asks for the lineage; an image without the extension has none.
@@ -40,8 +47,7 @@ pub(super) fn ask_lineage(
     if size < size_of::<MigrateTable>() {
         let ours = size_of::<MigrateTable>();
         let detail = format!("its table '{MIGRATE}' has {size} bytes, this host needs {ours}");
-        let hint = "rebuild the plugin against the hotshell-plugin-api of this host";
-        return Err(Reason::new(Code::Abi, detail, hint));
+        return Err(Reason::new(Code::Abi, detail, REBUILD));
     }
     let (mut out, mut functions) = (Loaned::new(), Loaned::new());
     // SAFETY: the size says that the field is there; `[loader]`, and both buffers are ours.
@@ -71,8 +77,7 @@ fn told(outcome: Outcome, what: &str) -> Result<(), Reason> {
 }
 
 fn unreadable(what: &str, error: &SchemaError) -> Reason {
-    let hint = "rebuild the plugin against the hotshell-plugin-api of this host";
-    Reason::new(Code::NotAPlugin, format!("its {what} cannot be read: {error}"), hint)
+    Reason::new(Code::NotAPlugin, format!("its {what} cannot be read: {error}"), REBUILD)
 }
 
 /// A buffer that an image fills on the loader's heap.

@@ -40,6 +40,8 @@ pub enum Wish<'a> {
     Entries(Reading, u64),
     /// Replicas, of which there are none.
     Replicas,
+    /// Nothing: DEBUG SLEEP.
+    Sleep,
 }
 
 impl Wish<'_> {
@@ -61,6 +63,7 @@ impl Wish<'_> {
                 Waiting { pops: READS_ENTRIES, count, reading, ..Waiting::default() }
             }
             Self::Replicas => Waiting { pops: NO_KEYS, ..Waiting::default() },
+            Self::Sleep => Waiting { pops: SLEEPS, ..Waiting::default() },
         }
     }
 }
@@ -71,6 +74,8 @@ const POPS_MEMBERS: u8 = 1;
 const READS_ENTRIES: u8 = 2;
 /// [`Waiting::pops`] of a client that waits for nothing but its timeout.
 const NO_KEYS: u8 = 3;
+/// [`Waiting::pops`] of a client that sleeps.
+const SLEEPS: u8 = 4;
 
 /// Lets the client of `cx` wait for one of `keys`; `until_ms` 0 waits for ever.
 pub fn wait(cx: &mut Cx<'_>, keys: &[&[u8]], wish: Wish<'_>, until_ms: u64) {
@@ -178,6 +183,7 @@ pub fn release(
     answer(shell, client, |out| match error {
         Some(text) => out.error(text),
         None if waiting.pops == NO_KEYS => out.int(0),
+        None if waiting.pops == SLEEPS => out.ok(),
         None => out.null_array(),
     });
     shell.resume(client)

@@ -3,6 +3,7 @@
 use hotshell_plugin_api::collections::Bytes;
 
 use crate::blocking;
+use crate::buffers;
 use crate::cx::{After, Cx, Outcome};
 use crate::errors;
 use crate::eviction::{self, Ended};
@@ -16,8 +17,9 @@ use crate::reply::Reply;
 use crate::resp::{self, Args, Front};
 use crate::slowlog;
 use crate::state::{
-    MODE_AUTH, MODE_MEMORY, MODE_MONITOR, MODE_TRACKING, MODE_UNSAVED, SESSION_AUTHENTICATED,
-    SESSION_DIRTY, SESSION_FAILED, SESSION_MULTI, SESSION_SILENT, SESSION_SKIP, SESSION_SKIP_NEXT,
+    MODE_AUTH, MODE_MEMORY, MODE_MONITOR, MODE_OUTPUT, MODE_REPLICAS, MODE_TRACKING, MODE_UNSAVED,
+    SESSION_AUTHENTICATED, SESSION_DIRTY, SESSION_FAILED, SESSION_MULTI, SESSION_SILENT,
+    SESSION_SKIP, SESSION_SKIP_NEXT,
 };
 use crate::table::{Level, Row, Run};
 use crate::tracking;
@@ -238,6 +240,14 @@ fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]], re
         let new = cx.has(Level::of(6, 2, 0));
         return refuse(cx, Some(row), if new { errors::UNSAVED } else { errors::UNSAVED_4 });
     }
+    if cx.state.modes & MODE_REPLICAS != 0 && refusal::writes(cx, row) {
+        let new = cx.has(Level::of(5, 0, 0));
+        return refuse(
+            cx,
+            Some(row),
+            if new { errors::NO_REPLICAS } else { errors::NO_REPLICAS_4 },
+        );
+    }
     if cx.session.only_listens() && !row.flags.has(Flags::IN_SUBSCRIBED) {
         return refusal::only_listens(cx, row, args);
     }
@@ -253,6 +263,9 @@ fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]], re
         monitor::show(cx, row, args);
     }
     run_tracked(cx, row, slot, args);
+    if cx.state.modes & MODE_OUTPUT != 0 {
+        buffers::answered(cx);
+    }
 }
 
 /// [`run`], and notes what was read for clients that keep copies.

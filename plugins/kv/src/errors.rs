@@ -20,6 +20,10 @@ pub const UNSAVED_4: &str = "MISCONF Redis is configured to save RDB snapshots, 
     able to persist on disk. Commands that may modify the data set are disabled, because this instance \
     is configured to report errors during writes if RDB snapshotting fails \
     (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+/// A write that replicas should have, of which there are none.
+pub const NO_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
+/// The same in Redis before 5.
+pub const NO_REPLICAS_4: &str = "NOREPLICAS Not enough good slaves to write.";
 /// No such place in a list.
 pub const INDEX: &str = "ERR index out of range";
 /// Options that do not fit.

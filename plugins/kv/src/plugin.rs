@@ -16,7 +16,8 @@ use crate::state::{
 };
 use crate::table::Table;
 use crate::{
-    ahead, blocking, errors, eviction, idle, journal, monitor, pause, pubsub, saving, tracking,
+    ahead, blocking, buffers, errors, eviction, idle, journal, monitor, pause, pubsub, saving,
+    tracking,
 };
 
 /// What makes one version of the plugin.
@@ -61,10 +62,7 @@ impl<E: Edition> Plugin for Kv<E> {
                 ctx.begin(n);
                 Flow::Done(n)
             }
-            Front::More(n) => {
-                ctx.shell.need(n);
-                Flow::NeedMore
-            }
+            Front::More(n) => more(ctx, n),
             Front::Broken(text) => broken(ctx, &text),
         }
     }
@@ -95,6 +93,7 @@ impl<E: Edition> Plugin for Kv<E> {
         pubsub::forget(cx.state, cx.client, cx.session);
         cx.state.speak(cx.client, cx.session, false);
         tracking::leave(cx.state, cx.shell, cx.client);
+        buffers::forget(cx.state, cx.client);
         if cx.session.has(SESSION_MONITOR) {
             monitor::end(cx.state, cx.client);
         }
@@ -139,6 +138,7 @@ impl<E: Edition> Plugin for Kv<E> {
         blocking::time_out(ctx.state, &mut ctx.shell, now);
         pause::tick(ctx.state, &mut ctx.shell, now);
         idle::tick(ctx.state, &mut ctx.shell, now);
+        buffers::tick(ctx.state, &mut ctx.shell, now);
         eviction::run(ctx.state, &mut ctx.shell, now);
         if let Some(ms) = ctx.state.expire_cycle(&mut ctx.shell, now) {
             ctx.shell.wake_at(now + ms);
@@ -188,9 +188,19 @@ fn data_inline<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, unread: &[u8]) -> Flow {
             let args: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
             run_line(ctx, &args, &unread[..n])
         }
-        Line::More => Flow::NeedMore,
+        Line::More => more(ctx, unread.len() + 1),
         Line::Broken(text) => broken(ctx, text),
     }
+}
+
+/// Waits until so much input is there, unless that is more than a client may have.
+fn more<E: Edition>(ctx: &mut Ctx<'_, Kv<E>>, bytes: usize) -> Flow {
+    if buffers::query_is_over(ctx.state, bytes) {
+        ctx.shell.log(Level::Warn, "a client is over the limit of its input: closing it");
+        return Flow::Close;
+    }
+    ctx.shell.need(bytes);
+    Flow::NeedMore
 }
 
 /// Runs the words of a line, if there are any.

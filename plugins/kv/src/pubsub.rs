@@ -58,6 +58,8 @@ pub fn subscribe(cx: &mut Cx<'_>, kind: Kind, name: &[u8]) {
     let own = cx.session.subscriptions.as_std_mut().expect("set above");
     if kind.names(own).insert(Bytes::from(name)) {
         kind.directory(cx.state).entry(Bytes::from(name)).or_default().push(cx.client);
+        // How much waits for listeners is looked at as long as there are some.
+        cx.shell.wake_at(cx.now);
     }
     answer(cx, kind, kind.words().0, Some(name));
 }

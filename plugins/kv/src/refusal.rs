@@ -86,15 +86,20 @@ fn full_name(row: &Row, args: &[&[u8]]) -> String {
     sub.map_or(row.name.to_owned(), |sub| format!("{}|{}", row.name, sub.name))
 }
 
-/// Whether Redis refuses a command while it cannot save. EXEC counts by what it would run.
+/// Whether Redis refuses a command while it cannot save.
 pub fn needs_saving(cx: &Cx<'_>, row: &Row) -> bool {
+    row.name == "ping" || writes(cx, row)
+}
+
+/// Whether a command may change data. EXEC counts by what it would run.
+pub fn writes(cx: &Cx<'_>, row: &Row) -> bool {
     let queued = || {
         let queue = cx.session.queue.iter();
         queue
             .filter_map(|request| command_of(cx.table, request))
             .any(|row| row.flags.has(Flags::WRITE))
     };
-    row.flags.has(Flags::WRITE) || row.name == "ping" || (row.name == "exec" && queued())
+    row.flags.has(Flags::WRITE) || (row.name == "exec" && queued())
 }
 
 /// The command of a request that was queued.

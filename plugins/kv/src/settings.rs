@@ -3,6 +3,7 @@
 use hotshell_plugin_api::collections::{Bytes, Vec};
 use hotshell_plugin_api::state;
 
+use crate::buffers::{OutputLimit, Share};
 use crate::saving::SavePoint;
 
 /// The settings in force.
@@ -64,6 +65,21 @@ pub struct Settings {
     /// How much is spent on keys that are due, from 1 to 10; see [`crate::keyspace`].
     #[state(default = 1)]
     pub expire_effort: u32,
+    /// Unread input of a client at most, bytes (`client-query-buffer-limit`).
+    #[state(default = 1 << 30)]
+    pub query_bytes: u64,
+    /// What may wait to be sent to a client that is subscribed to nothing.
+    pub output: OutputLimit,
+    /// The same for a subscriber.
+    #[state(default = OutputLimit::LISTENERS)]
+    pub listeners_output: OutputLimit,
+    /// What all clients together may take (`maxmemory-clients`).
+    pub clients_share: Share,
+    /// Replicas without which data are not changed; 0: none is needed.
+    pub replicas_needed: u64,
+    /// How late they may be, seconds; 0: none is needed.
+    #[state(default = 10)]
+    pub replicas_lag_s: u64,
     /// How long keys are evicted before others are served, from 0 to 100; see [`crate::eviction`].
     #[state(default = 10)]
     pub eviction_tenacity: u32,
@@ -116,6 +132,11 @@ impl Settings {
     /// Time between two expiry cycles, milliseconds.
     pub fn cycle_ms(&self) -> u64 {
         1000 / u64::from(self.hz.max(1))
+    }
+
+    /// Whether data are changed only with replicas.
+    pub fn wants_replicas(&self) -> bool {
+        self.replicas_needed > 0 && self.replicas_lag_s > 0
     }
 
     /// Works out from which duration on somebody wants to know of a command.

@@ -77,6 +77,10 @@ pub struct State {
     pub eviction: Vec<Candidate>,
     /// When idle clients are looked for next, milliseconds since the Unix epoch.
     pub idle_check_ms: u64,
+    /// When some clients' buffers are looked at next, milliseconds since the Unix epoch.
+    pub buffers_look_ms: u64,
+    /// Since when clients have had more output than their soft limit, milliseconds since the Unix epoch.
+    pub slow_readers: HashMap<ClientId, u64>,
     /// DEBUG SET-ACTIVE-EXPIRE 0: keys end only when somebody looks.
     pub lazy_expiry: bool,
     /// The database at which the next expiry cycle begins.
@@ -123,6 +127,7 @@ pub struct Stats {
     pub expired: u64,
     pub expired_time_caps: u64,
     pub evicted: u64,
+    pub evicted_clients: u64,
     pub errors: u64,
     pub since_ms: u64,
     pub peak_since_reset: u64,
@@ -194,7 +199,8 @@ pub const SESSION_MONITOR: u32 = 256;
 pub const SESSION_PAUSED: u32 = 512;
 /// Replies are left out.
 pub const SESSION_SILENT: u32 = SESSION_REPLY_OFF | SESSION_SKIP;
-
+/// The client chose RESP3 with HELLO.
+pub const SESSION_RESP3: u32 = 1024;
 /// The client waits for a snapshot.
 pub const SESSION_SAVING: u32 = 2048;
 
@@ -210,9 +216,10 @@ pub const MODE_MEMORY: u32 = 8;
 pub const MODE_TRACKING: u32 = 16;
 /// Data are not saved, so they are not changed.
 pub const MODE_UNSAVED: u32 = 32;
-
-/// The client chose RESP3 with HELLO.
-pub const SESSION_RESP3: u32 = 1024;
+/// Data are changed only with replicas, which never are.
+pub const MODE_REPLICAS: u32 = 64;
+/// Output of clients without subscriptions is limited.
+pub const MODE_OUTPUT: u32 = 128;
 
 /// A key that a client WATCHes.
 #[state]
@@ -232,7 +239,7 @@ pub struct Watched {
 pub struct Waiting {
     /// The database of the keys.
     pub db: u32,
-    /// What is waited for: 0 elements of lists, 1 members of sorted sets, 2 entries of streams, 3 nothing.
+    /// What is waited for: 0 elements of lists, 1 members of sorted sets, 2 entries of streams, 3 replicas, 4 nothing.
     pub pops: u8,
     /// Which end is popped: 0 head or lowest score, 1 tail or highest score.
     pub end: u8,

@@ -285,7 +285,7 @@ fn the_longest_string_is_as_long_as_it_is_set() {
 
 #[test]
 fn a_graph_of_latencies_is_drawn_as_by_redis() {
-    let Some(mut redis) = Redis::start_with(&["--enable-debug-command", "local"]) else {
+    let Some(mut redis) = Redis::start() else {
         println!("skipped: no redis-server");
         return;
     };

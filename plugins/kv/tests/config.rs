@@ -9,6 +9,8 @@ mod resp;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{One, V1, V2, encode, text};
+use hotshell_kv::glob;
+use hotshell_kv::parameters::{PARAMETERS, Parameter};
 use hotshell_plugin_api::plugin::Plugin;
 use peer::Redis;
 use resp::{Value, parse};
@@ -187,6 +189,39 @@ fn every_parameter_takes_and_refuses_what_redis_does() {
         }
     }
     assert!(differences.is_empty(), "[kv, redis]\n{differences}");
+}
+
+/// The names and patterns between backticks.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_readme_says_of_every_parameter_whether_it_takes_effect() {
+    let readme = include_str!("../README.md");
+    let from = |text: &'static str, mark: &str| text.split_once(mark).expect("a mark").1;
+    let text = from(from(readme, "## What takes effect"), "how the server works: ");
+    let (effective, rest) = text.split_once("\n| parameters").expect("a table");
+    let table = rest.split("\n\n").next().unwrap_or_default();
+    let kept = table.lines().flat_map(|line| quoted(line.split('|').nth(1).unwrap_or_default()));
+    let (effective, kept): (Vec<&str>, Vec<&str>) = (quoted(effective), kept.collect());
+    let hits = |patterns: &[&str], name: &str| {
+        let name = name.replace("ziplist", "listpack").replace("slave", "replica");
+        patterns.iter().any(|pattern| {
+            let pattern = pattern.replace("slave", "replica");
+            glob::matches(pattern.as_bytes(), name.as_bytes(), false)
+        })
+    };
+    // These have no setter: the shell takes one, and INFO reads the other as it was set.
+    let elsewhere = ["appendfsync", "latency-tracking-info-percentiles"];
+    for Parameter { name, set, .. } in PARAMETERS {
+        let works = set.is_some() || elsewhere.contains(name);
+        assert_eq!((hits(&effective, name), hits(&kept, name)), (works, !works), "{name}");
+    }
+    for pattern in kept {
+        let of_none = |p: &Parameter| !glob::matches(pattern.as_bytes(), p.name.as_bytes(), false);
+        assert!(!PARAMETERS.iter().all(of_none), "{pattern} names nothing");
+    }
 }
 
 fn is_other(name: &str) -> bool {

@@ -125,7 +125,6 @@ fn connection_commands() {
         ("command list filterby pattern WAIT*", "*1|$4|wait"),
         ("command list filterby none x", "-ERR syntax error"),
         ("time", "*2|$10|1700000000|$1|0"),
-        ("debug sleep 1", "-ERR DEBUG SLEEP is not supported: a plugin must not block the server"),
     ]);
     One::<V1>::new().check(&[
         ("command info get", "*1|*6|$3|get|:2|*2|+readonly|+fast|:1|:1|:1"),

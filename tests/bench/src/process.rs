@@ -79,15 +79,22 @@ impl Process {
 
     /// CPU time of all its threads so far, seconds, to the hundredth.
     pub fn cpu_s(&self) -> Result<f64> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let text = std::fs::read_to_string(&path).with_context(|| path.clone())?;
-        let after_name = text.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let fields: Vec<&str> = after_name.split_whitespace().collect();
-        let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok());
-        match (ticks(11), ticks(12)) {
-            (Some(user), Some(system)) => Ok((user + system) / TICKS),
-            _ => bail!("{path} has an unknown form"),
+        seconds_in(&format!("/proc/{}/stat", self.child.id()), [11, 12])
+    }
+
+    /// CPU time of the threads that it has now, seconds, to the nanosecond: see `schedstat` in the kernel's
+    /// documentation.
+    pub fn threads_cpu_s(&self) -> Result<f64> {
+        let folder = format!("/proc/{}/task", self.child.id());
+        let mut sum_ns = 0;
+        for thread in std::fs::read_dir(&folder).with_context(|| folder.clone())? {
+            let path = thread?.path().join("schedstat");
+            // A thread that has ended meanwhile has no such file.
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            let on_cpu = text.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok());
+            sum_ns += on_cpu.with_context(|| format!("{} has an unknown form", path.display()))?;
         }
+        Ok(sum_ns as f64 / SECOND as f64)
     }
 
     /// Ends the child on the spot: SIGKILL, and waits until it is gone.
@@ -126,6 +133,23 @@ impl Drop for Process {
     fn drop(&mut self) {
         // What a benchmark's child holds is not worth a graceful end.
         self.kill();
+    }
+}
+
+/// CPU time of all children that have ended, seconds, to the hundredth.
+pub fn ended_children_cpu_s() -> Result<f64> {
+    seconds_in("/proc/self/stat", [13, 14])
+}
+
+/// The sum of two times in a `stat` file, whose fields are counted from the one behind the name.
+fn seconds_in(path: &str, fields: [usize; 2]) -> Result<f64> {
+    let text = std::fs::read_to_string(path).with_context(|| path.to_owned())?;
+    let after_name = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let all: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks = |at: usize| all.get(at).and_then(|field| field.parse::<f64>().ok());
+    match fields.map(ticks) {
+        [Some(user), Some(system)] => Ok((user + system) / TICKS),
+        _ => bail!("{path} has an unknown form"),
     }
 }
 

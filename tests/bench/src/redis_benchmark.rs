@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::bars;
 use crate::median::median;
-use crate::process::Process;
+use crate::process::{Process, ended_children_cpu_s};
 use crate::report::{Report, Table};
 
 /// One measurement.
@@ -18,7 +18,28 @@ pub struct Measured {
     pub requests_per_s: f64,
     /// CPU time of the server, microseconds per request.
     pub cpu_us: f64,
+    /// Part of the time for which the server was on a processor.
+    pub server_busy: f64,
+    /// The same of redis-benchmark, whose one thread sends and reads. Near 1 it is the limit: a server that
+    /// takes less time for a request waits longer for the next one.
+    pub client_busy: f64,
 }
+
+/// What [`judge`] fills the rows of a table with.
+pub const HEADER: [&str; 12] = [
+    "test",
+    "P",
+    "req/s",
+    "peer's",
+    "ratio",
+    "CPU us/req",
+    "peer's",
+    "ratio",
+    "busy: server",
+    "client",
+    "peer",
+    "client",
+];
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -74,16 +95,23 @@ pub fn measure(
         Work::Test(name) => command.args(["-t", name]),
         Work::Command(words) => command.args(words),
     };
-    let before_s = server.cpu_s()?;
+    let (before_s, ended_s) = (server.threads_cpu_s()?, ended_children_cpu_s()?);
     let output = command
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run redis-benchmark; it is in Debian's package redis-tools")?;
-    let cpu_s = server.cpu_s()? - before_s;
+    let cpu_s = server.threads_cpu_s()? - before_s;
     ensure!(output.status.success(), "redis-benchmark: {}", output.status);
-    let cpu_us = cpu_s * 1e6 / load.requests as f64;
-    Ok(Measured { requests_per_s: rate_in(&String::from_utf8_lossy(&output.stdout))?, cpu_us })
+    let requests_per_s = rate_in(&String::from_utf8_lossy(&output.stdout))?;
+    let (requests, client_s) = (load.requests as f64, ended_children_cpu_s()? - ended_s);
+    let took_s = requests / requests_per_s;
+    Ok(Measured {
+        requests_per_s,
+        cpu_us: cpu_s * 1e6 / requests,
+        server_busy: cpu_s / took_s,
+        client_busy: client_s / took_s,
+    })
 }
 
 /// A row of figures, ours beside the peer's, and what the bars say of it.
@@ -104,17 +132,24 @@ pub fn judge(
         json!(ours.cpu_us),
         json!(theirs.cpu_us),
         json!(cpu),
+        json!(ours.server_busy),
+        json!(ours.client_busy),
+        json!(theirs.server_busy),
+        json!(theirs.client_busy),
     ]);
     let bar = if pipeline > 1 { bars::RPS_PIPELINED } else { bars::RPS_P1 };
     report.judge(format!("{test} P{pipeline}: requests/s, ours / peer"), bar, speed);
     report.judge(format!("{test} P{pipeline}: CPU, ours / peer"), bars::CPU, cpu);
 }
 
-/// The medians of both figures.
+/// The medians of each figure.
 pub fn middle(all: &[Measured]) -> Measured {
+    let of = |figure: fn(&Measured) -> f64| median(all.iter().map(figure));
     Measured {
-        requests_per_s: median(all.iter().map(|one| one.requests_per_s)),
-        cpu_us: median(all.iter().map(|one| one.cpu_us)),
+        requests_per_s: of(|one| one.requests_per_s),
+        cpu_us: of(|one| one.cpu_us),
+        server_busy: of(|one| one.server_busy),
+        client_busy: of(|one| one.client_busy),
     }
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::artifacts;
 use crate::host::Host;
 use crate::peer::Peer;
-use crate::redis_benchmark::{Load, Measured, Work, judge, measure, middle};
+use crate::redis_benchmark::{HEADER, Load, Measured, Work, judge, measure, middle};
 use crate::report::{Report, Table};
 
 /// Options of `throughput`.
@@ -58,19 +58,7 @@ pub fn run(args: &ThroughputArgs) -> Result<Report> {
          of each side, by turns",
         args.clients, args.keyspace, args.size, args.rounds
     ));
-    let mut table = Table::new(
-        "against the peer",
-        [
-            "test",
-            "pipeline",
-            "ours req/s",
-            "peer req/s",
-            "ratio",
-            "ours CPU us/req",
-            "peer CPU us/req",
-            "ratio",
-        ],
-    );
+    let mut table = Table::new("against the peer", HEADER);
     for &pipeline in &args.pipeline {
         for test in &args.tests {
             let requests = args.requests * if pipeline > 1 { 8 } else { 1 };

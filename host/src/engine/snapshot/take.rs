@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hotshell_plugin_api::snapshot as image;
 use tokio::sync::oneshot;
 
+use super::pace::Pace;
 use super::sessions::SessionsLeft;
 use super::{Policy, Snapshot, Snapshots, Waiter};
 use crate::data::snapshot::{Head, Kind, Taken, Taker};
@@ -19,10 +20,8 @@ use crate::time::unix_ms;
 
 /// How long a slice takes, nanoseconds.
 const SLICE_NS: u64 = 100_000;
-/// Between two slices while clients are served: a tenth of the engine's time is the snapshot's.
+/// Between two looks at what is waited for.
 const PAUSE: Duration = Duration::from_millis(1);
-/// A turn of the other tasks that took no longer found nothing to do, nanoseconds.
-const IDLE_NS: u64 = 20_000;
 /// Bytes of entries in a block, about.
 const BLOCK: usize = 256 << 10;
 /// Room for a block that grows while the slices wait: it need not move. As large as what the C library
@@ -193,7 +192,9 @@ impl Server {
         self.set_busy(true);
         self.flush.notify_one();
         self.imaging.set(true);
+        let mut pace = Pace::default();
         loop {
+            let began = monotonic_ns();
             let more = self.core.borrow_mut().snapshot_slice();
             self.imaging.set(self.core.borrow().has_sessions_left());
             if !self.core.borrow().is_taking() {
@@ -203,11 +204,7 @@ impl Server {
             if !more {
                 break;
             }
-            let turn = monotonic_ns();
-            tokio::task::yield_now().await;
-            if monotonic_ns() - turn > IDLE_NS {
-                tokio::time::sleep(PAUSE).await;
-            }
+            pace.give_way(monotonic_ns() - began).await;
             // Slices wait for a disk that is slower than they are: what they write would pile up in memory.
             while self.core.borrow().backlog() > BACKLOG_MAX {
                 tokio::time::sleep(PAUSE).await;

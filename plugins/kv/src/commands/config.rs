@@ -12,7 +12,9 @@ use crate::parameters::{PARAMETERS, Parameter, is_shown};
 use crate::reply::Reply;
 use crate::saving;
 use crate::settings::Settings;
-use crate::state::{DATABASES, MODE_AUTH, MODE_MEMORY, SESSION_AUTHENTICATED};
+use crate::state::{
+    DATABASES, MODE_AUTH, MODE_MEMORY, MODE_OUTPUT, MODE_REPLICAS, SESSION_AUTHENTICATED,
+};
 use crate::table::{NO_KEYS, rows, subs, v};
 
 rows! { Server:
@@ -167,6 +169,8 @@ fn apply(cx: &mut Cx<'_>) {
     }
     state.set_mode(MODE_AUTH, locked);
     state.set_mode(MODE_MEMORY, limited);
+    state.set_mode(MODE_OUTPUT, state.settings.output.is_set());
+    state.set_mode(MODE_REPLICAS, state.settings.wants_replicas());
     saving::choose_mode(state, cx.shell);
     cx.shell.wake_at(cx.now);
 }

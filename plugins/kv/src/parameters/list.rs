@@ -1,6 +1,7 @@
 //! The parameters of CONFIG, by name. Those that mean something here write into the settings.
 
 use super::{Kind, Parameter, Set};
+use crate::buffers::{OutputLimit, Share};
 use crate::notify;
 use crate::saving;
 
@@ -77,8 +78,12 @@ parameters! {
     "bio_cpulist", v(6, 0), Kind::Fixed, "";
     "busy-reply-threshold", v(7, 0), Kind::Integer(0, LONG), "5000";
     "client-output-buffer-limit", v(2, 6), Kind::Buffers,
-        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60";
-    "client-query-buffer-limit", v(4, 0), Kind::Memory(1 << 20, BYTES), "1073741824";
+        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", |all, text| {
+        all.output = OutputLimit::of("normal", text);
+        all.listeners_output = OutputLimit::of("pubsub", text);
+    };
+    "client-query-buffer-limit", v(4, 0), Kind::Memory(1 << 20, BYTES), "1073741824",
+        |all, text| all.query_bytes = number(text) as u64;
     "cluster-allow-pubsubshard-when-down", v(7, 0), Kind::Switch, "yes";
     "cluster-allow-reads-when-down", v(6, 0), Kind::Switch, "no";
     "cluster-allow-replica-migration", v(6, 2), Kind::Switch, "yes";
@@ -155,7 +160,8 @@ parameters! {
         |all, text| all.max_clients = number(text) as u64;
     "maxmemory", v(1, 0), Kind::Memory(0, u64::MAX), "0",
         |all, text| all.maxmemory = number(text) as u64;
-    "maxmemory-clients", v(7, 0), Kind::MemoryOrPercent, "0";
+    "maxmemory-clients", v(7, 0), Kind::MemoryOrPercent, "0",
+        |all, text| all.clients_share = Share::of(text);
     "maxmemory-eviction-tenacity", v(6, 2), Kind::Integer(0, 100), "10",
         |all, text| all.eviction_tenacity = number(text) as u32;
     "maxmemory-policy", v(2, 0), Kind::Word(POLICIES), "noeviction", |all, text| {
@@ -164,10 +170,14 @@ parameters! {
     };
     "maxmemory-samples", v(2, 0), Kind::Integer(1, INT), "5",
         |all, text| all.samples = number(text) as u32;
-    "min-replicas-max-lag", v(5, 0), Kind::Integer(0, INT), "10";
-    "min-replicas-to-write", v(5, 0), Kind::Integer(0, INT), "0";
-    "min-slaves-max-lag", v(4, 0), Kind::Integer(0, INT), "10";
-    "min-slaves-to-write", v(2, 8), Kind::Integer(0, INT), "0";
+    "min-replicas-max-lag", v(5, 0), Kind::Integer(0, INT), "10",
+        |all, text| all.replicas_lag_s = number(text) as u64;
+    "min-replicas-to-write", v(5, 0), Kind::Integer(0, INT), "0",
+        |all, text| all.replicas_needed = number(text) as u64;
+    "min-slaves-max-lag", v(4, 0), Kind::Integer(0, INT), "10",
+        |all, text| all.replicas_lag_s = number(text) as u64;
+    "min-slaves-to-write", v(2, 8), Kind::Integer(0, INT), "0",
+        |all, text| all.replicas_needed = number(text) as u64;
     "no-appendfsync-on-rewrite", v(2, 0), Kind::Switch, "no";
     "notify-keyspace-events", v(2, 8), Kind::Events, "",
         |all, text| all.notify = notify::parse(text).unwrap_or_default();

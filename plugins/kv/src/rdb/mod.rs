@@ -65,6 +65,11 @@ pub fn dump(value: &Value, level: Level) -> Vec<u8> {
     with_foot(write::value(value), level)
 }
 
+/// Bytes of a value in a payload, the one for its kind included. O(its size).
+pub fn length(value: &Value) -> usize {
+    write::value(value).len()
+}
+
 /// A payload that holds nothing: what a dump of no functions is.
 pub fn nothing(level: Level) -> Vec<u8> {
     with_foot(Vec::new(), level)

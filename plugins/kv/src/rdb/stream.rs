@@ -23,8 +23,9 @@ const SAME_NAMES: i64 = 2;
 
 /// The content of a payload as Redis 7.0 writes it.
 pub fn write(out: &mut Vec<u8>, stream: &Stream) {
-    length(out, stream.blocks());
-    for (base, block) in stream.iter_blocks() {
+    let blocks = || stream.iter_blocks().filter(|(_, block)| !block.is_empty());
+    length(out, blocks().count());
+    for (base, block) in blocks() {
         text(out, &id_bytes(base));
         text(out, &pack(base, block));
     }

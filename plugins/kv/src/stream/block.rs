@@ -25,7 +25,7 @@ pub struct Block {
     len: u32,
     /// How many were removed.
     removed: u32,
-    /// The newest one's id.
+    /// The id of the newest one there ever was, also when it was removed.
     last: Id,
 }
 
@@ -138,9 +138,14 @@ impl Block {
             && (limits.stream_entries == 0 || entries < limits.stream_entries)
     }
 
-    /// The newest entry's id.
-    pub fn last(&self) -> Id {
+    /// The id of the newest entry there ever was, also when it was removed.
+    pub fn newest(&self) -> Id {
         self.last
+    }
+
+    /// The newest entry's id. O(block).
+    pub fn last(&self, base: Id) -> Option<Id> {
+        self.entries(base).last().map(|(id, _)| id)
     }
 
     /// The oldest entry's id.
@@ -211,24 +216,21 @@ impl Block {
 
     /// Removes an entry; false when there is no such one. O(block).
     pub fn remove(&mut self, base: Id, id: Id) -> bool {
-        let (mut start, mut before) = (self.start as usize, None);
+        let mut start = self.start as usize;
         let mut place = None;
         for (other, _, end) in self.places(base) {
             if other == id {
                 place = Some(start..end);
                 break;
             }
-            (start, before) = (end, Some(other));
+            start = end;
         }
         let Some(place) = place else { return false };
         self.cut(place, 1);
-        if id == self.last {
-            self.last = before.unwrap_or(id);
-        }
         true
     }
 
-    /// Removes so many entries, oldest first, but not all. O(block).
+    /// Removes so many entries, oldest first. O(block).
     pub fn remove_first(&mut self, base: Id, count: usize) {
         let Some(last) = count.checked_sub(1) else { return };
         let end = self.places(base).nth(last).map(|(_, _, end)| end);

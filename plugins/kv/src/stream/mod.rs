@@ -54,7 +54,8 @@ impl Id {
 #[state]
 #[derive(Debug)]
 pub struct Stream {
-    /// The entries, by the first id that a block was made for.
+    /// The entries, by the first id that a block was made for. Only the first one may have none: see
+    /// [`Stream::trim`].
     blocks: BTreeMap<Id, Block>,
     /// How many there are.
     len: u64,
@@ -105,13 +106,14 @@ impl Stream {
 
     /// The oldest entry's id, or [`Id::MIN`]. O(1).
     pub fn first_id(&self) -> Id {
-        let first = self.blocks.first_key_value();
-        first.and_then(|(base, block)| block.first(*base)).unwrap_or(Id::MIN)
+        let mut blocks = self.blocks.iter();
+        blocks.find_map(|(base, block)| block.first(*base)).unwrap_or(Id::MIN)
     }
 
-    /// The newest entry's id, or [`Id::MIN`]. O(1).
+    /// The newest entry's id, or [`Id::MIN`]. O(block).
     pub fn last_id(&self) -> Id {
-        self.blocks.last_key_value().map_or(Id::MIN, |(_, block)| block.last())
+        let last = self.blocks.last_key_value();
+        last.and_then(|(base, block)| block.last(*base)).unwrap_or(Id::MIN)
     }
 
     /// Adds an entry, whose id must be above [`Stream::last`]. O(log n).
@@ -196,13 +198,16 @@ impl Stream {
 
     /// Cuts the oldest entries off; answers how many. With `whole` only blocks that go altogether, of at
     /// most so many entries (0: any). O(removed).
+    ///
+    /// A block goes when the newest entry that it ever had does, as in Redis: one whose entries all go,
+    /// but whose newest one was removed before and lies behind the bound, stays without entries.
     pub fn trim(&mut self, bound: Bound, whole: Option<u64>) -> u64 {
         let before = self.len;
         while let Some((base, block)) = self.blocks.first_key_value() {
             let entries = u64::from(block.len());
             let goes = match bound {
                 Bound::Len(len) => self.len.saturating_sub(entries) >= len && self.len > len,
-                Bound::From(id) => block.last() < id,
+                Bound::From(id) => block.newest() < id,
             };
             let limit = whole.filter(|&limit| limit > 0);
             if goes && limit.is_some_and(|limit| before - self.len + entries > limit) {

@@ -113,6 +113,8 @@ pub fn run<P: Plugin>(requests: &str, like: Like) {
 fn compare<P: Plugin>(redis: &mut Redis, setting: Setting, steps: &[Step]) -> Option<String> {
     redis.renew(CLIENTS + 1);
     let mut server = TestServer::<P>::new();
+    // Before there is anything that is looked at every now and then.
+    server.advance(peer::unix_ms().saturating_sub(server.unix_ms()));
     let clients: Vec<_> = (0..=LISTENER).map(|_| server.connect()).collect();
     let events = if setting.notify { "KEA" } else { "" };
     // Redis 4 has no streams.
@@ -163,11 +165,24 @@ fn compare<P: Plugin>(redis: &mut Redis, setting: Setting, steps: &[Step]) -> Op
             }
         }
     }
+    if let Some(difference) = data_differ(&mut server, redis) {
+        return Some(difference);
+    }
     if let Err(refusal) = server.self_test() {
         return Some(format!("self-test: {refusal}\n"));
     }
     let panics = server.panics().to_vec();
     (!panics.is_empty()).then(|| format!("panics: {panics:?}\n"))
+}
+
+/// What the two say of all their data, if that is not the same.
+fn data_differ<P: Plugin>(server: &mut TestServer<P>, redis: &mut Redis) -> Option<String> {
+    let client = server.connect();
+    let (ours, theirs) = (server.ask(client, &encode(&["debug", "digest"])), redis.digest());
+    let text = |reply: &[u8]| String::from_utf8_lossy(reply).into_owned();
+    // A pause that is not over yet holds ours back.
+    (ours != theirs && !ours.is_empty())
+        .then(|| format!("data: kv {:?}, redis {:?}\n", text(&ours), text(&theirs)))
 }
 
 /// Equal, but for times that moved on between the two servers, and for what is open.

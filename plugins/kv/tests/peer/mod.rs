@@ -35,7 +35,7 @@ impl Redis {
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", "no", "--dir", "/tmp", "--daemonize", "no"])
             // A loaded machine makes commands slow, which would be in the log of one server only.
-            .args(["--slowlog-log-slower-than", "-1"])
+            .args(["--slowlog-log-slower-than", "-1", "--enable-debug-command", "yes"])
             .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -78,6 +78,14 @@ impl Redis {
         let mut bytes = vec![0; reply.len()];
         self.control.read_exact(&mut bytes).expect("redis answers");
         assert_eq!(bytes, reply);
+    }
+
+    /// The digest of all its data, as a reply.
+    pub fn digest(&mut self) -> Vec<u8> {
+        self.control.write_all(b"DEBUG DIGEST\r\n").expect("redis reads");
+        let mut reply = vec![0; "+\r\n".len() + 40];
+        self.control.read_exact(&mut reply).expect("redis answers");
+        reply
     }
 
     /// What redis has sent to a client: as much as `enough` accepts, if it comes at all.

@@ -137,23 +137,11 @@ fn blocks(request: &str) -> bool {
     name.starts_with("bl") || name.starts_with("br") || name.starts_with("bz") || name == "wait"
 }
 
-/// Whether it removes one entry of a stream.
-fn removes_entry(request: &str) -> bool {
-    request.starts_with("xdel")
-}
-
-/// Whether it cuts a stream off before an id.
-fn cuts_at_id(request: &str) -> bool {
-    request.contains("minid")
-}
-
 /// A stream of so many steps.
 pub fn stream(random: &mut Random, requests: &str, steps: usize, clients: usize) -> Vec<Step> {
     // How many changes a message holds that tells of prefixes is open where one request lets others go on.
     let other = if random.below(2) == 0 { tells_prefixes } else { blocks };
-    // What is left of a block differs where both have been, see `DIFFERENCES.md`.
-    let either = if random.below(2) == 0 { removes_entry } else { cuts_at_id };
-    let left = |request: &&str| !other(request) && !either(request);
+    let left = |request: &&str| !other(request);
     let requests: Vec<&str> = requests.split(';').filter(left).collect();
     let mut stream = Vec::new();
     for _ in 0..steps {

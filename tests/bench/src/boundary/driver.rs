@@ -40,18 +40,18 @@ impl Driver {
         unsafe { (STATIC.attach)(host_table()) };
         // The plugin's hook speaks to a log that nobody reads.
         drop(std::panic::take_hook());
-        Self::new(&STATIC)
+        Self::new(&STATIC, Layout::new::<<Kv as Plugin>::Session>())
     }
 
     /// A state and a client of a plugin that was loaded.
     pub fn loaded(plugin: &Loaded) -> Result<Self> {
-        Self::new(&plugin.table)
+        Self::new(&plugin.table, plugin.session)
     }
 
-    fn new(table: &PluginTable) -> Result<Self> {
+    fn new(table: &PluginTable, session: Layout) -> Result<Self> {
         hotshell::heap::install();
         let (mut out, mut message) = (Box::new(Buffer::new()), Box::new(Buffer::new()));
-        let session: NonNull<u8> = heap::alloc(Layout::new::<<Kv as Plugin>::Session>());
+        let session: NonNull<u8> = heap::alloc(session);
         let mut call = Box::new(Call {
             size: size_of::<Call>() as u32,
             failed: 0,

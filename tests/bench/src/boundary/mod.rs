@@ -16,8 +16,9 @@ use crate::callgrind::{self, word};
 use crate::median::{by_turns, time};
 use crate::report::{Report, Table};
 use crate::resp::request;
-use driver::Driver;
-use loaded::Loaded;
+
+pub use driver::Driver;
+pub use loaded::Loaded;
 
 /// Options of `boundary`.
 #[derive(Debug, Args)]
@@ -143,7 +144,7 @@ fn run_side(side: Side, test: Test, count: u64) -> Result<()> {
             driver.run_linked(&requests, count);
         }
         Side::Loaded => {
-            let plugin = Loaded::map(&artifacts::kv_v1()?)?;
+            let plugin = Loaded::map(&artifacts::kv_v1()?, c"hotshell_plugin_kv_v1")?;
             let mut driver = Driver::loaded(&plugin)?;
             driver.run_loaded(&plugin, &preparation, prepared);
             driver.run_loaded(&plugin, &requests, count);

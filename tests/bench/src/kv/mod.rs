@@ -3,6 +3,7 @@
 
 mod calls;
 mod client;
+mod instructions;
 mod large;
 mod memory;
 mod rates;
@@ -54,6 +55,9 @@ pub struct KvArgs {
     /// Elements of the large value, or large key space, that is removed
     #[arg(long, default_value_t = 1_000_000)]
     large: u64,
+    /// Runs the requests of one test and nothing else, for the counting child
+    #[arg(long, hide = true)]
+    inner: Option<String>,
 }
 
 /// A part of the benchmark.
@@ -67,17 +71,24 @@ enum Part {
     Stops,
     /// How long one command on something large takes
     Calls,
+    /// What the plugin does for each request of redis-benchmark's tests, without a shell
+    Instructions,
 }
 
 /// Runs the benchmark.
 pub fn run(args: &KvArgs) -> Result<Report> {
     let mut report = Report::new("kv");
+    if let Some(test) = &args.inner {
+        instructions::run_one(test, args.requests)?;
+        return Ok(report);
+    }
     for part in &args.parts {
         match part {
             Part::Rates => rates::run(args, &mut report)?,
             Part::Memory => memory::run(args, &mut report)?,
             Part::Stops => stops::run(args, &mut report)?,
             Part::Calls => calls::run(args, &mut report)?,
+            Part::Instructions => instructions::run(args, &mut report)?,
         }
     }
     Ok(report)

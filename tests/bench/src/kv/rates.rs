@@ -4,11 +4,11 @@ use anyhow::{Result, ensure};
 
 use super::KvArgs;
 use super::client::Client;
-use crate::redis_benchmark::{Load, Measured, Work, judge, measure, middle};
+use crate::redis_benchmark::{HEADER, Load, Measured, Work, judge, measure, middle};
 use crate::report::{Report, Table};
 
 /// The tests in redis-benchmark's order, in which those that take away find what others brought.
-const TESTS: [&str; 19] = [
+pub const TESTS: [&str; 19] = [
     "ping_inline",
     "ping_mbulk",
     "set",
@@ -32,21 +32,28 @@ const TESTS: [&str; 19] = [
 /// Elements of the list that LRANGE reads from: more than it asks for.
 const LIST: u64 = 2_000;
 
-/// Runs all tests, each with pipelines of each length.
-pub fn run(args: &KvArgs, report: &mut Report) -> Result<()> {
+/// The tests that were asked for.
+///
+/// # Errors
+/// When one of them is unknown.
+pub fn wanted(args: &KvArgs) -> Result<Vec<&'static str>> {
     for name in &args.tests {
         ensure!(TESTS.contains(&name.as_str()), "no test {name}; there are {}", TESTS.join(", "));
     }
+    let asked = |test: &&str| args.tests.is_empty() || args.tests.iter().any(|name| name == test);
+    Ok(TESTS.into_iter().filter(asked).collect())
+}
+
+/// Runs all tests, each with pipelines of each length.
+pub fn run(args: &KvArgs, report: &mut Report) -> Result<()> {
+    let tests = wanted(args)?;
     report.note(format!(
         "redis-benchmark, {} connections, -r {}; medians of {} measurements of each side, by turns",
         args.clients, args.keyspace, args.rounds
     ));
-    let mut table = Table::new(
-        "redis-benchmark",
-        ["test", "P", "req/s", "peer's", "ratio", "CPU us/req", "peer's", "ratio"],
-    );
+    let mut table = Table::new("redis-benchmark", HEADER);
     for &pipeline in &args.pipeline {
-        for (test, (ours, theirs)) in measured(args, pipeline)? {
+        for (test, (ours, theirs)) in measured(args, &tests, pipeline)? {
             judge(report, &mut table, (test, pipeline), (ours, theirs));
         }
     }
@@ -55,10 +62,12 @@ pub fn run(args: &KvArgs, report: &mut Report) -> Result<()> {
 }
 
 /// Medians of both sides for each test.
-fn measured(args: &KvArgs, pipeline: u64) -> Result<Vec<(&'static str, (Measured, Measured))>> {
+fn measured(
+    args: &KvArgs,
+    tests: &[&'static str],
+    pipeline: u64,
+) -> Result<Vec<(&'static str, (Measured, Measured))>> {
     let (host, peer) = super::servers(args)?;
-    let wanted = |test: &str| args.tests.is_empty() || args.tests.iter().any(|name| name == test);
-    let tests: Vec<&str> = TESTS.into_iter().filter(|test| wanted(test)).collect();
     let load = Load {
         clients: args.clients,
         requests: args.requests * if pipeline > 1 { 5 } else { 1 },
@@ -86,7 +95,7 @@ fn measured(args: &KvArgs, pipeline: u64) -> Result<Vec<(&'static str, (Measured
         }
     }
     let medians = all.iter().map(|(ours, theirs)| (middle(ours), middle(theirs)));
-    Ok(tests.into_iter().zip(medians).collect())
+    Ok(tests.iter().copied().zip(medians).collect())
 }
 
 fn one(

@@ -54,6 +54,9 @@ pub(super) fn hotshell(cx: &mut Cx<'_>, page: &mut Page) {
 pub(super) fn replication(cx: &mut Cx<'_>, page: &mut Page) {
     page.line("role", "master");
     page.line("connected_slaves", 0);
+    if cx.state.settings.wants_replicas() {
+        page.line("min_slaves_good_slaves", 0);
+    }
     page.since(v(6, 2), "master_failover_state", "no-failover");
     page.line("master_replid", run_id(cx, "replication"));
     page.line("master_replid2", "0".repeat(2 * RUN_ID));

@@ -83,7 +83,8 @@ pub(super) fn stats(cx: &mut Cx<'_>, page: &mut Page) {
     page.line("expired_time_cap_reached_count", stats.expired_time_caps);
     page.zeros(v(6, 0), &["expire_cycle_cpu_milliseconds"]);
     page.line("evicted_keys", stats.evicted);
-    page.zeros(v(7, 0), &["evicted_clients", "total_eviction_exceeded_time"]);
+    page.since(v(7, 0), "evicted_clients", stats.evicted_clients);
+    page.zeros(v(7, 0), &["total_eviction_exceeded_time"]);
     page.zeros(v(7, 0), &["current_eviction_exceeded_time"]);
     page.line("keyspace_hits", stats.hits);
     page.line("keyspace_misses", stats.misses);
