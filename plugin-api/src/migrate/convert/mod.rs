@@ -162,14 +162,7 @@ impl<'a> Converter<'a> {
         let mut journal = Journal::default();
         let layout = self.new.reflect.layout(self.plan.pair(pair).new);
         let at = heap::alloc(layout);
-        let mut work = Work {
-            journal: &mut journal,
-            path: Vec::new(),
-            new_path: Vec::new(),
-            in_entry: false,
-            in_map: false,
-            marks: Vec::new(),
-        };
+        let mut work = Work::new(&mut journal);
         // SAFETY: the caller's promise; the block has the new type's layout.
         match unsafe { self.convert(pair, from, at.as_ptr(), &mut work) } {
             Ok(()) => Ok(Prepared { at, from, pair, journal }),

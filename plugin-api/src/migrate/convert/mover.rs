@@ -215,7 +215,6 @@ impl EntryMover {
 impl<'j> Work<'j> {
     /// The entries of a map that converts later, one by one.
     fn below_map(journal: &'j mut Journal, path: Vec<Step>) -> Self {
-        let (new_path, marks) = (Vec::new(), Vec::new());
-        Self { journal, path, new_path, in_entry: false, in_map: true, marks }
+        Self { path, in_map: true, ..Self::new(journal) }
     }
 }

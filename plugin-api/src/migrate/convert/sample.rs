@@ -76,14 +76,7 @@ impl Converter<'_> {
         let block = run(new, places.len());
         let room = heap::alloc(block);
         let mut journal = Journal::default();
-        let mut work = Work {
-            journal: &mut journal,
-            path: Vec::new(),
-            new_path: Vec::new(),
-            in_entry: false,
-            in_map: false,
-            marks: Vec::new(),
-        };
+        let mut work = Work::new(&mut journal);
         // SAFETY: the caller's promise; each value has a place of its own, and all are given up.
         unsafe {
             for (i, at) in places.iter().enumerate() {

@@ -64,14 +64,7 @@ impl Converter<'_> {
         let layout: Layout = self.new.reflect.layout(ty);
         let block = heap::alloc(layout);
         let mut journal = Journal::default();
-        let mut work = Work {
-            journal: &mut journal,
-            path: Vec::new(),
-            new_path: Vec::new(),
-            in_entry: false,
-            in_map: false,
-            marks: Vec::new(),
-        };
+        let mut work = Work::new(&mut journal);
         let mut image = Vec::new();
         // SAFETY: the caller's promise; the value is dropped by its schema, then its block is freed.
         unsafe {

@@ -20,7 +20,13 @@ pub(super) struct Work<'j> {
     pub marks: Vec<Mark>,
 }
 
-impl Work<'_> {
+impl<'j> Work<'j> {
+    /// At the start of a value that lies in nothing.
+    pub fn new(journal: &'j mut Journal) -> Self {
+        let (path, new_path, marks) = (Vec::new(), Vec::new(), Vec::new());
+        Self { journal, path, new_path, in_entry: false, in_map: false, marks }
+    }
+
     /// Does something one step further down the old value.
     pub fn within<T>(&mut self, step: Step, work: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(step);
