@@ -124,7 +124,8 @@ def waiting():
     numbers = iter(range(1, 1 << 62))
 
     def push():
-        while not over.is_set():
+        # To the end of the process: the last one waits for its element, too.
+        while True:
             if pushing.llen("queue") < 10:
                 pushing.rpush("queue", next(numbers))
             time.sleep(0.001)
@@ -132,8 +133,8 @@ def waiting():
     threading.Thread(target=push, daemon=True).start()
 
     def step(n):
-        if n % 20 == 0:
-            same(popping.blpop("never", timeout=0.01 if level == "7" else 1), None)
+        if n % 200 == 0:
+            same(popping.blpop("never", timeout=1), None)
         same(popping.blpop(["nothing", "queue"], timeout=PATIENCE), ("queue", str(n)))
 
     return step
@@ -177,11 +178,12 @@ def newer(turn):
     same(r.set("one", "v", get=True), None if turn == 1 else "v")
     same(r.getex("one", ex=100), "v")
     tracked = client()
-    messages = client().pubsub()
+    messages = client(client_name=f"messages-{turn}").pubsub()
     messages.subscribe("__redis__:invalidate")
     messages.get_message(timeout=PATIENCE)
-    messages.connection.send_command("CLIENT", "ID")
-    tracked.client_tracking_on(clientid=messages.connection.read_response())
+    listeners = r.client_list(_type="pubsub")
+    ids = [one["id"] for one in listeners if one["name"] == f"messages-{turn}"]
+    tracked.client_tracking_on(clientid=int(ids[0]))
     same(tracked.get("one"), "v")
     listener.set("one", "v")
     same(messages.get_message(timeout=PATIENCE)["data"], ["one"])

@@ -2,11 +2,9 @@
 //! its code is replaced. Method: Debian's redis-cli and redis-benchmark, and redis-py, each with its own
 //! ways, against real hosts.
 
-use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use hotshell_tests::cli::{peer, skipped};
 use hotshell_tests::resp::kv_version;
