@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use super::segment;
+use super::{room, segment};
 
 /// The calls whose failures decide what is kept.
 pub trait Disk: Send + 'static {
@@ -14,6 +15,12 @@ pub trait Disk: Send + 'static {
     /// # Errors
     /// What the system says.
     fn write_at(&mut self, file: &File, bytes: &[u8], at: u64) -> io::Result<usize>;
+
+    /// Writes zeros over a range of a file.
+    ///
+    /// # Errors
+    /// What the system says; some of them may be there.
+    fn write_zeros(&mut self, file: &File, range: Range<u64>) -> io::Result<()>;
 
     /// Returns when all that was written is on disk.
     ///
@@ -35,6 +42,10 @@ pub struct System;
 impl Disk for System {
     fn write_at(&mut self, file: &File, bytes: &[u8], at: u64) -> io::Result<usize> {
         file.write_at(bytes, at)
+    }
+
+    fn write_zeros(&mut self, file: &File, range: Range<u64>) -> io::Result<()> {
+        room::write_zeros(range, |zeros, at| file.write_at(zeros, at))
     }
 
     fn sync(&mut self, file: &File) -> io::Result<()> {
