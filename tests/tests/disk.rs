@@ -80,7 +80,7 @@ fn a_full_disk_holds_answers_back_under_everysec_once_it_is_late() {
 fn a_snapshot_that_finds_the_disk_full_leaves_everything_as_it_was_and_the_next_one_comes() {
     let Some(disk) = SmallDisk::new(MIB) else { return };
     let data = disk.path().join("data");
-    let host = Host::with(kv_v1()).flags(&["--data", text(&data), "--fsync", "always"]);
+    let host = Host::with(kv_v1()).flags(&["--data", text(&data), "--fsync", "everysec"]);
     let host = host.inside(&disk).start();
     let mut client = host.resp();
     let large = "x".repeat(64 << 10);

@@ -16,6 +16,7 @@ mod origin;
 mod permanent;
 mod progress;
 mod recovery;
+mod room;
 pub mod segment;
 pub mod snapshot;
 pub mod survey;

@@ -14,7 +14,7 @@ use super::frame::{self, Content, Kind};
 use super::head::BadHead;
 use super::origin::Origin;
 use super::segment::{self, HEAD, Head, Segment};
-use super::snapshot;
+use super::{room, snapshot};
 use crate::error::{Code, Error, Result};
 
 /// What of a file reaches a disk as one piece, or does not. Bytes.
@@ -197,7 +197,7 @@ pub struct Torn {
     pub path: PathBuf,
     /// Where in the file that begins.
     pub offset: u64,
-    /// Bytes from there on.
+    /// Bytes from there on, without room that no frame has come to.
     pub bytes: u64,
 }
 
@@ -235,14 +235,18 @@ fn read_segment(
                 // A mark that was not synced before the next file began: nobody misses it.
                 return Ok(None);
             }
+            let left = bytes.len() - offset - room::unused(&bytes, offset);
+            if left == 0 {
+                return Ok(None);
+            }
             let behind = frame::behind(&bytes[offset + 1..], head.salt);
             let was_on_disk = behind.durable.is_some_and(|durable| durable > so_far.position);
             let was_whole = |next: usize| !has_hole(&bytes, offset, offset + 1 + next);
             if !later.is_empty() || was_on_disk || behind.whole.is_some_and(was_whole) {
                 return Err(damaged(segment, &bytes, offset, later));
             }
-            let (path, left) = (segment.path.clone(), bytes.len() - offset);
-            return Ok(Some(Torn { path, offset: offset as u64, bytes: left as u64 }));
+            let (path, offset) = (segment.path.clone(), offset as u64);
+            return Ok(Some(Torn { path, offset, bytes: left as u64 }));
         };
         let Content::Records(kind, records) = content else {
             offset += size;
@@ -286,7 +290,7 @@ fn has_hole(bytes: &[u8], from: usize, to: usize) -> bool {
 #[cold]
 fn damaged(segment: &Segment, bytes: &[u8], at: usize, later: &[(Segment, Head)]) -> Error {
     let file = segment.path.display();
-    let behind = bytes.len() - at;
+    let behind = bytes.len() - at - room::unused(bytes, at);
     let others = match later.len() {
         0 => String::new(),
         n => format!(" and {n} later files"),

@@ -19,8 +19,9 @@ use tokio::sync::oneshot;
 
 use super::disk::{Disk, System};
 use super::folder::{Store, cannot};
-use super::frame::{self, Salt};
+use super::frame::{self, MARK, Salt};
 use super::progress::Progress;
+use super::room::Room;
 use super::segment::{self, Head};
 use super::{Fsync, Origin};
 use crate::engine::monotonic_ns;
@@ -152,6 +153,8 @@ struct Log<D> {
     end: u64,
     /// Bytes of the file, all of whole frames and marks.
     len: u64,
+    /// What lies behind them.
+    room: Room,
     /// Position behind them.
     position: u64,
     synced: u64,
@@ -177,6 +180,7 @@ impl<D: Disk> Log<D> {
             batch: Vec::new(),
             end: position,
             len: segment::HEAD as u64,
+            room: Room::default(),
             position,
             synced: position,
             segment_bytes: SEGMENT_BYTES,
@@ -226,6 +230,7 @@ impl<D: Disk> Log<D> {
                 next_sync = Instant::now() + SECOND;
             }
             if let Some(done) = closing {
+                self.room.end(&self.file, self.len);
                 let _ = done.send(());
                 return Ok(());
             }
@@ -264,6 +269,10 @@ impl<D: Disk> Log<D> {
 
     /// Writes all of it, and waits for room where there is none.
     fn write(&mut self, frames: &[u8], position: u64) -> io::Result<()> {
+        if self.progress.fsync() == Fsync::Always {
+            let bytes = (frames.len() + MARK) as u64;
+            self.room.make(&mut self.disk, &self.file, self.len, bytes);
+        }
         let (mut done, mut was_full) = (0, false);
         while done < frames.len() {
             match self.disk.write_at(&self.file, &frames[done..], self.len + done as u64) {
@@ -366,10 +375,11 @@ impl<D: Disk> Log<D> {
 
     /// Begins another file. The present one is whole on disk first.
     fn next_segment(&mut self) -> io::Result<()> {
+        self.room.end(&self.file, self.len);
         self.sync()?;
         let head = Head::now(self.position, self.origin, self.salt);
         self.file = self.disk.create_segment(&self.folder, head)?;
-        self.len = segment::HEAD as u64;
+        (self.len, self.room) = (segment::HEAD as u64, Room::default());
         Ok(())
     }
 }
@@ -385,6 +395,9 @@ fn fatal(folder: &Path, error: &io::Error) -> ! {
     std::process::exit(1)
 }
 
+#[cfg(test)]
+#[path = "room_tests.rs"]
+mod room_tests;
 #[cfg(test)]
 #[path = "writer_tests.rs"]
 mod tests;

@@ -2,6 +2,7 @@
 //! durable. Method: the journal's thread on real files, with a disk that fails as it is told.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::thread::JoinHandle;
 
@@ -11,12 +12,13 @@ use crate::data::progress::LATE_AFTER;
 use crate::data::tests::Read;
 use crate::data::{Folder, Recovered, frame};
 
-const SALT: Salt = Salt(7);
+pub(super) const SALT: Salt = Salt(7);
 
 /// What becomes of a call, one after the other; then all go well.
 #[derive(Debug, Default)]
-struct Script {
+pub(super) struct Script {
     writes: VecDeque<Result<usize, i32>>,
+    pub(super) zeros: VecDeque<Result<(), i32>>,
     syncs: VecDeque<Result<(), i32>>,
     creates: VecDeque<Result<(), i32>>,
     /// Calls so far, in order.
@@ -24,14 +26,14 @@ struct Script {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Faulty(Arc<Mutex<Script>>);
+pub(super) struct Faulty(Arc<Mutex<Script>>);
 
 impl Faulty {
     fn script(&self) -> std::sync::MutexGuard<'_, Script> {
         self.0.lock().expect("no panics")
     }
 
-    fn seen(&self, call: &str) -> usize {
+    pub(super) fn seen(&self, call: &str) -> usize {
         self.script().seen.iter().filter(|seen| **seen == call).count()
     }
 }
@@ -46,6 +48,18 @@ impl Disk for Faulty {
         script.seen.push("write");
         let most = script.writes.pop_front().unwrap_or(Ok(usize::MAX)).map_err(error)?;
         System.write_at(file, &bytes[..most.min(bytes.len())], at)
+    }
+
+    /// Half of it, where there is an error.
+    fn write_zeros(&mut self, file: &File, mut range: Range<u64>) -> io::Result<()> {
+        let mut script = self.script();
+        script.seen.push("zeros");
+        let outcome = script.zeros.pop_front().unwrap_or(Ok(())).map_err(error);
+        if outcome.is_err() {
+            range.end -= (range.end - range.start) / 2;
+        }
+        System.write_zeros(file, range)?;
+        outcome
     }
 
     fn sync(&mut self, file: &File) -> io::Result<()> {
@@ -64,20 +78,20 @@ impl Disk for Faulty {
 }
 
 /// A journal on a disk that fails.
-struct Rig {
+pub(super) struct Rig {
     _dir: tempfile::TempDir,
     _folder: Folder,
-    store: Store,
-    disk: Faulty,
-    progress: Arc<Progress>,
-    orders: Sender<Order>,
+    pub(super) store: Store,
+    pub(super) disk: Faulty,
+    pub(super) progress: Arc<Progress>,
+    pub(super) orders: Sender<Order>,
     spares: Receiver<Vec<u8>>,
     thread: JoinHandle<io::Result<()>>,
-    position: u64,
+    pub(super) position: u64,
 }
 
 impl Rig {
-    fn new(fsync: Fsync, segment_bytes: u64, script: impl FnOnce(&mut Script)) -> Self {
+    pub(super) fn new(fsync: Fsync, segment_bytes: u64, script: impl FnOnce(&mut Script)) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let folder = Folder::open(dir.path()).expect("the folder is free");
         let store = folder.store("main", fsync).expect("a place for the server");
@@ -96,14 +110,14 @@ impl Rig {
     }
 
     /// Hands a frame with one record over.
-    fn append(&mut self, text: &str) {
+    pub(super) fn append(&mut self, text: &str) {
         let (mut records, mut frames) = (Vec::new(), Vec::new());
         frame::put_record(&mut records, text.as_bytes());
         self.position += frame::seal(&mut frames, SALT, Kind::Call, &records) as u64;
         self.orders.send(Order::Append(frames, self.position)).expect("the thread lives");
     }
 
-    fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+    pub(super) fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(30);
         while !holds(self) {
             assert!(Instant::now() < deadline, "never: {what}; {:?}", self.disk.script());
@@ -112,7 +126,7 @@ impl Rig {
     }
 
     /// Ends the thread; answers its outcome and what a restart finds.
-    fn end(self) -> (io::Result<()>, Recovered, Vec<String>) {
+    pub(super) fn end(self) -> (io::Result<()>, Recovered, Vec<String>) {
         drop(self.orders);
         let outcome = self.thread.join().expect("no panics");
         let mut read = Read::default();
