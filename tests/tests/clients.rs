@@ -1,17 +1,15 @@
 //! Goal: programs and libraries that were written for Redis do not notice that kv is not Redis, nor that
-//! its code is replaced. Method: Debian's redis-cli and redis-benchmark, the Rust crate `redis`, and
-//! redis-py, each with its own ways, against real hosts.
+//! its code is replaced. Method: Debian's redis-cli and redis-benchmark, and redis-py, each with its own
+//! ways, against real hosts.
 
-use std::collections::HashMap;
+use std::io::{BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use hotshell_tests::cli::{peer, skipped};
 use hotshell_tests::resp::kv_version;
 use hotshell_tests::traffic::{Situation, Traffic};
 use hotshell_tests::{Host, artifacts, kv_v1, kv_v2};
-use redis::{Commands, RedisResult};
 
 /// The tests that redis-benchmark runs when it is not told which.
 const BENCHMARKS: [&str; 20] = [
@@ -66,7 +64,7 @@ fn redis_cli_talks_looks_around_and_loads() {
     let mut child = pipe.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it runs");
     let commands: String = (0..1000).map(|n| format!("RPUSH list element:{n}\r\n")).collect();
     let mut stdin = child.stdin.take().expect("a pipe");
-    std::io::Write::write_all(&mut stdin, commands.as_bytes()).expect("it reads");
+    stdin.write_all(commands.as_bytes()).expect("it reads");
     drop(stdin);
     let output = child.wait_with_output().expect("it ends");
     assert!(said(&output).contains("errors: 0, replies: 1000"), "{output:?}");
@@ -135,63 +133,62 @@ fn swaps_under_redis_benchmark_there_and_back_are_noticed_by_nobody() {
     assert_eq!((host.status("panics"), host.status("failed")), (0, 0));
 }
 
-fn connection(host: &Host, protocol: &str) -> redis::Connection {
-    let url = format!("redis://{}/?protocol={protocol}", host.addr());
-    redis::Client::open(url).expect("a URL").get_connection().expect("it listens")
+/// Sends "4" or "7" to a script and hears that it went on.
+struct Script {
+    child: Child,
+    stdin: std::process::ChildStdin,
+    lines: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
 }
 
-#[test]
-fn the_redis_crate_reads_and_writes_in_both_protocols() {
-    let host = Host::start(kv_v2());
-    for protocol in ["resp2", "resp3"] {
-        let mut con = connection(&host, protocol);
-        redis::cmd("FLUSHALL").exec(&mut con).expect("OK");
-        let _: () = con.set("n", 41).expect("OK");
-        assert_eq!(con.incr::<_, _, i64>("n", 1), Ok(42));
-        assert_eq!(con.get::<_, Option<String>>("none"), Ok(None));
-        let _: () = con.hset_multiple("h", &[("a", 1), ("b", 2)]).expect("OK");
-        let all: HashMap<String, i64> = con.hgetall("h").expect("a map");
-        assert_eq!(all, HashMap::from([("a".into(), 1), ("b".into(), 2)]));
-        let _: () = con.zadd_multiple("z", &[(1.5, "x"), (2.0, "y")]).expect("OK");
-        let scored: Vec<(String, f64)> = con.zrange_withscores("z", 0, -1).expect("scores");
-        assert_eq!(scored, [("x".into(), 1.5), ("y".into(), 2.0)]);
-        let _: () = con.rpush("l", &["1", "2", "3"][..]).expect("OK");
-        assert_eq!(con.lrange::<_, Vec<i64>>("l", 0, -1), Ok(vec![1, 2, 3]));
-        let _: () = con.sadd("s", "member").expect("OK");
-        assert_eq!(con.sismember::<_, _, bool>("s", "member"), Ok(true));
-        let mut keys: Vec<String> = con.scan().expect("SCAN").map(|k| k.expect("a key")).collect();
-        keys.sort();
-        assert_eq!(keys, ["h", "l", "n", "s", "z"]);
-        let wrong: RedisResult<i64> = con.lpush("n", 1);
-        let error = wrong.expect_err("a string is no list");
-        assert_eq!(error.code(), Some("WRONGTYPE"));
-        let (a, b): (i64, i64) =
-            redis::pipe().atomic().incr("n", 1).incr("n", 1).query(&mut con).expect("EXEC");
-        assert_eq!((a, b), (43, 44));
+impl Script {
+    fn start(python: &Path, name: &str, host: &Host) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
+        let mut child = Command::new(python)
+            .arg(folder.join(name))
+            .arg(host.addr().port().to_string())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let stdin = child.stdin.take().expect("piped");
+        let lines = std::io::BufReader::new(child.stdout.take().expect("piped")).lines();
+        Self { child, stdin, lines }
+    }
+
+    #[track_caller]
+    fn tell(&mut self, line: &str, wanted: &str) {
+        writeln!(self.stdin, "{line}").expect("it reads");
+        let said = self.lines.next().map(|line| line.expect("it writes"));
+        if said.as_deref() != Some(wanted) {
+            let mut errors = String::new();
+            let stderr = self.child.stderr.take();
+            let read = stderr.map(|mut stderr| stderr.read_to_string(&mut errors));
+            panic!("{said:?} is not {wanted:?}: {errors} {read:?}");
+        }
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 #[test]
-fn the_redis_crate_stays_connected_across_swaps() {
+fn programs_with_redis_py_go_on_through_swaps_there_and_back() {
+    let Some(python) = python() else { return };
     let host = Host::start(kv_v1());
-    let (done, addr) = (AtomicBool::new(false), host.addr());
-    std::thread::scope(|scope| {
-        let counting = scope.spawn(|| {
-            let client = redis::Client::open(format!("redis://{addr}/")).expect("a URL");
-            let mut con = client.get_connection().expect("it listens");
-            let mut n = 0;
-            while !done.load(Ordering::SeqCst) {
-                n += 1;
-                assert_eq!(con.incr::<_, _, i64>("count", 1), Ok(n));
-            }
-            n
-        });
-        for file in [kv_v2(), kv_v1(), kv_v2(), kv_v1()] {
-            host.swap(file);
-        }
-        done.store(true, Ordering::SeqCst);
-        assert!(counting.join().expect("every reply was right") > 0);
-    });
+    let mut script = Script::start(&python, "redis_py_swaps.py", &host);
+    script.tell("4", "went on");
+    for (file, level) in [(kv_v2(), "7"), (kv_v1(), "4")].into_iter().cycle().take(7) {
+        host.swap(file);
+        script.tell(level, "went on");
+    }
+    script.tell("end", "all as with Redis");
+    assert_eq!((host.status("swaps"), host.status("panics"), host.status("failed")), (7, 0, 0));
 }
 
 /// The Python that has redis-py: `$HOTSHELL_REDIS_PY`, or the system's. `.ci/run` makes one.

@@ -6,7 +6,10 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use super::{room, segment};
+use super::segment;
+
+/// What is written at once.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// The calls whose failures decide what is kept.
 pub trait Disk: Send + 'static {
@@ -45,7 +48,13 @@ impl Disk for System {
     }
 
     fn write_zeros(&mut self, file: &File, range: Range<u64>) -> io::Result<()> {
-        room::write_zeros(range, |zeros, at| file.write_at(zeros, at))
+        let mut at = range.start;
+        while at < range.end {
+            let most = (range.end - at).min(ZEROS.len() as u64) as usize;
+            file.write_all_at(&ZEROS[..most], at)?;
+            at += most as u64;
+        }
+        Ok(())
     }
 
     fn sync(&mut self, file: &File) -> io::Result<()> {

@@ -6,7 +6,6 @@
 //! that there is, and little is gained.
 
 use std::fs::File;
-use std::io;
 use std::ops::Range;
 
 use super::disk::Disk;
@@ -57,28 +56,6 @@ impl Room {
         let end = (len + bytes + (len / 4).min(MOST)).next_multiple_of(GRAIN);
         (!enough).then(|| self.end.max(len)..end)
     }
-}
-
-/// Writes zeros over a range of a file.
-///
-/// # Errors
-/// What the system says; some of them may be there.
-pub fn write_zeros(
-    range: Range<u64>,
-    mut write: impl FnMut(&[u8], u64) -> io::Result<usize>,
-) -> io::Result<()> {
-    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
-    let mut at = range.start;
-    while at < range.end {
-        let most = (range.end - at).min(ZEROS.len() as u64) as usize;
-        match write(&ZEROS[..most], at) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => at += written as u64,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// How many bytes at the end of a file are room that no frame has come to: of a whole file, all from `at`

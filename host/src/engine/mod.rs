@@ -8,6 +8,7 @@ mod call;
 mod clients;
 mod connection;
 mod core;
+mod flush;
 mod handle;
 mod journal;
 mod linger;

@@ -1,11 +1,11 @@
-//! The tasks of an engine's thread: accept, flush, tick, obey.
+//! The tasks of an engine's thread: accept, tick, obey, stop.
 
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hotshell_plugin_api::abi::{Buffer, NO_WAKE};
 use hotshell_plugin_api::collections::String as StateString;
@@ -19,6 +19,7 @@ use super::EngineConfig;
 use super::clients::Client;
 use super::connection::{Connection, Socket};
 use super::core::{Core, Server};
+use super::flush;
 use super::handle::{Command, Counters};
 use super::journal::Journal;
 use super::linger;
@@ -28,7 +29,6 @@ use super::sessions::Sessions;
 use super::snapshot::Waiter;
 use super::state::{ServerState, Setting};
 use super::waiting_room::{Waiting, WaitingRoom};
-use crate::data::Progress;
 use crate::error::Result;
 use crate::generation::Callable;
 use crate::limits::STOP_PATIENCE;
@@ -36,8 +36,6 @@ use crate::time::unix_ms;
 
 /// How long a connection is silent before the kernel asks the peer.
 const KEEPALIVE: Duration = Duration::from_secs(300);
-/// Clients that do not ask again within this time are not waited for, however long a sync took.
-const GATHER_MOST: Duration = Duration::from_millis(2);
 /// How long to wait when the process has no file descriptor left for a client.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
@@ -143,7 +141,7 @@ async fn serve(
 ) {
     let listener = TcpListener::from_std(listener).expect("the listener is a non-blocking socket");
     let accept = spawn_local(accept(Rc::clone(&server), listener, waited));
-    spawn_local(flush(Rc::clone(&server)));
+    spawn_local(flush::flush(Rc::clone(&server)));
     spawn_local(tick(Rc::clone(&server)));
     spawn_local(linger::linger(Rc::clone(&server)));
     spawn_local(look_at_room(Rc::clone(&server)));
@@ -295,107 +293,6 @@ impl Client {
             slot,
         }
     }
-}
-
-/// A client whose output may be sent up to `end` once the journal has come far enough.
-struct Ready {
-    slot: u32,
-    id: u64,
-    end: u64,
-}
-
-/// Takes the clients with fresh output, as far as it goes now, and hands the journal's frames over.
-/// Answers how far the journal must be on disk before any of it is sent.
-fn take_batch(server: &Server, batch: &mut Vec<Ready>) -> Option<(u64, Arc<Progress>)> {
-    let core = &mut *server.core.borrow_mut();
-    for slot in core.dirty.drain(..) {
-        if let Some(Some(socket)) = core.sockets.get(slot as usize) {
-            // SAFETY: listed, so alive; no plugin code runs in this task.
-            let client = unsafe { &mut *socket.client.as_ptr() };
-            client.dirty = false;
-            if client.unsettled > 0 {
-                continue;
-            }
-            batch.push(Ready { slot, id: client.id, end: client.output_end() });
-        }
-    }
-    core.journal.as_mut().and_then(Journal::hand_over)
-}
-
-/// Sends what calls have written. Woken by the first call of a turn, it runs after all connections that
-/// were ready then, so one wake-up of the thread reads all and then answers all.
-async fn flush(server: Rc<Server>) {
-    let mut batch = Vec::new();
-    loop {
-        server.flush.notified().await;
-        let wait = take_batch(&server, &mut batch);
-        let (answered, waits, mut waited) = (batch.len(), wait.is_some(), Duration::ZERO);
-        if let Some((position, progress)) = wait {
-            // What this batch shows may not be durable yet. Others are read meanwhile, and what they
-            // write goes with the next batch: a group commit.
-            let began = Instant::now();
-            on_disk(&server, &progress, position).await;
-            waited = began.elapsed();
-        }
-        for Ready { slot, id, end } in batch.drain(..) {
-            let socket = server.core.borrow().sockets[slot as usize].clone();
-            let Some(socket) = socket else { continue };
-            // SAFETY: the socket is listed, so its connection has not removed the client; no plugin
-            // code runs in this task.
-            let client = unsafe { &mut *socket.client.as_ptr() };
-            if client.id != id {
-                continue;
-            }
-            client.release(end);
-            server.send(&socket, client);
-            let core = server.core.borrow();
-            if client.unsent() > core.limits.max_unsent_bytes {
-                let (unsent, limit) = (client.unsent(), core.limits.max_unsent_bytes);
-                tracing::warn!(
-                    verb = "client",
-                    server = server.name,
-                    client = client.id,
-                    unsent,
-                    limit,
-                    "unsent output over the limit: closing"
-                );
-                Counters::add(&core.counters.closed_slow, 1);
-                socket.abandon();
-            }
-        }
-        server.publish();
-        if waits {
-            // Also tells of those who asked while this one waited.
-            gather(&server, answered, (waited / 4).min(GATHER_MOST)).await;
-        }
-    }
-}
-
-/// Returns when frames before `position` are on disk. What is executed meanwhile is told to those who watch:
-/// a disk may hang.
-async fn on_disk(server: &Server, progress: &Progress, position: u64) {
-    server.publish();
-    let mut reached = std::pin::pin!(progress.reached(position));
-    loop {
-        tokio::select! {
-            () = &mut reached => return,
-            () = server.flush.notified() => server.publish(),
-        }
-    }
-}
-
-/// Lets the clients that were just answered ask again before the next sync begins. Otherwise half of
-/// them would always arrive while the other half is synced, and each sync would serve half of them.
-async fn gather(server: &Server, answered: usize, limit: Duration) {
-    let together = async {
-        let waiting = server.core.borrow().dirty.len();
-        while server.core.borrow().dirty.len() < waiting + answered {
-            server.flush.notified().await;
-        }
-    };
-    // Late ones go with the sync after.
-    let _ = tokio::time::timeout(limit, together).await;
-    server.flush.notify_one();
 }
 
 /// Calls `tick` when its time has come.

@@ -12,6 +12,7 @@ use crate::inline::{self, Line};
 use crate::journal;
 use crate::latency;
 use crate::monitor;
+use crate::old_errors;
 use crate::refusal::{self, refuse, reject};
 use crate::reply::Reply;
 use crate::resp::{self, Args, Front};
@@ -175,31 +176,14 @@ fn container(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]]) -> bool {
 #[cold]
 fn sub_run(cx: &mut Cx<'_>, row: &'static Row, number: u16, args: &[&[u8]]) -> (Run, u16) {
     let Some(word) = args.get(1) else { return (row.run, number) };
-    let Some(sub) = row.sub(word, cx.table.redis) else { return (old_error, number) };
-    let run = if sub.takes(args.len()) { sub.run } else { old_error };
+    let Some(sub) = row.sub(word, cx.table.redis) else {
+        return (old_errors::of_subcommand, number);
+    };
+    let run = if sub.takes(args.len()) { sub.run } else { old_errors::of_subcommand };
     if !cx.has(Level::of(7, 0, 0)) {
         return (run, number);
     }
     (run, cx.state.commands.number_of(&format!("{}|{}", row.name, sub.name)))
-}
-
-/// The errors of Redis 4 for subcommands, which it looks up when the command is run.
-fn old_error(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let word = String::from_utf8_lossy(args.get(1).copied().unwrap_or_default()).into_owned();
-    match String::from_utf8_lossy(args[0]).to_ascii_lowercase().as_str() {
-        "client" => {
-            Err("ERR Syntax error, try CLIENT (LIST | KILL | GETNAME | SETNAME | PAUSE | REPLY)")
-        }
-        "config" => Err("ERR CONFIG subcommand must be one of GET, SET, RESETSTAT, REWRITE"),
-        "object" => Err("ERR Syntax error. Try OBJECT (refcount|encoding|idletime|freq)"),
-        "command" => Err("ERR Unknown subcommand or wrong number of arguments."),
-        name => {
-            let name = name.to_ascii_uppercase();
-            cx.error(&format!(
-                "ERR Unknown {name} subcommand or wrong number of arguments for '{word}'"
-            ))
-        }
-    }
 }
 
 /// The error of a subcommand that is given more than it takes, where its row sets no limit.
@@ -209,19 +193,6 @@ pub fn too_many(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     cx.error(&format!(
         "ERR unknown subcommand or wrong number of arguments for '{word}'. Try {upper} HELP."
     ))
-}
-
-/// HELP of a container: its subcommands.
-pub fn help(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let Some(row) = cx.table.find(args[0]) else { return Err(errors::SYNTAX) };
-    let level = cx.table.redis;
-    let names = row.subs.iter().filter(|sub| sub.since <= level);
-    let names: Vec<String> = names.map(|sub| sub.name.to_ascii_uppercase()).collect();
-    cx.out.array(names.len() + 1);
-    let upper = row.name.to_ascii_uppercase();
-    cx.out.simple(&format!("{upper} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
-    names.iter().for_each(|name| cx.out.simple(name));
-    Ok(())
 }
 
 #[cold]

@@ -24,6 +24,8 @@ pub const UNSAVED_4: &str = "MISCONF Redis is configured to save RDB snapshots, 
 pub const NO_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
 /// The same in Redis before 5.
 pub const NO_REPLICAS_4: &str = "NOREPLICAS Not enough good slaves to write.";
+/// All that is asked of a cluster.
+pub const NO_CLUSTER: &str = "ERR This instance has cluster support disabled";
 /// No such place in a list.
 pub const INDEX: &str = "ERR index out of range";
 /// Options that do not fit.

@@ -10,8 +10,9 @@ enum Rule {
     Counted(usize),
     /// Behind STREAMS, the first half of the rest.
     Streams,
-    /// That of the row's triple or, where it is empty, all behind this word.
-    Behind(&'static str),
+    /// That of the row's triple or, where it is empty, all behind this word among the options from this
+    /// place on.
+    Behind(&'static str, usize),
     /// Those of the row's triple, and a target among the options.
     Stored(Target),
 }
@@ -27,6 +28,9 @@ struct Target {
     /// Whether a target can be one of the words.
     ends: bool,
 }
+
+/// The place of MIGRATE's first option.
+pub const MIGRATE_OPTIONS: usize = 6;
 
 /// Of GEORADIUS.
 const GEO: Target = Target { words: &["store", "storedist"], from: 6, values: &[], ends: true };
@@ -52,7 +56,7 @@ const RULES: &[(&str, Rule)] = &[
     ("georadius", Rule::Stored(GEO)),
     ("georadiusbymember", Rule::Stored(GEO_BY_MEMBER)),
     ("lmpop", Rule::Counted(1)),
-    ("migrate", Rule::Behind("keys")),
+    ("migrate", Rule::Behind("keys", MIGRATE_OPTIONS)),
     ("sintercard", Rule::Counted(1)),
     ("sort", Rule::Stored(SORT)),
     ("sort_ro", Rule::Stored(Target { words: &[], ..SORT })),
@@ -98,13 +102,11 @@ pub fn keys<'a>(row: &Row, args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
             let rest = args[at + 1..].len();
             (rest > 0 && rest.is_multiple_of(2)).then(|| args[at + 1..][..rest / 2].to_vec())
         }
-        Some(Rule::Behind(word)) => {
+        Some(Rule::Behind(word, from)) => {
             let key = fixed(row, args);
-            if key.iter().any(|key| !key.is_empty()) {
-                return Some(key);
-            }
-            let at = args.iter().rposition(|arg| is(arg, word))?;
-            Some(args[at + 1..].to_vec())
+            let at = (from..args.len()).find(|&at| is(args[at], word));
+            let instead = at.filter(|_| key.iter().all(|key| key.is_empty()));
+            Some(instead.map_or(key, |at| args[at + 1..].to_vec()))
         }
         Some(Rule::Stored(target)) => {
             let mut all = fixed(row, args);

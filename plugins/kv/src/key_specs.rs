@@ -27,6 +27,7 @@ pub fn keys<'a>(row: &Row, page: Page<'static>, args: &[&'a [u8]]) -> Option<Vec
         Some(uses) => Some(vec![(*args.get(1)?, uses.to_vec())]),
         None => by_specs(&specs, args).or_else(|| by_places(row, &specs, args)),
     }
+    .filter(|keys| !keys.is_empty())
 }
 
 fn specs(page: Page<'static>) -> Vec<Tree<'static>> {
@@ -71,7 +72,7 @@ fn by_specs<'a>(specs: &[Tree<'static>], args: &[&'a [u8]]) -> Option<Vec<Key<'a
         if flags.contains(&"not_key") {
             continue;
         }
-        let begin = start(spec.get("begin_search")?, args)?;
+        let Some(begin) = start(spec.get("begin_search")?, args)? else { continue };
         let places = places(spec.get("find_keys")?, begin, args)?;
         for place in places {
             all.push((*args.get(place)?, uses(&flags)));
@@ -86,11 +87,28 @@ fn by_specs<'a>(specs: &[Tree<'static>], args: &[&'a [u8]]) -> Option<Vec<Key<'a
 /// The keys of commands whose specifications do not say all: where there is no target, or several.
 fn by_places<'a>(row: &Row, specs: &[Tree<'static>], args: &[&'a [u8]]) -> Option<Vec<Key<'a>>> {
     key_places::are_movable(row).then_some(())?;
-    let keys = key_places::keys(row, args)?;
+    let keys = match row.name {
+        "migrate" => of_migrate(args)?,
+        _ => key_places::keys(row, args)?,
+    };
     let first = uses(&flags(specs.first()?));
     let stores = row.name != "migrate";
     let uses_of = |n| if stores && n > 0 { vec!["OW", "update"] } else { first.clone() };
     Some(keys.into_iter().enumerate().map(|(n, key)| (key, uses_of(n))).collect())
+}
+
+/// The keys of MIGRATE: since Redis 7 KEYS beside a key is an error, and no password is taken for KEYS.
+fn of_migrate<'a>(args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
+    let key = *args.get(3)?;
+    let mut at = key_places::MIGRATE_OPTIONS;
+    while let Some(word) = args.get(at) {
+        if is(word, "keys") {
+            let keys = &args[at + 1..];
+            return (key.is_empty() && !keys.is_empty()).then(|| keys.to_vec());
+        }
+        at += 1 + usize::from(is(word, "auth")) + 2 * usize::from(is(word, "auth2"));
+    }
+    Some(vec![key])
 }
 
 /// The flags that tell what is done with a key.
@@ -112,20 +130,21 @@ fn number(tree: &Tree<'static>, name: &str) -> Option<i64> {
     }
 }
 
-/// Where the keys of a specification begin.
-fn start(search: &Tree<'static>, args: &[&[u8]]) -> Option<usize> {
+/// Where the keys of a specification begin; nowhere without its keyword, which is not looked for in the
+/// last place.
+fn start(search: &Tree<'static>, args: &[&[u8]]) -> Option<Option<usize>> {
     let spec = search.get("spec")?;
     match search.get("type")?.word()? {
-        "index" => usize::try_from(number(spec, "index")?).ok(),
+        "index" => usize::try_from(number(spec, "index")?).ok().map(Some),
         "keyword" => {
             let word = spec.get("keyword")?.word()?;
             let from = number(spec, "startfrom")?;
             let found = |at: &usize| args.get(*at).is_some_and(|arg| is(arg, word));
             let at = match usize::try_from(from) {
-                Ok(from) => (from..args.len()).find(found),
+                Ok(from) => (from..args.len().saturating_sub(1)).find(found),
                 Err(_) => (2..=args.len().checked_add_signed(from as isize)?).rev().find(found),
             };
-            Some(at? + 1)
+            Some(at.map(|at| at + 1))
         }
         _ => None,
     }

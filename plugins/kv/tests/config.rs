@@ -101,14 +101,27 @@ fn parameters(reply: &[u8]) -> BTreeMap<String, String> {
     pairs.map(|pair| (pair[0].text().to_owned(), pair[1].text().to_owned())).collect()
 }
 
+/// A redis-server 4.0, where there is one.
+fn redis_4() -> Option<Redis> {
+    let redis = Redis::start_4();
+    if redis.is_none() {
+        println!("skipped: HOTSHELL_REDIS_4 is not set: the path of a redis-server 4.0");
+    }
+    redis
+}
+
 #[test]
 fn every_parameter_of_redis_is_there_with_its_value() {
-    let Some(mut redis) = redis() else { return };
+    redis().iter_mut().for_each(parameters_are_those_of::<V2>);
+    redis_4().iter_mut().for_each(parameters_are_those_of::<V1>);
+}
+
+fn parameters_are_those_of<P: Plugin>(redis: &mut Redis) {
     redis.renew(1);
-    let theirs = parameters(&ask_redis(&mut redis, &["config", "get", "*"]));
-    let mut one = One::<V2>::new();
+    let theirs = parameters(&ask_redis(redis, &["config", "get", "*"]));
+    let mut one = One::<P>::new();
     let mut ours = parameters(&one.server.ask(one.client, &encode(&["config", "get", "*"])));
-    for (name, _) in OTHER_VALUES {
+    for (name, _) in OTHER_VALUES.iter().filter(|(name, _)| theirs.contains_key(*name)) {
         assert_ne!(ours.get(*name), None, "{name}");
         ours.insert((*name).to_owned(), theirs[*name].clone());
     }
@@ -168,17 +181,21 @@ fn the_period_of_the_watchdog_is_two_turns_of_the_timer_at_least() {
 
 #[test]
 fn every_parameter_takes_and_refuses_what_redis_does() {
-    let Some(mut redis) = redis() else { return };
+    redis().iter_mut().for_each(parameters_are_set_as_by::<V2>);
+    redis_4().iter_mut().for_each(parameters_are_set_as_by::<V1>);
+}
+
+fn parameters_are_set_as_by<P: Plugin>(redis: &mut Redis) {
     redis.renew(1);
-    let mut one = One::<V2>::new();
+    let mut one = One::<P>::new();
     let mut differences = String::new();
-    let all = parameters(&ask_redis(&mut redis, &["config", "get", "*"]));
+    let all = parameters(&ask_redis(redis, &["config", "get", "*"]));
     for name in all.keys().filter(|name| !LEFT_ALONE.contains(&name.as_str())) {
         let is_meant = |value: &str| MEANT.iter().any(|(n, v, _)| *n == name && *v == value);
         for value in VALUES.iter().filter(|value| !is_meant(value)) {
             let mut both = |request: &[&str]| {
                 let ours = one.server.ask(one.client, &encode(request));
-                [ours, ask_redis(&mut redis, request)].map(common::text)
+                [ours, ask_redis(redis, request)].map(common::text)
             };
             let set = both(&["config", "set", name, value]);
             let get = both(&["config", "get", name]);
@@ -239,18 +256,22 @@ fn fields(info: &str) -> BTreeSet<String> {
 
 #[test]
 fn info_has_the_sections_and_fields_of_redis() {
-    let Some(mut redis) = redis() else { return };
+    redis().iter_mut().for_each(info_is_that_of::<V2>);
+    redis_4().iter_mut().for_each(info_is_that_of::<V1>);
+}
+
+fn info_is_that_of<P: Plugin>(redis: &mut Redis) {
     redis.renew(1);
     let sections = |info: &str| -> Vec<String> {
         let titles = info.lines().filter(|line| line.starts_with("# ") && *line != "# Hotshell");
         titles.map(str::to_owned).collect()
     };
-    let mut one = One::<V2>::new();
+    let mut one = One::<P>::new();
     for request in
         [&["info"][..], &["info", "all"], &["info", "everything"], &["info", "cpu", "memory"]]
     {
         let ours = one.server.ask(one.client, &encode(request));
-        let [ours, theirs] = [ours, ask_redis(&mut redis, request)].map(|reply| {
+        let [ours, theirs] = [ours, ask_redis(redis, request)].map(|reply| {
             let Some((Value::Text(text), _)) = parse(&reply) else { panic!("no text") };
             text
         });

@@ -261,3 +261,91 @@ fn streams_go_to_redis_and_come_from_it() {
         assert_eq!(without_idle_times(&ours), without_idle_times(&theirs), "{show}");
     }
 }
+
+/// A few requests that fill a stream at `k`, whose nodes hold three entries, and cut holes into it.
+fn holed_stream(random: &mut impl FnMut(u64) -> u64) -> Vec<String> {
+    let (mut all, mut newest) = (Vec::new(), 0);
+    for _ in 0..8 + random(20) {
+        let any = 1 + random(newest + 1);
+        all.push(match random(8) {
+            0 => format!("xdel k {any}-1"),
+            1 => format!("xdel k {newest}-1 {any}-1"),
+            2 => format!("xtrim k minid {any}-1"),
+            3 => format!("xtrim k maxlen {}", random(8)),
+            4 => "xgroup create k g 0 mkstream".to_owned(),
+            5 => "xreadgroup group g c count 2 streams k >".to_owned(),
+            _ => {
+                newest += 1;
+                format!("xadd k {newest}-1 f{} v", random(2))
+            }
+        });
+    }
+    all.push(format!("xadd k {}-1 f v", newest + 1));
+    all
+}
+
+/// What a stream does next shows where its nodes begin and end, and what was removed from them.
+fn uses_of_holed_stream(random: &mut impl FnMut(u64) -> u64) -> Vec<String> {
+    let mut all: Vec<String> =
+        ["xrange k - +", "xinfo groups k", "xpending k g"].map(String::from).into();
+    for n in 0..6 {
+        let id = random(12);
+        all.push(match random(3) {
+            0 => format!("xtrim k minid ~ {id}"),
+            1 => format!("xtrim k maxlen ~ {id}"),
+            _ => format!("xadd k {}-1 f v", 100 + n),
+        });
+        all.push("xinfo stream k".to_owned());
+    }
+    all
+}
+
+#[test]
+fn a_stream_with_holes_goes_on_as_at_redis_wherever_it_came_from() {
+    let Some(mut redis) = Redis::start() else {
+        println!("skipped: no redis-server");
+        return;
+    };
+    let bytes = |args: &[&[u8]]| args.iter().map(|arg| arg.to_vec()).collect::<Vec<_>>();
+    for seed in 1..=200 {
+        redis.renew(1);
+        ask(&mut redis, &words("config set stream-node-max-entries 3"));
+        let mut state: u64 = seed;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % below
+        };
+        let [mut kept, mut moved, mut taken] = [(); 3].map(|()| {
+            let mut one = One::<V2>::new();
+            one.ask("config set stream-node-max-entries 3");
+            one
+        });
+        let requests = holed_stream(&mut random);
+        for request in &requests {
+            kept.send(&words(request));
+            ask(&mut redis, &words(request));
+        }
+        let restore =
+            |payload: &[u8]| bytes(&[b"restore", b"k", b"0", content(payload), b"replace"]);
+        let ours = kept.server.ask(kept.client, &encode(&["dump", "k"]));
+        let theirs = ask(&mut redis, &words("dump k"));
+        assert_eq!(moved.send(&restore(&ours)), "+OK\r\n", "seed {seed}");
+        assert_eq!(taken.send(&restore(&theirs)), "+OK\r\n", "seed {seed}");
+        let uses = uses_of_holed_stream(&mut random);
+        let wanted: Vec<String> =
+            uses.iter().map(|line| common::text(ask(&mut redis, &words(line)))).collect();
+        ask(&mut redis, &restore(&ours));
+        for (line, wanted) in uses.iter().zip(&wanted) {
+            let given = common::text(ask(&mut redis, &words(line)));
+            assert_eq!(
+                given, *wanted,
+                "Redis, given ours: seed {seed}, {line} after {requests:#?}"
+            );
+            for (whose, one) in [("kept", &mut kept), ("ours", &mut moved), ("theirs", &mut taken)]
+            {
+                let reply = one.ask(line);
+                assert_eq!(reply, *wanted, "{whose}: seed {seed}, {line} after {requests:#?}");
+            }
+        }
+    }
+}

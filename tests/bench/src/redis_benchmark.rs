@@ -23,6 +23,8 @@ pub struct Measured {
     /// The same of redis-benchmark, whose one thread sends and reads. Near 1 it is the limit: a server that
     /// takes less time for a request waits longer for the next one.
     pub client_busy: f64,
+    /// The longest that a request took, as redis-benchmark saw it, milliseconds.
+    pub longest_ms: f64,
 }
 
 /// What [`judge`] fills the rows of a table with.
@@ -103,7 +105,8 @@ pub fn measure(
         .context("cannot run redis-benchmark; it is in Debian's package redis-tools")?;
     let cpu_s = server.threads_cpu_s()? - before_s;
     ensure!(output.status.success(), "redis-benchmark: {}", output.status);
-    let requests_per_s = rate_in(&String::from_utf8_lossy(&output.stdout))?;
+    let csv = String::from_utf8_lossy(&output.stdout);
+    let (requests_per_s, longest_ms) = (cell(&csv, RATE)?, cell(&csv, LONGEST)?);
     let (requests, client_s) = (load.requests as f64, ended_children_cpu_s()? - ended_s);
     let took_s = requests / requests_per_s;
     Ok(Measured {
@@ -111,6 +114,7 @@ pub fn measure(
         cpu_us: cpu_s * 1e6 / requests,
         server_busy: cpu_s / took_s,
         client_busy: client_s / took_s,
+        longest_ms,
     })
 }
 
@@ -150,17 +154,22 @@ pub fn middle(all: &[Measured]) -> Measured {
         cpu_us: of(|one| one.cpu_us),
         server_busy: of(|one| one.server_busy),
         client_busy: of(|one| one.client_busy),
+        longest_ms: of(|one| one.longest_ms),
     }
 }
 
-/// Requests per second in redis-benchmark's CSV: `"SET","143266.47","0.208",...`. The name of a
-/// command of one's own may have commas.
-fn rate_in(csv: &str) -> Result<f64> {
-    let found = csv.lines().filter_map(|line| line.split("\",\"").nth(1));
-    let mut rates = found.filter_map(|cell| cell.trim_matches('"').parse().ok());
-    match rates.next() {
-        Some(rate) => Ok(rate),
-        None => bail!("redis-benchmark printed no rate: {csv}"),
+/// Cells of a line of redis-benchmark's CSV, counted from its end: the name of a command of one's own, which
+/// is in front, may have commas.
+const RATE: usize = 6;
+const LONGEST: usize = 0;
+
+/// A figure of the last line, `"SET","143266.47","0.208",...,"1.119"`.
+fn cell(csv: &str, from_end: usize) -> Result<f64> {
+    let line = csv.lines().last().unwrap_or_default();
+    let found = line.rsplit("\",\"").nth(from_end);
+    match found.and_then(|cell| cell.trim_matches('"').parse().ok()) {
+        Some(figure) => Ok(figure),
+        None => bail!("redis-benchmark printed other figures: {csv}"),
     }
 }
 
@@ -169,11 +178,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_is_found_with_and_without_a_header() {
-        let new = "\"test\",\"rps\",\"avg_latency_ms\"\n\"GET\",\"143266.47\",\"0.208\"\n";
-        assert_eq!(rate_in(new).unwrap(), 143266.47);
-        assert_eq!(rate_in("\"GET\",\"99.00\"\n").unwrap(), 99.0);
-        assert_eq!(rate_in("\"eval a, b 0\",\"7.50\",\"1\"\n").unwrap(), 7.5);
-        assert!(rate_in("").is_err());
+    fn figures_are_found_with_and_without_a_header_and_behind_a_name_with_commas() {
+        let figures = "\"143266.47\",\"0.208\",\"0.1\",\"0.2\",\"0.3\",\"0.4\",\"1.119\"";
+        for csv in [
+            format!("\"test\",\"rps\",\"avg_latency_ms\"\n\"GET\",{figures}\n"),
+            format!("\"eval a\",\"b 0\",{figures}\n"),
+        ] {
+            assert_eq!(cell(&csv, RATE).unwrap(), 143266.47);
+            assert_eq!(cell(&csv, LONGEST).unwrap(), 1.119);
+        }
+        assert!(cell("", RATE).is_err() && cell("\"GET\",\"99.00\"\n", RATE).is_err());
     }
 }

@@ -1,13 +1,13 @@
-//! Subsystems that this server lacks: the commands of scripts, functions, replication, cluster and
-//! modules. Empty ones answer as an empty Redis does; the README says what to use instead.
+//! Subsystems that this server lacks: the commands of scripts, functions, replication and modules (the
+//! cluster's are in `cluster`). Empty ones answer as an empty Redis does; the README says what to use instead.
 
 use super::blocking::timeout_ms_of;
 use super::dump::restore;
 use crate::blocking::{self, Wish};
 use crate::cx::{Cx, Outcome, int, is};
-use crate::dispatch;
 use crate::errors;
 use crate::flags::{CONNECTION, Flags, WRITE};
+use crate::help;
 use crate::rdb;
 use crate::reply::Reply;
 use crate::table::{NO_KEYS, ONE_KEY, rows, subs, v};
@@ -43,7 +43,7 @@ mod scripts {
         "debug", 3, v(3, 2), debug;
         "exists", -3, v(2, 6), exists;
         "flush", -2, v(2, 6), flush;
-        "help", 2, v(5, 0), dispatch::help;
+        "help", 2, v(5, 0), help::help;
         "kill", 2, v(2, 6), kill;
         "load", 3, v(2, 6), no_scripts;
     }
@@ -132,7 +132,7 @@ mod functions {
         "delete", 3, v(7, 0), no_library;
         "dump", 2, v(7, 0), dump;
         "flush", -2, v(7, 0), flush;
-        "help", 2, v(7, 0), dispatch::help;
+        "help", 2, v(7, 0), help::help;
         "kill", 2, v(7, 0), super::scripts::kill;
         "list", -2, v(7, 0), list;
         "load", -3, v(7, 0), no_functions;
@@ -235,25 +235,6 @@ mod functions {
     }
 }
 
-mod cluster {
-    use super::*;
-
-    rows! { Cluster:
-        "cluster", -2, Flags::ADMIN.or(Flags::STALE), NO_KEYS, v(3, 0), no_cluster,
-            "Depends on subcommand.", "A container for Redis Cluster commands.";
-        "readonly", 1, Flags::FAST.or(Flags::LOADING).or(Flags::STALE), NO_KEYS, v(3, 0), no_cluster,
-            "O(1)", "Enables read-only queries for a connection to a Redis Cluster replica node.";
-        "readwrite", 1, Flags::FAST.or(Flags::LOADING).or(Flags::STALE), NO_KEYS, v(3, 0), no_cluster,
-            "O(1)", "Enables read-write queries for a connection to a Reids Cluster replica node.";
-        "asking", 1, Flags::FAST, NO_KEYS, v(3, 0), no_cluster,
-            "O(1)", "Signals that a cluster client is following an -ASK redirect.";
-    }
-
-    fn no_cluster(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
-        Err("ERR This instance has cluster support disabled")
-    }
-}
-
 mod remote {
     use super::*;
 
@@ -314,7 +295,7 @@ mod others {
     }
 
     subs! {
-        "help", 2, v(5, 0), dispatch::help;
+        "help", 2, v(5, 0), help::help;
         "list", 2, v(4, 0), modules;
         "load", -3, v(4, 0), no_modules;
         "loadex", -3, v(7, 0), no_modules;
@@ -390,7 +371,6 @@ mod others {
     }
 }
 
-pub use cluster::ROWS as CLUSTER;
 pub use functions::ROWS as FUNCTIONS;
 pub use others::ROWS as OTHERS;
 pub use remote::ROWS as REMOTE;

@@ -6,12 +6,13 @@ use super::command::{CATEGORIES, in_category, names};
 use crate::cx::{Cx, Outcome, int, is};
 use crate::dispatch;
 use crate::flags::{CONNECTION, Flags};
+use crate::help;
 use crate::manual;
 use crate::reply::Reply;
 use crate::table::{NO_KEYS, rows, subs, v};
 
 rows! { Server:
-    "acl", -2, Flags::ADMIN.or(CONNECTION), NO_KEYS, v(6, 0), dispatch::help,
+    "acl", -2, Flags::ADMIN.or(CONNECTION), NO_KEYS, v(6, 0), help::help,
         "Depends on subcommand.", "A container for Access List Control commands.", SUBS;
 }
 
@@ -21,7 +22,7 @@ subs! {
     "dryrun", -4, v(7, 0), refused;
     "genpass", -2, v(6, 0), genpass;
     "getuser", 3, v(6, 0), getuser;
-    "help", 2, v(6, 0), dispatch::help;
+    "help", 2, v(6, 0), help::help;
     "list", 2, v(6, 0), list;
     "load", 2, v(6, 0), no_file;
     "log", -2, v(6, 0), log;

@@ -6,9 +6,9 @@ use super::client_kill::{Kind, kill, unblock};
 use super::client_tracking::{caching, getredir, tracking, trackinginfo};
 use crate::command_stats::CommandStats;
 use crate::cx::{Cx, Outcome, int, is};
-use crate::dispatch;
 use crate::errors;
 use crate::flags::{CONNECTION, Flags};
+use crate::help;
 use crate::reply::Reply;
 use crate::state::{
     SESSION_MONITOR, SESSION_NO_EVICT, SESSION_REPLY_OFF, SESSION_SILENT, SESSION_SKIP_NEXT,
@@ -26,7 +26,7 @@ subs! {
     "caching", 3, v(6, 0), caching;
     "getname", 2, v(2, 6), getname;
     "getredir", 2, v(6, 0), getredir;
-    "help", 2, v(5, 0), dispatch::help;
+    "help", 2, v(5, 0), help::help;
     "id", 2, v(5, 0), id;
     "info", 2, v(6, 2), info;
     "kill", -3, v(2, 4), kill;

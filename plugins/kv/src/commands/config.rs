@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::cx::{After, Cx, Outcome, is};
-use crate::dispatch;
 use crate::errors;
 use crate::flags::Flags;
 use crate::glob;
+use crate::help;
 use crate::number::parse_i64;
 use crate::parameters::{PARAMETERS, Parameter, is_shown};
 use crate::reply::Reply;
@@ -25,7 +25,7 @@ rows! { Server:
 
 subs! {
     "get", -3, v(2, 0), get;
-    "help", 2, v(5, 0), dispatch::help;
+    "help", 2, v(5, 0), help::help;
     "resetstat", 2, v(2, 0), resetstat;
     "rewrite", 2, v(2, 8), rewrite;
     "set", -4, v(2, 0), set;

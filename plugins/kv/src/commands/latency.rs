@@ -4,8 +4,8 @@ use hotshell_plugin_api::collections::Bytes;
 
 use crate::command_stats::Counters;
 use crate::cx::{Cx, Outcome};
-use crate::dispatch;
 use crate::flags::Flags;
+use crate::help;
 use crate::latency;
 use crate::reply::Reply;
 use crate::table::{NO_KEYS, rows, subs, v};
@@ -18,7 +18,7 @@ rows! { Server:
 subs! {
     "doctor", 2, v(2, 8), doctor;
     "graph", 3, v(2, 8), graph;
-    "help", 2, v(2, 8), dispatch::help;
+    "help", 2, v(5, 0), help::help;
     "histogram", -2, v(7, 0), histogram;
     "history", 3, v(2, 8), history;
     "latest", 2, v(2, 8), latest;

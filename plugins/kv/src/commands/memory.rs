@@ -1,9 +1,9 @@
 //! MEMORY: what keys and the server take.
 
 use crate::cx::{Cx, Outcome, int, is};
-use crate::dispatch;
 use crate::errors;
 use crate::flags::READ;
+use crate::help;
 use crate::memory;
 use crate::reply::Reply;
 use crate::table::{Keys, rows, subs, v};
@@ -11,13 +11,13 @@ use crate::table::{Keys, rows, subs, v};
 const SECOND: Keys = (2, 2, 1);
 
 rows! { Server:
-    "memory", -2, READ, SECOND, v(4, 0), dispatch::help,
+    "memory", -2, READ, SECOND, v(4, 0), help::help,
         "Depends on subcommand.", "A container for memory diagnostics commands.", SUBS;
 }
 
 subs! {
     "doctor", 2, v(4, 0), doctor;
-    "help", 2, v(4, 0), dispatch::help;
+    "help", 2, v(4, 0), help::help;
     "malloc-stats", 2, v(4, 0), malloc_stats;
     "purge", 2, v(4, 0), purge;
     "stats", 2, v(4, 0), stats;

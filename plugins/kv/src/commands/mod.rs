@@ -9,6 +9,7 @@ mod blocking;
 mod client;
 mod client_kill;
 mod client_tracking;
+mod cluster;
 mod command;
 mod config;
 mod connection;
@@ -64,7 +65,6 @@ use crate::table::Row;
 
 /// All families.
 pub const FAMILIES: &[&[Row]] = &[
-    absent::CLUSTER,
     absent::FUNCTIONS,
     absent::OTHERS,
     absent::REMOTE,
@@ -75,6 +75,7 @@ pub const FAMILIES: &[&[Row]] = &[
     bits::ROWS,
     blocking::ROWS,
     client::ROWS,
+    cluster::ROWS,
     command::ROWS,
     config::ROWS,
     connection::ROWS,

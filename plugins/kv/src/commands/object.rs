@@ -2,8 +2,8 @@
 
 use crate::access::Access;
 use crate::cx::{Cx, Outcome};
-use crate::dispatch;
 use crate::flags::READ;
+use crate::help;
 use crate::reply::Reply;
 use crate::table::{Keys, rows, subs, v};
 use crate::value::Value;
@@ -18,7 +18,7 @@ rows! { Generic:
 subs! {
     "encoding", 3, v(2, 2), encoding;
     "freq", 3, v(4, 0), freq;
-    "help", 2, v(6, 2), dispatch::help;
+    "help", 2, v(4, 0), help::help;
     "idletime", 3, v(2, 2), idletime;
     "refcount", 3, v(2, 2), refcount;
 }

@@ -1,9 +1,9 @@
 //! SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE, their ends, PUBLISH, SPUBLISH, PUBSUB.
 
 use crate::cx::{Cx, Outcome};
-use crate::dispatch;
 use crate::flags::Flags;
 use crate::glob;
+use crate::help;
 use crate::pubsub::{self, Kind};
 use crate::reply::Reply;
 use crate::table::{ALL_KEYS, NO_KEYS, ONE_KEY, rows, subs, v};
@@ -94,7 +94,7 @@ fn publish(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 subs! {
     "channels", -2, v(2, 8), channels;
-    "help", 2, v(6, 2), dispatch::help;
+    "help", 2, v(6, 2), help::help;
     "numpat", 2, v(2, 8), numpat;
     "numsub", -2, v(2, 8), numsub;
     "shardchannels", -2, v(7, 0), shard_channels;

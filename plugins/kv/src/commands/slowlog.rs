@@ -1,8 +1,8 @@
 //! SLOWLOG: commands that took long.
 
 use crate::cx::{Cx, Outcome, int};
-use crate::dispatch;
 use crate::flags::Flags;
+use crate::help;
 use crate::reply::Reply;
 use crate::table::{NO_KEYS, rows, subs, v};
 
@@ -13,7 +13,7 @@ rows! { Server:
 
 subs! {
     "get", -2, v(2, 2), get;
-    "help", 2, v(5, 0), dispatch::help;
+    "help", 2, v(5, 0), help::help;
     "len", 2, v(2, 2), len;
     "reset", 2, v(2, 2), reset;
 }

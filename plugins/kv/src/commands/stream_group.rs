@@ -2,9 +2,9 @@
 
 use super::stream::{id, lower_edge, upper_edge};
 use crate::cx::{Cx, Outcome, int, is};
-use crate::dispatch;
 use crate::errors;
 use crate::flags::{Flags, READ, REMOVE_FAST};
+use crate::help;
 use crate::notify;
 use crate::reading::reply_id;
 use crate::reply::Reply;
@@ -15,7 +15,7 @@ use crate::value::{Kind, Value};
 const SECOND: Keys = (2, 2, 1);
 
 rows! { Stream:
-    "xgroup", -2, Flags::WRITE, SECOND, v(5, 0), dispatch::help,
+    "xgroup", -2, Flags::WRITE, SECOND, v(5, 0), help::help,
         "Depends on subcommand.", "A container for consumer groups commands.", SUBS;
     "xack", -4, REMOVE_FAST, ONE_KEY, v(5, 0), xack,
         "O(1) for each message ID processed.",
@@ -30,7 +30,7 @@ subs! {
     "createconsumer", 5, v(6, 2), create_consumer;
     "delconsumer", 5, v(5, 0), remove_consumer;
     "destroy", 4, v(5, 0), destroy;
-    "help", 2, v(5, 0), dispatch::help;
+    "help", 2, v(5, 0), help::help;
     "setid", -5, v(5, 0), set_id;
 }
 

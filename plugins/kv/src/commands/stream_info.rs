@@ -1,9 +1,9 @@
 //! XINFO: what is known about a stream, its groups and their consumers.
 
 use crate::cx::{Cx, Outcome, int, is};
-use crate::dispatch;
 use crate::errors;
 use crate::flags::READ;
+use crate::help;
 use crate::reading::{reply_entry, reply_id, reply_range};
 use crate::reply::{Out, Reply};
 use crate::stream::{Group, Id, Stream, UNKNOWN};
@@ -13,14 +13,14 @@ use crate::value::{Kind, Value};
 const SECOND: Keys = (2, 2, 1);
 
 rows! { Stream:
-    "xinfo", -2, READ, SECOND, v(5, 0), dispatch::help,
+    "xinfo", -2, READ, SECOND, v(5, 0), help::help,
         "Depends on subcommand.", "A container for stream introspection commands.", SUBS;
 }
 
 subs! {
     "consumers", 4, v(5, 0), consumers;
     "groups", 3, v(5, 0), groups;
-    "help", 2, v(5, 0), dispatch::help;
+    "help", 2, v(5, 0), help::help;
     "stream", -3, v(5, 0), stream;
 }
 

@@ -142,9 +142,7 @@ pub fn value(bytes: &[u8], limits: Limits) -> Option<Value> {
             value
         }
         #[cfg(feature = "streams")]
-        kind::STREAM | kind::STREAM_2 => {
-            super::stream::read(&mut input, kind == kind::STREAM_2, limits)?
-        }
+        kind::STREAM | kind::STREAM_2 => super::stream::read(&mut input, kind == kind::STREAM_2)?,
         _ => packed(kind, &mut input, limits)?,
     };
     // Redis never writes a collection without elements.

@@ -5,6 +5,10 @@
 //! names of the first one's fields, and a 0. An entry is its flags, how far its id is from the block's
 //! (two numbers), its fields, and how many items all of that is. Where the names are the master's, only
 //! values are there.
+//!
+//! Redis leaves entries that were removed where they were, with a flag. A block here knows how many
+//! there were, and the newest one's id: both decide what a stream does next, so they are written, as
+//! entries without fields.
 
 use hotshell_plugin_api::collections::Bytes;
 
@@ -12,7 +16,6 @@ use super::listpack::{self, Pack};
 use super::read::{Input, Text};
 use super::write::{length, text};
 use crate::number;
-use crate::settings::Limits;
 use crate::stream::{Block, Consumer, Group, Id, Pending, Stream, UNKNOWN};
 use crate::value::Value;
 
@@ -20,12 +23,14 @@ use crate::value::Value;
 const DELETED: i64 = 1;
 /// Flag of an entry whose names are the master's.
 const SAME_NAMES: i64 = 2;
+/// Removed entries of a block that are written at most. More there are only where
+/// `stream-node-max-entries` sets no such limit, and then their number means nothing.
+const MOST_REMOVED: u32 = 10_000;
 
 /// The content of a payload as Redis 7.0 writes it.
 pub fn write(out: &mut Vec<u8>, stream: &Stream) {
-    let blocks = || stream.iter_blocks().filter(|(_, block)| !block.is_empty());
-    length(out, blocks().count());
-    for (base, block) in blocks() {
+    length(out, stream.blocks());
+    for (base, block) in stream.iter_blocks() {
         text(out, &id_bytes(base));
         text(out, &pack(base, block));
     }
@@ -56,18 +61,20 @@ fn id_bytes(id: Id) -> [u8; 16] {
 }
 
 fn pack(base: Id, block: &Block) -> Vec<u8> {
+    let newest_removed = block.last(base) != Some(block.newest());
+    let removed = block.removed().min(MOST_REMOVED);
     let mut pack = Pack::new();
     pack.integer(i64::from(block.len()));
-    pack.integer(0);
+    pack.integer(i64::from(removed));
     let names: Vec<&[u8]> = block.names().collect();
     pack.integer(names.len() as i64);
     names.iter().for_each(|name| pack.text(name));
     pack.integer(0);
+    // Where exactly the others were is known no more, and means nothing.
+    (u32::from(newest_removed)..removed).for_each(|_| put_removed(&mut pack, base, base));
     for (id, entry) in block.entries(base) {
         let same = entry.has_names_of_block();
-        pack.integer(if same { SAME_NAMES } else { 0 });
-        pack.integer(id.ms.wrapping_sub(base.ms) as i64);
-        pack.integer(id.seq.wrapping_sub(base.seq) as i64);
+        put_head(&mut pack, if same { SAME_NAMES } else { 0 }, base, id);
         if !same {
             pack.integer(entry.len() as i64);
         }
@@ -80,7 +87,25 @@ fn pack(base: Id, block: &Block) -> Vec<u8> {
         let items = if same { entry.len() + 3 } else { 2 * entry.len() + 4 };
         pack.integer(items as i64);
     }
+    if newest_removed {
+        put_removed(&mut pack, base, block.newest());
+    }
     pack.finish()
+}
+
+/// What every entry begins with.
+fn put_head(pack: &mut Pack, flags: i64, base: Id, id: Id) {
+    pack.integer(flags);
+    pack.integer(id.ms.wrapping_sub(base.ms) as i64);
+    pack.integer(id.seq.wrapping_sub(base.seq) as i64);
+}
+
+/// An entry that was removed.
+fn put_removed(pack: &mut Pack, base: Id, id: Id) {
+    put_head(pack, DELETED, base, id);
+    // No fields, and four items.
+    pack.integer(0);
+    pack.integer(4);
 }
 
 fn put_group(out: &mut Vec<u8>, group: &Group) {
@@ -104,12 +129,12 @@ fn put_group(out: &mut Vec<u8>, group: &Group) {
 }
 
 /// Reads the content; `counted` when it has what Redis 7.0 added: the ids of edges and the counters.
-pub(super) fn read(input: &mut Input<'_>, counted: bool, limits: Limits) -> Option<Value> {
+pub(super) fn read(input: &mut Input<'_>, counted: bool) -> Option<Value> {
     let mut value = Value::new_stream();
     let stream = value.stream_mut()?;
     for _ in 0..input.length()? {
         let base: [u8; 16] = input.text()?.try_into().ok()?;
-        read_pack(stream, id_of(base), &input.text()?, limits)?;
+        read_pack(stream, id_of(base), &input.text()?)?;
     }
     if input.number()? != stream.len() {
         return None;
@@ -168,14 +193,15 @@ impl Items {
     }
 }
 
-/// Appends the entries of a listpack to the stream.
-fn read_pack(stream: &mut Stream, base: Id, bytes: &[u8], limits: Limits) -> Option<()> {
+/// Appends the entries of a listpack to the stream, as one block.
+fn read_pack(stream: &mut Stream, base: Id, bytes: &[u8]) -> Option<()> {
     let mut items = Items(listpack::entries(bytes)?.into_iter());
     let (live, deleted) = (items.count()?, items.count()?);
     let count = items.count()?;
     let names = items.texts(count)?;
     (items.integer()? == 0).then_some(())?;
-    let mut added = 0;
+    let mut block = Block::named(names.iter().map(Vec::as_slice));
+    let mut last = None;
     for _ in 0..live.checked_add(deleted)? {
         let flags = items.integer()?;
         let ms = base.ms.wrapping_add(items.integer()? as u64);
@@ -185,6 +211,7 @@ fn read_pack(stream: &mut Stream, base: Id, bytes: &[u8], limits: Limits) -> Opt
         let texts = items.texts(if same { fields } else { fields.checked_mul(2)? })?;
         items.integer()?;
         if flags & DELETED != 0 {
+            block.add_removed(id);
             continue;
         }
         let pairs: Vec<[&[u8]; 2]> = if same {
@@ -192,11 +219,13 @@ fn read_pack(stream: &mut Stream, base: Id, bytes: &[u8], limits: Limits) -> Opt
         } else {
             texts.chunks_exact(2).map(|pair| [&pair[0][..], &pair[1][..]]).collect()
         };
-        (id > stream.last && !pairs.is_empty()).then_some(())?;
-        stream.append(id, &pairs, limits);
-        added += 1;
+        (id >= base && last.is_none_or(|last| id > last) && !pairs.is_empty()).then_some(())?;
+        block.append(base, id, &pairs);
+        last = Some(id);
     }
-    (added == live && items.0.next().is_none()).then_some(())
+    (block.len() as usize == live && items.0.next().is_none()).then_some(())?;
+    block.close();
+    stream.push_block(base, block, last.unwrap_or(Id::MIN)).then_some(())
 }
 
 fn read_group(input: &mut Input<'_>, stream: &Stream, counted: bool) -> Option<Group> {

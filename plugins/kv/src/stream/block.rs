@@ -105,17 +105,34 @@ fn put_text(bytes: &mut Bytes, text: &[u8]) {
 impl Block {
     /// A block with its first entry.
     pub fn of(id: Id, pairs: &[[&[u8]; 2]]) -> Self {
-        let mut block = Self::default();
-        put_number(&mut block.bytes, pairs.len() as u64);
-        pairs.iter().for_each(|[name, _]| put_text(&mut block.bytes, name));
-        block.start = block.bytes.len() as u32;
+        let mut block = Self::named(pairs.iter().map(|[name, _]| *name));
         block.append(id, id, pairs);
+        block
+    }
+
+    /// A block without entries, for those that mostly have fields of these names.
+    pub fn named<'a>(names: impl ExactSizeIterator<Item = &'a [u8]>) -> Self {
+        let mut block = Self::default();
+        put_number(&mut block.bytes, names.len() as u64);
+        names.for_each(|name| put_text(&mut block.bytes, name));
+        block.start = block.bytes.len() as u32;
         block
     }
 
     /// How many entries it has.
     pub fn len(&self) -> u32 {
         self.len
+    }
+
+    /// How many were removed.
+    pub fn removed(&self) -> u32 {
+        self.removed
+    }
+
+    /// Counts one that was removed elsewhere, before the block came here.
+    pub fn add_removed(&mut self, id: Id) {
+        self.removed += 1;
+        self.last = self.last.max(id);
     }
 
     /// Whether all were removed.
@@ -175,7 +192,7 @@ impl Block {
             put_text(&mut self.bytes, value);
         }
         self.len += 1;
-        self.last = id;
+        self.last = self.last.max(id);
     }
 
     /// The names of the fields of the entry it was made for.

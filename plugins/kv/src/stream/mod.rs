@@ -136,6 +136,21 @@ impl Stream {
         self.last = id;
     }
 
+    /// Adds a whole block, of which the newest entry has the id `last`. False, and nothing is done, when
+    /// it does not belong behind all others, or has no entries and is not the first. O(log n).
+    pub fn push_block(&mut self, base: Id, block: Block, last: Id) -> bool {
+        let behind = self.blocks.last_key_value().is_none_or(|(other, _)| base > *other);
+        let fits = behind && (base > self.last || self.is_empty());
+        if !fits || (block.is_empty() && !self.blocks.is_empty()) {
+            return false;
+        }
+        self.len += u64::from(block.len());
+        self.added += u64::from(block.len());
+        self.last = self.last.max(last);
+        self.blocks.insert(base, block);
+        true
+    }
+
     /// Shows the entries from one id to another, or from that back to the first one, until `show`
     /// has seen enough. O(log n + shown).
     pub fn each<'a>(

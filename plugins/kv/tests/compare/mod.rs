@@ -50,6 +50,8 @@ struct Setting {
     notify: bool,
     /// Whether collections of a few elements are large ones.
     large: bool,
+    /// Whether it is a version without streams.
+    old: bool,
     /// Whether the texts of errors are open.
     errors: bool,
 }
@@ -58,16 +60,20 @@ struct Setting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(dead_code, reason = "kv-streams has one version")]
 pub enum Like {
-    /// As the peer, in both protocols.
+    /// As a Redis 7.0, in both protocols.
     Redis7,
-    /// RESP2 only; errors have the texts of their time, so it is compared that there is one.
+    /// As a Redis 4.0.
     Redis4,
+    /// As a Redis 7.0 in what both know: RESP2 only; errors have the texts of their time, so it is
+    /// compared that there is one.
+    Redis4As7,
 }
 
 /// Sends streams made of these requests: [`STREAMS`] of them, or for `HOTSHELL_DIFF_SECONDS` those of
 /// seeds that begin with the clock.
 pub fn run<P: Plugin>(requests: &str, like: Like) {
-    let Some(mut redis) = Redis::start() else {
+    let peer = if like == Like::Redis4 { Redis::start_4() } else { Redis::start() };
+    let Some(mut redis) = peer else {
         assert!(
             std::env::var("HOTSHELL_REQUIRE_PEERS").as_deref() != Ok("1"),
             "HOTSHELL_REQUIRE_PEERS=1, but there is no redis-server 7.0 in PATH"
@@ -89,7 +95,8 @@ pub fn run<P: Plugin>(requests: &str, like: Like) {
         let mut random = Random::new(seed);
         let resp3 = [0; CLIENTS].map(|_| random.below(2) == 1 && like == Like::Redis7);
         let (notify, large) = (random.below(2) == 1, random.below(2) == 1);
-        let setting = Setting { resp3, notify, large, errors: like == Like::Redis4 };
+        let (old, errors) = (like != Like::Redis7, like == Like::Redis4As7);
+        let setting = Setting { resp3, notify, large, old, errors };
         let steps = stream(&mut random, requests, STEPS, CLIENTS);
         if let Some(failure) = compare::<P>(&mut redis, setting, &steps) {
             // On a loaded machine a clock may jump a second between the two: what is wrong, is wrong
@@ -118,7 +125,7 @@ fn compare<P: Plugin>(redis: &mut Redis, setting: Setting, steps: &[Step]) -> Op
     let clients: Vec<_> = (0..=LISTENER).map(|_| server.connect()).collect();
     let events = if setting.notify { "KEA" } else { "" };
     // Redis 4 has no streams.
-    let known = &LIMITS[..if setting.errors { LIMITS.len() - 1 } else { LIMITS.len() }];
+    let known = &LIMITS[..if setting.old { LIMITS.len() - 1 } else { LIMITS.len() }];
     let limits =
         known.iter().map(|&(name, few, many)| (name, if setting.large { few } else { many }));
     let parameters = limits.chain([("notify-keyspace-events", events)]);

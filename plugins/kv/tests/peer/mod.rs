@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -26,16 +27,29 @@ impl Redis {
 
     /// The same with further options.
     pub fn start_with(options: &[&str]) -> Option<Self> {
-        let version = Command::new("redis-server").arg("--version").output().ok()?;
-        if !String::from_utf8_lossy(&version.stdout).contains("v=7.0.") {
+        let debug = ["--enable-debug-command", "yes"];
+        Self::start_program(Path::new("redis-server"), "v=7.0.", &[&debug, options].concat())
+    }
+
+    /// Starts the redis-server of version 4.0 that `HOTSHELL_REDIS_4` names; `None` without it.
+    pub fn start_4() -> Option<Self> {
+        let program = PathBuf::from(std::env::var_os("HOTSHELL_REDIS_4")?);
+        let redis = Self::start_program(&program, "v=4.0.", &[]);
+        assert!(redis.is_some(), "HOTSHELL_REDIS_4={} is no redis-server 4.0", program.display());
+        redis
+    }
+
+    fn start_program(program: &Path, wanted: &str, options: &[&str]) -> Option<Self> {
+        let version = Command::new(program).arg("--version").output().ok()?;
+        if !String::from_utf8_lossy(&version.stdout).contains(wanted) {
             return None;
         }
         let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
-        let process = Command::new("redis-server")
+        let process = Command::new(program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", "no", "--dir", "/tmp", "--daemonize", "no"])
             // A loaded machine makes commands slow, which would be in the log of one server only.
-            .args(["--slowlog-log-slower-than", "-1", "--enable-debug-command", "yes"])
+            .args(["--slowlog-log-slower-than", "-1"])
             .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -15,13 +15,13 @@ use crate::bars;
 use crate::host::Host;
 use crate::peer::Peer;
 use crate::process::Process;
-use crate::redis_benchmark::{Load, Work, measure};
+use crate::redis_benchmark::{Load, Measured, Work, measure, middle};
 use crate::report::{Report, Table};
 
 /// Requests of one measurement: a fraction of a second, so that a snapshot spans several.
 const REQUESTS: u64 = 50_000;
 /// Steady measurements before the snapshot.
-const STEADY: usize = 8;
+const STEADY: usize = 16;
 
 /// What was measured of one side.
 struct Cost {
@@ -31,17 +31,25 @@ struct Cost {
     /// Resident memory before.
     state_mib: f64,
     seconds: f64,
-    steady_rps: f64,
-    meanwhile_rps: f64,
+    steady: Figures,
+    meanwhile: Figures,
     memory: f64,
+}
+
+/// What clients saw.
+struct Figures {
+    rps: f64,
+    /// The median over measurements of the longest request of each.
+    longest_ms: f64,
 }
 
 /// Adds the figures.
 pub fn run(args: &DurabilityArgs, report: &mut Report) -> Result<()> {
     report.note(format!(
         "snapshot: {} keys of 16 bytes with values of 32, redis-benchmark SET on them, 50 connections; \
-         ours `snapshot`, theirs BGSAVE; stops by each server's own clock, memory without that of \
-         Redis' child",
+         ours `snapshot`, theirs BGSAVE; stops by each server's own clock, which also counts what others \
+         run on its processor, memory without that of Redis' child; longest: the median over \
+         measurements of {REQUESTS} requests of the longest request of each",
         args.snapshot_keys
     ));
     let (ours, theirs) = (args.fresh_folder()?, args.fresh_folder()?);
@@ -56,6 +64,8 @@ pub fn run(args: &DurabilityArgs, report: &mut Report) -> Result<()> {
         "steady req/s",
         "meanwhile req/s",
         "ratio",
+        "steady longest ms",
+        "meanwhile longest ms",
         "peak memory",
     ];
     let mut table = Table::new("a snapshot under load", columns);
@@ -66,15 +76,17 @@ pub fn run(args: &DurabilityArgs, report: &mut Report) -> Result<()> {
             json!(cost.stop_own_us),
             json!(cost.state_mib),
             json!(cost.seconds),
-            json!(cost.steady_rps),
-            json!(cost.meanwhile_rps),
-            json!(cost.meanwhile_rps / cost.steady_rps),
+            json!(cost.steady.rps),
+            json!(cost.meanwhile.rps),
+            json!(cost.meanwhile.rps / cost.steady.rps),
+            json!(cost.steady.longest_ms),
+            json!(cost.meanwhile.longest_ms),
             json!(cost.memory),
         ]);
     }
     report.tables.push(table);
     report.judge("a snapshot's longest stop, us", bars::SNAPSHOT_STOP_US, ours.stop_us);
-    let ratio = ours.meanwhile_rps / ours.steady_rps;
+    let ratio = ours.meanwhile.rps / ours.steady.rps;
     report.judge("requests/s during a snapshot / steady", bars::SNAPSHOT_RPS, ratio);
     report.judge("peak memory of a snapshot / before", bars::SNAPSHOT_MEMORY, ours.memory);
     Ok(())
@@ -87,15 +99,13 @@ fn our_side(args: &DurabilityArgs, folder: &Path) -> Result<Cost> {
     })?;
     Client::connect(host.address)?.fill(args.snapshot_keys)?;
     let admin = host.admin_path();
-    let (steady_rps, before) = steady(args, host.address, &host.process)?;
+    let (steady, before) = steady(args, host.address, &host.process)?;
     let began = Instant::now();
     let asked = std::thread::spawn(move || Admin::connect(&admin)?.ask(&["snapshot"]));
-    let (mut rates, mut over) = (Vec::new(), false);
+    let (mut measured, mut over) = (Vec::new(), false);
     while !over {
         over = asked.is_finished();
-        rates.push(
-            measure(load(args), Work::Test("set"), host.address, &host.process)?.requests_per_s,
-        );
+        measured.push(measure(load(args), Work::Test("set"), host.address, &host.process)?);
     }
     let answer = asked.join().expect("no panics")?;
     ensure!(began.elapsed() < Duration::from_secs(600), "it does not end");
@@ -104,8 +114,8 @@ fn our_side(args: &DurabilityArgs, folder: &Path) -> Result<Cost> {
         stop_own_us: Some(number(&answer, "stop_own_us")?),
         state_mib: before / 1024.0,
         seconds: number(&answer, "total_us")? / 1e6,
-        steady_rps,
-        meanwhile_rps: during(&rates),
+        steady,
+        meanwhile: during(&measured),
         memory: host.process.peak_kib()? as f64 / before,
     })
 }
@@ -114,25 +124,23 @@ fn their_side(args: &DurabilityArgs, folder: &Path) -> Result<Cost> {
     let peer = Peer::redis_on(folder, &["--appendonly", "yes", "--appendfsync", "everysec"])?;
     let mut client = Client::connect(peer.address)?;
     client.fill(args.snapshot_keys)?;
-    let (steady_rps, before) = steady(args, peer.address, &peer.process)?;
+    let (steady, before) = steady(args, peer.address, &peer.process)?;
     let began = Instant::now();
     client.call(&[b"BGSAVE"])?;
-    let (mut rates, mut over) = (Vec::new(), false);
+    let (mut measured, mut over) = (Vec::new(), false);
     let mut seconds = 0.0;
     while !over {
         over = info(&mut client, "rdb_bgsave_in_progress")? == 0.0;
         seconds = if over { seconds } else { began.elapsed().as_secs_f64() };
-        rates.push(
-            measure(load(args), Work::Test("set"), peer.address, &peer.process)?.requests_per_s,
-        );
+        measured.push(measure(load(args), Work::Test("set"), peer.address, &peer.process)?);
     }
     Ok(Cost {
         stop_us: info(&mut client, "latest_fork_usec")?,
         stop_own_us: None,
         state_mib: before / 1024.0,
         seconds,
-        steady_rps,
-        meanwhile_rps: during(&rates),
+        steady,
+        meanwhile: during(&measured),
         memory: peer.process.peak_kib()? as f64 / before,
     })
 }
@@ -148,22 +156,26 @@ fn load(args: &DurabilityArgs) -> Load {
     }
 }
 
-/// Requests per second before a snapshot, and memory in KiB then.
+/// What clients see before a snapshot, and memory in KiB then.
 fn steady(
     args: &DurabilityArgs,
     address: std::net::SocketAddr,
     process: &Process,
-) -> Result<(f64, f64)> {
-    let one = || measure(load(args), Work::Test("set"), address, process);
-    let rates: Vec<f64> = (0..STEADY).map(|_| Ok(one()?.requests_per_s)).collect::<Result<_>>()?;
+) -> Result<(Figures, f64)> {
+    let one = |_| measure(load(args), Work::Test("set"), address, process);
+    let measured: Vec<Measured> = (0..STEADY).map(one).collect::<Result<_>>()?;
     process.forget_peak()?;
-    Ok((rates.iter().sum::<f64>() / rates.len() as f64, process.rss_kib()? as f64))
+    Ok((figures(&measured), process.rss_kib()? as f64))
 }
 
-/// The mean of what was measured before the end was seen.
-fn during(rates: &[f64]) -> f64 {
-    let within = &rates[..rates.len().max(2) - 1];
-    within.iter().sum::<f64>() / within.len() as f64
+/// Of what was measured before the end was seen.
+fn during(measured: &[Measured]) -> Figures {
+    figures(&measured[..measured.len().max(2) - 1])
+}
+
+fn figures(measured: &[Measured]) -> Figures {
+    let rps = measured.iter().map(|one| one.requests_per_s).sum::<f64>() / measured.len() as f64;
+    Figures { rps, longest_ms: middle(measured).longest_ms }
 }
 
 fn info(client: &mut Client, field: &str) -> Result<f64> {

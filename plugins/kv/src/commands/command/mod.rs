@@ -4,10 +4,10 @@ mod docs;
 mod info;
 
 use crate::cx::{Cx, Outcome, is};
-use crate::dispatch;
 use crate::errors;
 use crate::flags::Flags;
 use crate::glob;
+use crate::help;
 use crate::key_places;
 use crate::key_specs::{self, Key};
 use crate::manual::{self, Pages, Tree};
@@ -27,7 +27,7 @@ subs! {
     "docs", -2, v(7, 0), docs;
     "getkeys", -4, v(2, 8), getkeys;
     "getkeysandflags", -4, v(7, 0), getkeysandflags;
-    "help", 2, v(5, 0), dispatch::help;
+    "help", 2, v(5, 0), help::help;
     "info", -2, v(2, 8), info;
     "list", -2, v(7, 0), list;
 }

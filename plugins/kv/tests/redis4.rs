@@ -1,0 +1,82 @@
+//! Goal: version 1 tells of its commands what Redis 4.0 tells. Method: both are asked the same. Debian has
+//! no such server any more, so this runs where one was built: `HOTSHELL_REDIS_4` is its path.
+
+mod common;
+#[allow(dead_code, reason = "the differential test uses the rest")]
+mod peer;
+mod resp;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{One, V1, encode, text};
+use peer::Redis;
+use resp::{Value, parse};
+
+struct Both {
+    one: One<V1>,
+    redis: Redis,
+}
+
+impl Both {
+    fn start() -> Option<Self> {
+        let Some(mut redis) = Redis::start_4() else {
+            println!("skipped: HOTSHELL_REDIS_4 is not set: the path of a redis-server 4.0");
+            return None;
+        };
+        redis.renew(1);
+        Some(Self { one: One::new(), redis })
+    }
+
+    fn ask(&mut self, words: &[&str]) -> [Vec<u8>; 2] {
+        let request = encode(words);
+        let ours = self.one.server.ask(self.one.client, &request);
+        self.redis.send(0, &request);
+        self.redis.sync();
+        let theirs = self.redis.read_until(0, |bytes| bytes == ours);
+        [ours, theirs]
+    }
+}
+
+/// What COMMAND says of each command, flags in the order of their names.
+fn commands(reply: &[u8]) -> BTreeMap<String, Vec<Value>> {
+    let all = parse(reply).expect("a whole reply").0;
+    let one = |command: &Value| {
+        let mut parts = command.elements().to_vec();
+        let mut flags = parts[2].elements().to_vec();
+        flags.sort();
+        parts[2] = Value::Array(flags);
+        (parts[0].text().to_owned(), parts)
+    };
+    all.elements().iter().map(one).collect()
+}
+
+#[test]
+fn the_commands_are_those_of_redis_4_with_arity_flags_and_keys() {
+    let Some(mut both) = Both::start() else { return };
+    let [ours, theirs] = both.ask(&["command"]).map(|reply| commands(&reply));
+    let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    let differ = names.into_iter().filter(|name| ours.get(*name) != theirs.get(*name));
+    let shown: Vec<_> = differ.map(|name| (name, ours.get(name), theirs.get(name))).collect();
+    assert!(shown.is_empty(), "(name, kv, redis): {shown:#?}");
+}
+
+#[test]
+fn help_and_errors_of_subcommands_are_those_of_redis_4() {
+    let Some(mut both) = Both::start() else { return };
+    for container in [
+        "client", "cluster", "command", "config", "latency", "memory", "module", "object",
+        "pubsub", "script", "slowlog",
+    ] {
+        for sub in
+            ["help", "nosuch", "get", "GET", "set", "load", "list", "numsub", "usage", "kill"]
+        {
+            for more in 0..3 {
+                let words = [&[container, sub], &["x"; 3][..more]].concat();
+                let [ours, theirs] = both.ask(&words).map(text);
+                if theirs.starts_with('-') || sub == "help" {
+                    assert_eq!(ours, theirs, "{words:?}");
+                }
+            }
+        }
+    }
+}
