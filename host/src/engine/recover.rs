@@ -37,10 +37,12 @@ pub struct Durable {
 pub struct Set {
     /// The key of the configuration.
     pub key: String,
-    /// Its value.
+    /// Its value, which holds already.
     pub text: String,
-    /// Is told when that is on disk.
-    pub on_disk: oneshot::Sender<()>,
+    /// The value before: what holds again if the disk does not take the new one.
+    pub before: String,
+    /// Is told when it is on disk, or with which error number (errno) that failed and it was taken back.
+    pub on_disk: oneshot::Sender<std::result::Result<(), u32>>,
 }
 
 impl Durable {

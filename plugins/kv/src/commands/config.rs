@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cx::{Cx, Outcome, is};
+use crate::cx::{After, Cx, Outcome, is};
 use crate::errors;
 use crate::flags::Flags;
 use crate::glob;
@@ -14,6 +14,7 @@ use crate::saving;
 use crate::settings::Settings;
 use crate::state::{
     DATABASES, MODE_AUTH, MODE_MEMORY, MODE_OUTPUT, MODE_REPLICAS, SESSION_AUTHENTICATED,
+    SESSION_SETTING,
 };
 use crate::table::{NO_KEYS, rows, subs, v};
 
@@ -115,17 +116,25 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         }
     }
     remember(cx, &checked);
+    // Within EXEC nobody is blocked: the shell holds the answer back.
+    let waits = (!cx.in_exec).then_some(cx.client);
+    let mut is_awaited = false;
     for (parameter, kept) in checked {
         let kept = in_force(&cx.state.settings, parameter, kept);
         if let Some(set) = parameter.set {
             set(&mut cx.state.settings, &kept);
         }
-        saving::set(cx.shell, parameter.name, &kept);
+        is_awaited |= saving::set(cx.shell, waits, parameter.name, &kept);
         let name = parameter.stored_as();
         cx.state.config.insert(name.as_bytes().into(), kept.as_slice().into());
     }
     apply(cx);
-    cx.out.ok();
+    if is_awaited {
+        cx.session.flags |= SESSION_SETTING;
+        cx.after = After::Block;
+    } else {
+        cx.out.ok();
+    }
     Ok(())
 }
 
