@@ -35,6 +35,7 @@ const NEWER: &[&str] = &[
 
 /// Commands whose replies Redis changed between 4.0 and 7.0.
 const CHANGED: &[&str] = &[
+    "bitfield",
     "blpop",
     "brpop",
     "brpoplpush",
@@ -64,6 +65,7 @@ const CHANGED: &[&str] = &[
     "readwrite",
     "restore",
     "script",
+    "setbit",
     "sinter",
     "sinterstore",
     "slowlog",

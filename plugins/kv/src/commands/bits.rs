@@ -76,7 +76,8 @@ fn setbit(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     } else {
         *byte &= !mask
     }
-    if shorter || old != on {
+    // Redis 4 tells of every write.
+    if shorter || old != on || !cx.has(v(7, 0)) {
         cx.event(args[1], notify::STRING, "setbit");
     }
     cx.out.int(i64::from(old));
