@@ -77,6 +77,21 @@ fn blocks_hold_as_many_entries_and_bytes_as_the_settings_say() {
 }
 
 #[test]
+fn removed_entries_count_for_the_limit_of_their_block() {
+    let mut one = One::<V2>::new();
+    one.check(&[
+        ("config set stream-node-max-entries 3", "+OK"),
+        ("xadd s 1-0 f v", "$3|1-0"),
+        ("xadd s 2-0 f v", "$3|2-0"),
+        ("xdel s 1-0", ":1"),
+        ("xadd s 3-0 f v", "$3|3-0"),
+    ]);
+    assert!(one.ask("xinfo stream s").contains("radix-tree-keys\r\n:1\r\n"));
+    one.check(&[("xadd s 4-0 f v", "$3|4-0")]);
+    assert!(one.ask("xinfo stream s").contains("radix-tree-keys\r\n:2\r\n"));
+}
+
+#[test]
 fn a_gap_before_the_oldest_entry_is_none() {
     One::<V2>::new().check(&[
         ("xadd s 8-0 f v", "$3|8-0"),
