@@ -286,6 +286,16 @@ pub struct HostTable {
     ) -> u32,
     /// `[engine]` [`HostTable::stop`], with or without a last snapshot.
     pub stop_saving: unsafe extern "C" fn(server: *mut c_void, save: bool),
+    /// `[engine]` [`HostTable::set`], and resumes the blocked `client` when that is on disk, or was taken
+    /// back because the disk did not take it.
+    pub set_for: unsafe extern "C" fn(
+        server: *mut c_void,
+        client: u64,
+        key: *const u8,
+        key_len: usize,
+        value: *const u8,
+        value_len: usize,
+    ) -> u32,
 }
 
 /// The plugin's functions, checked field by field against the shell's view before any is called.

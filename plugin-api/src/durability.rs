@@ -73,6 +73,10 @@ pub struct Durability {
     pub journal_syncs: u64,
     /// The longest of them, microseconds.
     pub journal_sync_us_max: u64,
+    /// The error number (errno) with which the disk refused what a plugin set last; 0: it took it.
+    pub set_errno: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// Why something was not set at run time.
@@ -117,6 +121,8 @@ impl Durability {
         journal_durable_bytes: 0,
         journal_syncs: 0,
         journal_sync_us_max: 0,
+        set_errno: 0,
+        reserved: 0,
     };
 }
 
@@ -124,6 +130,15 @@ impl Durability {
 fn offers(field: usize) -> Option<&'static HostTable> {
     let host = host();
     (host.size as usize > field).then_some(host)
+}
+
+fn set_answer(answer: u32) -> Result<(), NotSet> {
+    match answer {
+        SET_DONE => Ok(()),
+        SET_VALUE => Err(NotSet::Value),
+        SET_IN_MEMORY => Err(NotSet::InMemory),
+        _ => Err(NotSet::Unknown),
+    }
 }
 
 impl<P: Plugin> Shell<'_, P> {
@@ -157,22 +172,34 @@ impl<P: Plugin> Shell<'_, P> {
     /// `snapshot-every` (`900s`, `0`), `snapshot-after` (a number). It is remembered in the data folder,
     /// and holds after a restart, too. Not taken back when the call panics.
     ///
+    /// What the calling client is answered leaves when that is on disk. If the disk does not take it, it is
+    /// taken back, and the client's connection ends without an answer; [`Shell::set_for`] allows one.
+    ///
     /// # Errors
     /// [`NotSet`]; nothing is changed then.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), NotSet> {
         let host = offers(offset_of!(HostTable, set)).ok_or(NotSet::Unknown)?;
         let (key, value) = (key.as_bytes(), value.as_bytes());
         // SAFETY: `[engine]`, in a shell that has the function; both texts are valid for the call.
-        let answer = unsafe {
+        set_answer(unsafe {
             let at = self.call().server;
             (host.set)(at, key.as_ptr(), key.len(), value.as_ptr(), value.len())
-        };
-        match answer {
-            SET_DONE => Ok(()),
-            SET_VALUE => Err(NotSet::Value),
-            SET_IN_MEMORY => Err(NotSet::InMemory),
-            _ => Err(NotSet::Unknown),
-        }
+        })
+    }
+
+    /// The same for `client`, which this call blocks: it is resumed when the setting is on disk, or was
+    /// taken back because the disk did not take it. [`Durability::set_errno`] tells in that resume which.
+    ///
+    /// # Errors
+    /// As for [`Shell::set`]; nobody is resumed then. [`NotSet::Unknown`] also from a shell without it.
+    pub fn set_for(&mut self, client: ClientId, key: &str, value: &str) -> Result<(), NotSet> {
+        let host = offers(offset_of!(HostTable, set_for)).ok_or(NotSet::Unknown)?;
+        let (key, value) = (key.as_bytes(), value.as_bytes());
+        // SAFETY: as above.
+        set_answer(unsafe {
+            let at = self.call().server;
+            (host.set_for)(at, client, key.as_ptr(), key.len(), value.as_ptr(), value.len())
+        })
     }
 
     /// [`Shell::stop`], which says whether a last snapshot is taken: one of all that is there, or none.

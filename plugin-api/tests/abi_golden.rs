@@ -76,7 +76,8 @@ fn shapes() -> String {
             durability,
             snapshot,
             set,
-            stop_saving
+            stop_saving,
+            set_for
         }
     );
     shape!(out, JournalTable { size, reserved, replay, describe });
@@ -174,7 +175,9 @@ fn shapes() -> String {
             journal_bytes,
             journal_durable_bytes,
             journal_syncs,
-            journal_sync_us_max
+            journal_sync_us_max,
+            set_errno,
+            reserved
         }
     );
     shape!(out, Note { name_size, body_size, kind, name, body });

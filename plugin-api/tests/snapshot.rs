@@ -92,6 +92,11 @@ fn state(random: &mut Random, entries: u64) -> State {
         state.queue.push_back((0..random.below(2600) as u32).map(|n| (n, n)).collect())
     });
     (0..entries).for_each(|n| drop(state.names.insert(name(n), entry(n))));
+    if random.below(3) == 0 {
+        // Few entries, but large ones: the map follows, too.
+        (0..random.below(40))
+            .for_each(|n| drop(state.rooms[0].small.insert(n, "x".repeat(9000).as_str().into())));
+    }
     (0..entries * 2).for_each(|n| _ = state.set.insert(n * 3));
     state.rooms[1].small = (0..random.below(50)).map(|n| (n, name(n))).collect();
     let empty = HashMap::new();
@@ -122,6 +127,7 @@ fn disturb(state: &mut State, random: &mut Random, entries: u64) {
                 state.names.contains_key(&*name(n))
             ),
             10 => state.before += 1,
+            11 if n.is_multiple_of(2) => drop(state.rooms[0].small.remove(&(n % 40))),
             _ => drop(state.rooms[1].small.remove(&n)),
         }
     }
@@ -277,6 +283,25 @@ fn an_image_taken_beside_a_thousand_changes_is_the_state_as_it_was() {
         assert_eq!(all.len(), state.names.len(), "seed {seed:#x}: the live map is whole");
     }
     leaks.none();
+}
+
+#[test]
+fn what_is_written_at_once_is_no_more_than_some_kilobytes_however_few_the_large_entries_are() {
+    let text = "x".repeat(100 << 10);
+    let mut state = State::default();
+    (0..20).for_each(|n| drop(state.rooms[0].small.insert(n, text.as_str().into())));
+    let then = state.clone();
+    let schema = Arc::new(Schema::of::<State, ()>());
+    // SAFETY: the state lives and nobody refers to it while these run.
+    let outline = unsafe { snapshot::begin(&schema, (&raw mut state).cast(), clock) };
+    let mut image = snapshot::take_entries(std::vec::Vec::new());
+    assert!(outline.len() + image.len() < 1 << 10, "{} bytes at once", image.len());
+    state.rooms[0].small.clear();
+    // SAFETY: as above; each step is over when it has come to a large entry.
+    while unsafe { snapshot::work(|| false) } {}
+    image.extend(snapshot::take_entries(std::vec::Vec::new()));
+    assert_eq!(snapshot::end(), 20);
+    assert!(rebuilt(&schema, &outline, &image).0 == then);
 }
 
 #[test]

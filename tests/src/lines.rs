@@ -50,6 +50,14 @@ impl Lines {
         self.read()
     }
 
+    /// The same; `None` when the connection ends without an answer.
+    pub fn try_ask(&mut self, line: &str) -> Option<String> {
+        let mut answer = String::new();
+        self.0.get_mut().write_all(format!("{line}\n").as_bytes()).ok()?;
+        self.0.read_line(&mut answer).ok().filter(|_| answer.ends_with('\n'))?;
+        Some(answer.trim_end().to_owned())
+    }
+
     /// Whether the server closes the connection with nothing more to say.
     ///
     /// # Panics

@@ -335,3 +335,72 @@ fn what_is_no_folder_of_data_is_refused_with_the_way_on() {
     let help = hotshell(["data", "--help"]).expect(0).stdout;
     assert!(help.contains("Exit codes: 0 sound"), "{help}");
 }
+
+/// A host of the ledger that another artifact has written to last, on probation, before it was killed: the
+/// first one is permanent. Answers the copy of the other's code.
+fn written_by_two(dir: &Path, other: &Path) -> PathBuf {
+    let flags = ["--data", text(dir), "--fsync", "always", "--probation", "10m"];
+    let mut host = Host::with(plugin("ledger-v1")).flags(&flags).start();
+    let mut client = host.lines();
+    client.ask("ann");
+    host.swap(other);
+    client.ask("ann");
+    let list = host.json(&["list"]);
+    let digest = list[1]["digest"].as_str().expect("a digest").replace("sha256:", "");
+    host.signal(libc::SIGKILL);
+    host.wait();
+    dir.join("main/artifacts").join(format!("{digest}.so"))
+}
+
+#[test]
+fn check_misses_the_artifact_of_another_shape_that_a_file_needs_as_a_start_does() {
+    let folder = Folder::new();
+    let dir = folder.at("data");
+    let copy = written_by_two(&dir, &plugin("ledger-v2"));
+    data("check", &dir).expect(0);
+    let aside = folder.at("aside.so");
+    fs::rename(&copy, &aside).expect("it is there");
+    let checked = data("check", &dir).expect(1).json();
+    let problems = checked["servers"][0]["problems"].as_array().expect("problems").clone();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[0]["message"], format!("the artifact '{}' is gone", copy.display()));
+    let why = problems[0]["detail"].as_str().expect("a text");
+    assert!(why.starts_with("generation 2 wrote 'journal-"), "{why}");
+    assert!(why.ends_with("the state of the permanent one has another shape"), "{why}");
+    let hint = problems[0]["hint"].as_str().expect("a text");
+    assert!(hint.starts_with("put the file with this SHA-256 back under this name"), "{hint}");
+    let mut serve = hotshell_tests::cli::command();
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--plugin", text(&plugin("ledger-v1"))]);
+    serve.arg("--admin").arg(folder.at("other.sock")).args(["--data", text(&dir)]);
+    let refused = hotshell_tests::cli::run(&mut serve).expect(1).stderr;
+    assert!(refused.contains("by generation 2, whose code is gone"), "{refused}");
+    fs::rename(&aside, &copy).expect("the folder is there");
+    data("check", &dir).expect(0);
+    let host = Host::with(plugin("ledger-v1")).flags(&["--data", text(&dir)]).start();
+    host.logs(
+        "the state was taken from ledger 2.0.0, generation 2, to ledger 1.0.0, which is to serve",
+    );
+    assert_eq!(host.lines().ask("=ann"), "ann 11");
+}
+
+#[test]
+fn check_says_which_file_the_permanent_artifact_reads_in_place_of_one_that_is_gone() {
+    let folder = Folder::new();
+    let dir = folder.at("data");
+    let mut bytes = fs::read(plugin("ledger-v1")).expect("readable");
+    bytes.push(0);
+    let copy = written_by_two(&dir, &folder.write("same.so", &bytes));
+    let none = data("check", &dir).expect(0).json()["servers"][0]["gone"].clone();
+    assert_eq!(none, json!([]));
+    fs::remove_file(&copy).expect("it is there");
+    let gone = data("check", &dir).expect(0).json()["servers"][0]["gone"][0].clone();
+    assert_eq!(gone["generation"], 2);
+    let shown = hotshell(["data", "check", text(&dir)]).expect(0).stdout;
+    let file = gone["file"].as_str().expect("a name");
+    let said =
+        format!("the artifact of generation 2, which wrote '{file}', is gone: the permanent");
+    assert!(shown.contains(&said), "{shown}");
+    let host = Host::with(plugin("ledger-v1")).flags(&["--data", text(&dir)]).start();
+    host.logs("the artifact that wrote a part of the data is gone: ledger 1.0.0 reads it");
+    assert_eq!(host.lines().ask("=ann"), "ann 2");
+}

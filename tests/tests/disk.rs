@@ -142,6 +142,55 @@ fn a_rollback_on_a_full_disk_is_remembered_as_soon_as_there_is_room() {
 }
 
 #[test]
+fn what_is_set_on_a_full_disk_is_refused_with_the_reason_and_holds_neither_now_nor_after_a_restart()
+{
+    let Some(disk) = SmallDisk::new(MIB) else { return };
+    let data = disk.path().join("data");
+    let host = Host::with(kv_v1()).flags(&["--data", text(&data), "--fsync", "always"]);
+    let mut host = host.inside(&disk).start();
+    let mut client = host.resp();
+    assert_eq!(client.call(&["SET", "key", "value"]).text(), "OK");
+    disk.fill();
+    let said = host.refused(1, &["set", "snapshot-every", "5m"]);
+    assert_eq!(said["code"], "DATA");
+    assert_eq!(said["message"], "snapshot-every = '5m' was not set: it is 900s, as before");
+    let why = said["detail"].as_str().expect("a text");
+    let full = "cannot be written: No space left on device (os error 28)";
+    assert!(why.starts_with('\'') && why.contains("/main/permanent.json'"), "{why}");
+    assert!(why.ends_with(full), "{why}");
+    assert_eq!(
+        said["hint"],
+        "make room on that file system, or look at the disk; then set it again"
+    );
+    let refused = client.call(&["CONFIG", "SET", "appendfsync", "everysec"]).error();
+    assert_eq!(
+        refused,
+        "ERR CONFIG SET failed (possibly related to argument 'appendfsync') - it is as before: the data \
+         folder does not take it: No space left on device (os error 28); make room there and set it again"
+    );
+    host.logs("fsync = 'everysec' was not set: it is always, as before");
+    assert_eq!(client.call(&["GET", "key"]).text(), "value", "service goes on");
+    assert_eq!(client.call(&["CONFIG", "GET", "appendfsync"]).array()[1].text(), "always");
+    // An answer that was written already cannot be taken back: the connection ends without it.
+    client.call(&["MULTI"]);
+    client.call(&["CONFIG", "SET", "appendfsync", "no"]);
+    assert!(client.try_call(&["EXEC"]).is_err(), "no answer says that it was done");
+    assert_eq!(host.json(&["status"])["settings"], serde_json::json!({}));
+    assert_eq!(host.json(&["status"])["journal"]["fsync"], "always");
+    disk.free();
+    let mut client = host.resp();
+    assert_eq!(client.call(&["CONFIG", "SET", "appendfsync", "everysec"]).text(), "OK");
+    host.json(&["set", "snapshot-every", "5m"]);
+    host.signal(libc::SIGKILL);
+    host.wait();
+    let outside = Folder::new();
+    copy(&disk.outside(&data), &outside.at("data"));
+    let again = Host::with(kv_v1()).flags(&["--data", text(&outside.at("data"))]).start();
+    let set = serde_json::json!({"fsync": "everysec", "snapshot-every": "5m"});
+    assert_eq!(again.json(&["status"])["settings"], set);
+}
+
+#[test]
 fn a_read_only_folder_is_refused_with_the_way_on() {
     let Some(mut disk) = SmallDisk::new(16) else { return };
     disk.make_read_only();

@@ -2,16 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{Mutex, Notify};
 
 use super::{Control, Server};
 use crate::config::Live;
-use crate::data::{Digest, Kept, Permanent, Store};
+use crate::data::{Digest, Kept, Permanent, Store, cannot};
 use crate::engine::Set;
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
@@ -41,8 +42,6 @@ pub struct Memory {
     on_disk: Mutex<Permanent>,
     /// It is tried again until the disk takes it.
     trying: Cell<bool>,
-    /// The disk has taken it at last.
-    taken: Notify,
 }
 
 /// A key that can be set while a server runs.
@@ -83,8 +82,7 @@ impl Memory {
     /// What is on disk already.
     pub fn new(store: Store, permanent: Permanent) -> Rc<Self> {
         let (on_disk, permanent) = (Mutex::new(permanent.clone()), RefCell::new(permanent));
-        let (trying, taken) = (Cell::new(false), Notify::new());
-        Rc::new(Self { store, permanent, on_disk, trying, taken })
+        Rc::new(Self { store, permanent, on_disk, trying: Cell::new(false) })
     }
 
     /// Changes what is remembered, and returns when that is on disk. A disk that fails is told in the
@@ -92,23 +90,57 @@ impl Memory {
     async fn change(self: &Rc<Self>, change: impl FnOnce(&mut Permanent)) {
         change(&mut self.permanent.borrow_mut());
         let Err(error) = self.write().await else { return };
+        let error = cannot(&self.store.permanent_path(), &error);
         tracing::error!(verb = "remember", "{error}; it is tried again until it is on disk");
-        if !self.trying.replace(true) {
-            tokio::task::spawn_local(Rc::clone(self).write_in_the_end());
+        self.write_later();
+    }
+
+    /// Sets a key of [`Live`], or takes it back (`None`), and returns when that is on disk.
+    ///
+    /// # Errors
+    /// What the system says; nothing is changed then, here or on disk.
+    async fn set(self: &Rc<Self>, key: &str, text: Option<&str>) -> io::Result<()> {
+        let before = self.put(key, text);
+        let Err(error) = self.write().await else { return Ok(()) };
+        self.put(key, before.as_deref());
+        if *self.on_disk.lock().await != *self.permanent.borrow() {
+            self.write_later();
+        }
+        Err(error)
+    }
+
+    /// Answers what was set before.
+    fn put(&self, key: &str, text: Option<&str>) -> Option<String> {
+        let settings = &mut self.permanent.borrow_mut().settings;
+        match text {
+            Some(text) => settings.insert(key.to_owned(), text.to_owned()),
+            None => settings.remove(key),
         }
     }
 
     /// Returns when what is remembered now is on disk.
-    async fn write(&self) -> Result<()> {
+    async fn write(&self) -> io::Result<()> {
         let mut on_disk = self.on_disk.lock().await;
         let wanted = self.permanent.borrow().clone();
         if *on_disk != wanted {
             let (store, permanent) = (self.store.clone(), wanted.clone());
-            let written = tokio::task::spawn_blocking(move || store.remember(&permanent)).await;
-            written.map_err(|panic| panicked(&panic.to_string()))??;
+            let write = move || store.write_permanent(&permanent);
+            let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?;
+            if let Err(error) = written {
+                // It may have failed behind the rename.
+                *on_disk = self.store.permanent().ok().flatten().unwrap_or_default();
+                return Err(error);
+            }
             *on_disk = wanted;
         }
         Ok(())
+    }
+
+    /// Writes what is remembered, however often the disk must be asked.
+    fn write_later(self: &Rc<Self>) {
+        if !self.trying.replace(true) {
+            tokio::task::spawn_local(Rc::clone(self).write_in_the_end());
+        }
     }
 
     async fn write_in_the_end(self: Rc<Self>) {
@@ -119,15 +151,7 @@ impl Memory {
             }
         }
         self.trying.set(false);
-        self.taken.notify_waiters();
         tracing::warn!(verb = "remember", "what the next start starts from is on disk");
-    }
-
-    /// Returns when the disk has taken what is remembered, however often it is asked.
-    async fn taken(&self) {
-        while self.trying.get() {
-            self.taken.notified().await;
-        }
     }
 
     /// Digests of the artifacts that are needed, whatever the next start finds on disk.
@@ -137,12 +161,6 @@ impl Memory {
         needed.extend(self.store.origins()?.iter().map(|origin| origin.digest));
         Ok(needed)
     }
-}
-
-#[cold]
-fn panicked(why: &str) -> Error {
-    let hint = "look at the log and report it";
-    Error::new(Code::Internal, "what is to be remembered was not written", why, hint)
 }
 
 impl Control {
@@ -177,25 +195,30 @@ pub fn listen(control: &Rc<Control>) {
         let Some(mut set) = set else { continue };
         let control = Rc::clone(control);
         tokio::task::spawn_local(async move {
-            while let Some(Set { key, text, on_disk }) = set.recv().await {
-                let server = &control.servers()[at];
-                tracing::info!(
-                    verb = "set",
-                    server = server.name,
-                    by = "the plugin",
-                    "{key} {text}"
-                );
-                if let Some(keeping) = &server.keeping {
-                    let memory = Rc::clone(&keeping.memory);
-                    memory.change(|permanent| drop(permanent.settings.insert(key, text))).await;
-                    tokio::task::spawn_local(async move {
-                        memory.taken().await;
-                        // Nobody waits when no client asked, or the host is stopping.
-                        let _ = on_disk.send(());
-                    });
-                }
+            while let Some(set) = set.recv().await {
+                control.servers()[at].remember_set(set).await;
             }
         });
+    }
+}
+
+impl Server {
+    /// Remembers what the plugin has set; where the disk does not take it, it is taken back.
+    async fn remember_set(&self, Set { key, text, before, on_disk }: Set) {
+        let Some(keeping) = &self.keeping else { return };
+        tracing::info!(verb = "set", server = self.name, by = "the plugin", "{key} {text}");
+        let done = match keeping.memory.set(&key, Some(&text)).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                // Gone only when the host is stopping.
+                let _ = self.handle.set(&key, &before).await;
+                let refused = keeping.not_set(&key, Some(&text), &before, &error);
+                tracing::error!(verb = "set", server = self.name, by = "the plugin", "{refused}");
+                Err(error.raw_os_error().unwrap_or(libc::EIO) as u32)
+            }
+        };
+        // Nobody waits when no client asked, or the host is stopping.
+        let _ = on_disk.send(done);
     }
 }
 
@@ -203,7 +226,8 @@ impl Control {
     /// What can be set of a server while it runs: all of it, or one key, after setting it.
     ///
     /// # Errors
-    /// `CONFIG`: no such key, no such value. `DATA`: the data are in memory only.
+    /// `CONFIG`: no such key, no such value. `DATA`: the data are in memory only, or the disk does not
+    /// take it. Nothing is changed then.
     pub async fn set(
         &self,
         server: &Server,
@@ -213,17 +237,16 @@ impl Control {
         let keeping = server.keeping.as_ref().ok_or_else(in_memory)?;
         let Some(key) = key else { return Ok(keeping.settings(server)) };
         let back = keeping.configured.show(key).ok_or_else(|| unknown(key))?;
+        let row = |setting: &Setting| setting.key == key;
+        let before = keeping.settings(server).into_iter().find(row).map(|found| found.value);
         let set = server.handle.set(key, text.unwrap_or(&back)).await?;
         set.map_err(|_| wrong(key, text.unwrap_or_default()))?;
-        keeping
-            .memory
-            .change(|permanent| match text {
-                Some(text) => drop(permanent.settings.insert(key.to_owned(), text.to_owned())),
-                None => drop(permanent.settings.remove(key)),
-            })
-            .await;
-        let settings = keeping.settings(server).into_iter();
-        Ok(settings.filter(|setting| setting.key == key).collect())
+        if let Err(error) = keeping.memory.set(key, text).await {
+            let before = before.unwrap_or(back);
+            _ = server.handle.set(key, &before).await?;
+            return Err(keeping.not_set(key, text, &before, &error));
+        }
+        Ok(keeping.settings(server).into_iter().filter(row).collect())
     }
 }
 
@@ -238,6 +261,21 @@ impl Keeping {
             Setting { server: server.name.clone(), key, value, configured, set: set.is_some() }
         };
         Live::KEYS.into_iter().map(one).collect()
+    }
+
+    #[cold]
+    fn not_set(&self, key: &str, text: Option<&str>, before: &str, error: &io::Error) -> Error {
+        let path = self.memory.store.permanent_path();
+        let what = match text {
+            Some(text) => format!("{key} = '{text}' was not set"),
+            None => format!("{key} was not taken back"),
+        };
+        Error::new(
+            Code::Data,
+            format!("{what}: it is {before}, as before"),
+            format!("'{}' cannot be written: {error}", path.display()),
+            "make room on that file system, or look at the disk; then set it again",
+        )
     }
 }
 

@@ -93,7 +93,8 @@ impl Kept {
 }
 
 impl Store {
-    fn permanent_path(&self) -> PathBuf {
+    /// The file of what a server is started from.
+    pub fn permanent_path(&self) -> PathBuf {
         self.folder.join("permanent.json")
     }
 
@@ -123,11 +124,18 @@ impl Store {
     /// # Errors
     /// `DATA`.
     pub fn remember(&self, permanent: &Permanent) -> Result<()> {
-        let path = self.permanent_path();
+        let written = self.write_permanent(permanent);
+        written.map_err(|error| cannot(&self.permanent_path(), &error))
+    }
+
+    /// [`Store::remember`], with the system's own word for what went wrong.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write_permanent(&self, permanent: &Permanent) -> io::Result<()> {
         let mut text = serde_json::to_string_pretty(permanent).expect("texts and numbers are JSON");
         text.push('\n');
-        let written = file::replace(&path, 0o600, text.as_bytes());
-        written.map(drop).map_err(|error| cannot(&path, &error))
+        file::replace(&self.permanent_path(), 0o600, text.as_bytes()).map(drop)
     }
 
     /// Notes that a start begins; answers how many before it, in a row, have not come to their end.

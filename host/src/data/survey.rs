@@ -1,6 +1,8 @@
 //! What lies in a folder of `--data`: looked at without changing it and without taking it, so also
 //! while a host runs on it.
 
+mod artifacts;
+
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -12,9 +14,12 @@ use super::folder::{Store, cannot};
 use super::frame::Kind;
 use super::recovery::Step;
 use super::snapshot::{Kind as Block, Snapshot};
-use super::{Digest, Fsync, Kept, Permanent};
+use super::{Fsync, Origin, Permanent};
 use crate::error::{Code, Error, Result};
 use crate::time;
+
+pub use self::artifacts::GoneSurvey;
+use self::artifacts::gone_artifact;
 
 /// Looks at a folder on which a host runs before what they find wrong is believed.
 const LOOKS: usize = 3;
@@ -51,6 +56,8 @@ pub struct ServerSurvey {
     pub files: Vec<FileSurvey>,
     /// A frame at the end that is not whole; a start cuts it off.
     pub torn: Option<TornSurvey>,
+    /// Files whose own artifacts are gone, and which the permanent one reads: its state has the same shape.
+    pub gone: Vec<GoneSurvey>,
     /// What keeps it from being read; empty when a start would read all of it.
     pub problems: Vec<Error>,
 }
@@ -191,20 +198,23 @@ impl ServerSurvey {
             permanent: None,
             files: files(&store.folder),
             torn: None,
+            gone: Vec::new(),
             problems: Vec::new(),
         };
         survey.bytes = survey.files.iter().map(|file| file.bytes).sum();
         let data = survey.files.iter().filter(|file| matches!(file.kind, "journal" | "snapshot"));
         survey.newest_at = data.filter_map(|file| file.changed_at.clone()).max();
-        let from = survey.read_snapshot(store);
-        survey.read_journal(store, from);
+        let mut writers = Vec::new();
+        let from = survey.read_snapshot(store, &mut writers);
+        survey.read_journal(store, from, &mut writers);
         survey.read_permanent(store);
+        survey.look_for_writers(store, &writers);
         survey.check_artifacts(&store.folder);
         survey
     }
 
     /// Verifies the newest snapshot; answers the position from which the journal goes on.
-    fn read_snapshot(&mut self, store: &Store) -> Option<u64> {
+    fn read_snapshot(&mut self, store: &Store, writers: &mut Vec<(String, Origin)>) -> Option<u64> {
         let snapshot = match store.snapshot() {
             Ok(snapshot) => snapshot?,
             Err(problem) => {
@@ -213,6 +223,7 @@ impl ServerSurvey {
             }
         };
         let (head, name) = (snapshot.head, name_of(&snapshot.path));
+        writers.push((name.clone(), head.origin));
         let entries = match entries_of(snapshot) {
             Ok(entries) => Some(entries),
             Err(problem) => {
@@ -228,7 +239,12 @@ impl ServerSurvey {
         Some(head.position)
     }
 
-    fn read_journal(&mut self, store: &Store, from: Option<u64>) {
+    fn read_journal(
+        &mut self,
+        store: &Store,
+        from: Option<u64>,
+        writers: &mut Vec<(String, Origin)>,
+    ) {
         let (files, mut current) = (&mut self.files, None);
         let read = store.read(from, &mut |step| {
             if let Step::Segment(segment, _) = step {
@@ -243,6 +259,10 @@ impl ServerSurvey {
                     file.digest = Some(head.origin.digest.to_string());
                 }
                 Step::Frame(frame) if frame.kind == Kind::Call => {
+                    if file.frames == Some(0) {
+                        // What holds no call needs nobody who reads it.
+                        writers.push((file.file.clone(), frame.head.origin));
+                    }
                     *file.frames.get_or_insert(0) += 1;
                     *file.records.get_or_insert(0) += frame.records().count() as u64;
                 }
@@ -279,40 +299,6 @@ impl ServerSurvey {
             Err(problem) => self.problems.push(problem),
         }
     }
-
-    /// A copy of an artifact is named after its digest.
-    fn check_artifacts(&mut self, folder: &Path) {
-        for file in self.files.iter_mut().filter(|file| file.kind == "artifact") {
-            let path = folder.join(&file.file);
-            let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
-            let named = format!("sha256:{stem}").parse::<Digest>();
-            let Ok(named) = named else { continue };
-            match fs::read(&path).map(|bytes| Digest::of(&bytes)) {
-                Err(error) => self.problems.push(cannot(&path, &error)),
-                Ok(found) if found == named => file.digest = Some(found.to_string()),
-                Ok(found) => self.problems.push(Error::new(
-                    Code::Data,
-                    format!("the artifact '{}' is damaged", path.display()),
-                    format!("it has digest {found}; what it wrote cannot be read back with it"),
-                    "put the plugin file with the digest of its name in its place",
-                )),
-            }
-        }
-    }
-}
-
-#[cold]
-fn gone_artifact(path: &Path, kept: &Kept) -> Error {
-    let Kept { plugin, version, path: from, .. } = kept;
-    Error::new(
-        Code::Data,
-        format!("the artifact '{}' is gone", path.display()),
-        format!(
-            "the next start is from it: it is {plugin} {version}, loaded from '{}'",
-            from.display()
-        ),
-        "put that file back under this name; or start with --plugin FILE --ignore-permanent",
-    )
 }
 
 pub(super) fn name_of(path: &Path) -> String {

@@ -101,6 +101,8 @@ pub(super) struct Core {
     pub journal: Option<Journal>,
     /// Snapshots of what is kept on disk.
     pub snapshots: Option<Snapshots>,
+    /// The error number with which the disk refused what the plugin set last; 0: it took it.
+    pub set_errno: u32,
     /// Hears what the plugin sets at run time, if that can be remembered.
     pub remember: Option<mpsc::UnboundedSender<Set>>,
     /// Hears of clients that wait until what was set for them is on disk.

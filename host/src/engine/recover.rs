@@ -37,10 +37,12 @@ pub struct Durable {
 pub struct Set {
     /// The key of the configuration.
     pub key: String,
-    /// Its value.
+    /// Its value, which holds already.
     pub text: String,
-    /// Is told when that is on disk.
-    pub on_disk: oneshot::Sender<()>,
+    /// The value before: what holds again if the disk does not take the new one.
+    pub before: String,
+    /// Is told when it is on disk, or with which error number (errno) that failed and it was taken back.
+    pub on_disk: oneshot::Sender<std::result::Result<(), u32>>,
 }
 
 impl Durable {
@@ -100,7 +102,8 @@ pub(super) fn recover(server: &Server, durable: &Durable, serves: &Callable) -> 
     server.core.borrow_mut().overtaken.repeat(true);
     let found = durable.store.recover(from, &mut recovering)?;
     server.core.borrow_mut().overtaken.repeat(false);
-    let last = server.core.borrow().active.origin();
+    let last = server.core.borrow().active.clone();
+    let wrote = durable.store.origins()?.last().map_or(0, |origin| origin.generation);
     recovering.go_to(serves)?;
     let took_ms = (monotonic_ns() - began) / 1_000_000;
     let (records, bytes) = (found.records, found.bytes);
@@ -118,8 +121,9 @@ pub(super) fn recover(server: &Server, durable: &Durable, serves: &Callable) -> 
         tracing::warn!(
             verb = "recover",
             server = server.name,
-            generation = last.generation,
-            "the state was taken back to {} {}",
+            "the state was taken from {} {}, generation {wrote}, to {} {}, which is to serve",
+            last.plugin,
+            last.version,
             serves.plugin,
             serves.version
         );

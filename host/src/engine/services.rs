@@ -50,6 +50,7 @@ static TABLE: Shared = Shared(HostTable {
     snapshot: durability::snapshot,
     set: durability::set,
     stop_saving: durability::stop_saving,
+    set_for: durability::set_for,
 });
 
 /// The functions that plugins call; one table for the whole process.

@@ -125,6 +125,7 @@ fn core(
         roomy: Roomy::default(),
         journal: None,
         snapshots: None,
+        set_errno: 0,
         remember: None,
         settling: None,
         replays: false,

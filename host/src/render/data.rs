@@ -3,7 +3,7 @@
 use comfy_table::CellAlignment;
 
 use super::{bytes, lines, plural, table};
-use crate::data::survey::{FileSurvey, ServerSurvey, Survey};
+use crate::data::survey::{FileSurvey, GoneSurvey, ServerSurvey, Survey};
 
 /// The lines of `data inspect`.
 pub fn survey(survey: &Survey) -> Vec<String> {
@@ -12,6 +12,7 @@ pub fn survey(survey: &Survey) -> Vec<String> {
         text.extend([String::new(), title(server)]);
         text.extend(server.permanent.iter().map(|permanent| format!("starts from {permanent}")));
         text.extend(torn(survey, server));
+        text.extend(gone(server));
         text.push(String::new());
         text.extend(files(&server.files));
     }
@@ -25,6 +26,7 @@ pub fn soundness(survey: &Survey) -> Vec<String> {
         let verdict = if server.problems.is_empty() { "sound" } else { "DAMAGED" };
         text.push(format!("{}: {verdict}", title(server)));
         text.extend(torn(survey, server));
+        text.extend(gone(server));
     }
     text
 }
@@ -55,6 +57,16 @@ fn torn(survey: &Survey, server: &ServerSurvey) -> Option<String> {
         plural(torn.bytes, "byte"),
         torn.file
     ))
+}
+
+fn gone(server: &ServerSurvey) -> impl Iterator<Item = String> {
+    server.gone.iter().map(|gone| {
+        let GoneSurvey { file, generation, digest } = gone;
+        format!(
+            "the artifact of generation {generation}, which wrote '{file}', is gone: the permanent one reads \
+             it, whose state has the same shape ({digest})"
+        )
+    })
 }
 
 fn files(files: &[FileSurvey]) -> Vec<String> {

@@ -8,11 +8,13 @@ use crate::collections::hash_map::conversion::{Conversion, Mover};
 use crate::collections::hash_map::watch::Watch;
 use crate::collections::hash_map::{copying, erased};
 use crate::migrate::trees;
-use crate::reflect::{Left, Pair, Reflect};
+use crate::reflect::{Left, Pair, Reflect, Sink};
 use crate::schema::{Kind, Schema, TypeIndex};
 
 /// Maps with fewer entries are written at once.
 const LATER_FROM: usize = 1024;
+/// Unless they are hash maps outside of any entry, with more bytes than these.
+const AT_ONCE_BYTES: usize = 64 << 10;
 
 /// How the entries of a map are come by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -152,7 +154,7 @@ impl Pen {
     pub(super) unsafe fn begin(&mut self, number: usize, left: Left) {
         // SAFETY: the caller's promise.
         unsafe {
-            if follows(&self.reflect, left) {
+            if follows(&self.reflect, left) || is_heavy(&self.reflect, left) {
                 let begun = Follow::begin(&self.reflect, left, number);
                 return self.begun.push(begun);
             }
@@ -208,9 +210,43 @@ impl Pen {
 pub(super) unsafe fn announce(reflect: &Reflect<'_>, left: Left) {
     // SAFETY: the caller's promise.
     unsafe {
-        if reflect.def(left.ty).kind != Kind::BTreeMap && follows(reflect, left) {
+        let is_tree = reflect.def(left.ty).kind == Kind::BTreeMap;
+        if !is_tree && (follows(reflect, left) || is_heavy(reflect, left)) {
             Watch::announce(left.at);
         }
+    }
+}
+
+/// Whether a hash map has more than [`AT_ONCE_BYTES`] that would be written with its entries. O(parts of
+/// the entries up to there), and reads no text.
+///
+/// # Safety
+/// It is a map.
+unsafe fn is_heavy(reflect: &Reflect<'_>, left: Left) -> bool {
+    let def = reflect.def(left.ty);
+    if def.kind == Kind::BTreeMap {
+        return false;
+    }
+    let mut weight = Weight(0);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut weigh = |key, value| {
+            if weight.0 <= AT_ONCE_BYTES {
+                let mut leave = |left| follows(reflect, left);
+                reflect.write_entry(0, (left.ty, key, value), &mut weight, &mut leave);
+            }
+        };
+        erased::each(left.at, reflect.pair(def), &mut weigh);
+    }
+    weight.0 > AT_ONCE_BYTES
+}
+
+/// Counts what it is given.
+struct Weight(usize);
+
+impl Sink for Weight {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
     }
 }
 

@@ -239,6 +239,7 @@ static HOST: Shared<HostTable> = Shared(HostTable {
     snapshot,
     set,
     stop_saving,
+    set_for,
 });
 
 /// A test's server keeps nothing: what the caller put there says so.
@@ -250,6 +251,18 @@ unsafe extern "C" fn snapshot(_: *mut c_void, _: u64) -> bool {
 
 unsafe extern "C" fn set(_: *mut c_void, _: *const u8, _: usize, _: *const u8, _: usize) -> u32 {
     SET_IN_MEMORY
+}
+
+unsafe extern "C" fn set_for(
+    server: *mut c_void,
+    _: u64,
+    key: *const u8,
+    key_len: usize,
+    value: *const u8,
+    value_len: usize,
+) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { set(server, key, key_len, value, value_len) }
 }
 
 unsafe extern "C" fn stop_saving(server: *mut c_void, _: bool) {

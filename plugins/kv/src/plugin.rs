@@ -12,7 +12,8 @@ use crate::inline::{self, Line};
 use crate::reply::{Out, Reply};
 use crate::resp::{self, Args, Front};
 use crate::state::{
-    MODE_PAUSE, MODE_TRACKING, SESSION_MONITOR, SESSION_PAUSED, SESSION_SAVING, Session, State,
+    MODE_PAUSE, MODE_TRACKING, SESSION_MONITOR, SESSION_PAUSED, SESSION_SAVING, SESSION_SETTING,
+    Session, State,
 };
 use crate::table::Table;
 use crate::{
@@ -73,6 +74,14 @@ impl<E: Edition> Plugin for Kv<E> {
             let failed = ctx.shell.durability().snapshot_failed != 0;
             let out = &mut view(ctx).out;
             if failed { out.error("ERR") } else { out.ok() }
+        }
+        if ctx.session.has(SESSION_SETTING) {
+            ctx.session.flags &= !SESSION_SETTING;
+            let mut cx = view(ctx);
+            match saving::not_set(cx.shell) {
+                Some(why) => cx.out.error(&why),
+                None => cx.out.ok(),
+            }
         }
         Flow::Done(0)
     }

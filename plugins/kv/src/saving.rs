@@ -167,14 +167,32 @@ pub fn check(shell: &dyn Services, name: &str, value: &[u8]) -> Result<(), &'sta
     }
 }
 
-/// Tells the shell of a parameter that was set.
-pub fn set(shell: &mut dyn Services, name: &str, value: &[u8]) {
-    if name == "appendfsync" && shell.durability().kept == KEPT_JOURNAL {
-        let value = core::str::from_utf8(value).unwrap_or_default();
-        // The words are the shell's, and it keeps a journal: nothing is left to refuse.
-        let done = shell.set("fsync", value);
-        debug_assert!(done.is_ok(), "{done:?}");
+/// Tells the shell of a parameter that was set. Answers whether it resumes `waits` when that is on disk,
+/// or was taken back.
+pub fn set(shell: &mut dyn Services, waits: Option<ClientId>, name: &str, value: &[u8]) -> bool {
+    if name != "appendfsync" || shell.durability().kept != KEPT_JOURNAL {
+        return false;
     }
+    let value = core::str::from_utf8(value).unwrap_or_default();
+    if waits.is_some_and(|client| shell.set_for(client, "fsync", value).is_ok()) {
+        return true;
+    }
+    // The words are the shell's, and it keeps a journal: nothing is left to refuse.
+    let done = shell.set("fsync", value);
+    debug_assert!(done.is_ok(), "{done:?}");
+    false
+}
+
+/// Why what was set last is not; `None`: it is on disk.
+pub fn not_set(shell: &dyn Services) -> Option<String> {
+    let errno = shell.durability().set_errno;
+    (errno != 0).then(|| {
+        let why = std::io::Error::from_raw_os_error(errno as i32);
+        format!(
+            "ERR CONFIG SET failed (possibly related to argument 'appendfsync') - it is as before: \
+             the data folder does not take it: {why}; make room there and set it again"
+        )
+    })
 }
 
 #[cfg(test)]

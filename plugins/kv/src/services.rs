@@ -32,6 +32,7 @@ pub trait Services {
     fn durability(&self) -> Durability;
     fn snapshot_for(&mut self, client: ClientId) -> bool;
     fn set(&mut self, key: &str, value: &str) -> Result<(), NotSet>;
+    fn set_for(&mut self, client: ClientId, key: &str, value: &str) -> Result<(), NotSet>;
     fn stop_saving(&mut self, save: bool);
 }
 
@@ -96,6 +97,9 @@ impl<P: Plugin<Session = Session>> Services for Shell<'_, P> {
     }
     fn set(&mut self, key: &str, value: &str) -> Result<(), NotSet> {
         Shell::set(self, key, value)
+    }
+    fn set_for(&mut self, client: ClientId, key: &str, value: &str) -> Result<(), NotSet> {
+        Shell::set_for(self, client, key, value)
     }
     fn stop_saving(&mut self, save: bool) {
         Shell::stop_saving(self, save);

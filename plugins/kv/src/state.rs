@@ -203,6 +203,8 @@ pub const SESSION_SILENT: u32 = SESSION_REPLY_OFF | SESSION_SKIP;
 pub const SESSION_RESP3: u32 = 1024;
 /// The client waits for a snapshot.
 pub const SESSION_SAVING: u32 = 2048;
+/// The client waits until what it has set is on disk.
+pub const SESSION_SETTING: u32 = 4096;
 
 /// A password is set.
 pub const MODE_AUTH: u32 = 1;

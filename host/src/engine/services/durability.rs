@@ -13,7 +13,8 @@ use super::{fill, server, slice};
 use crate::config::Live;
 use crate::data::Fsync;
 use crate::engine::Set;
-use crate::engine::core::Core;
+use crate::engine::core::{Core, Server};
+use crate::engine::settling::Answered;
 use crate::engine::snapshot::Waiter;
 
 impl Core {
@@ -32,6 +33,7 @@ impl Core {
             told.snapshot_us = ended.last.as_ref().map_or(0, |last| last.total_us as u64);
             told.snapshot_bytes = ended.last.as_ref().map_or(0, |last| last.bytes);
             told.snapshot_since_ms = snapshots.since_ms;
+            told.set_errno = self.set_errno;
         }
         if let Some(journal) = &self.journal {
             let progress = journal.progress();
@@ -56,15 +58,19 @@ impl Core {
 
     /// Sets a key of [`Live`], from the next batch of the journal and the next look at the clock on.
     pub(in crate::engine) fn set(&mut self, key: &str, text: &str) -> Result<(), NotSet> {
-        let (Some(journal), Some(snapshots)) = (&self.journal, &mut self.snapshots) else {
-            return Err(NotSet::InMemory);
-        };
-        let progress = journal.progress();
-        let mut live = Live { fsync: progress.fsync(), snapshots: snapshots.policy };
+        let mut live = self.live().ok_or(NotSet::InMemory)?;
         live.set(key, text)?;
-        progress.set_fsync(live.fsync);
-        snapshots.policy = live.snapshots;
+        if let (Some(journal), Some(snapshots)) = (&self.journal, &mut self.snapshots) {
+            journal.progress().set_fsync(live.fsync);
+            snapshots.policy = live.snapshots;
+        }
         Ok(())
+    }
+
+    /// What holds now of what can be set; `None` when the data are in memory only.
+    fn live(&self) -> Option<Live> {
+        let (journal, snapshots) = (self.journal.as_ref()?, self.snapshots.as_ref()?);
+        Some(Live { fsync: journal.progress().fsync(), snapshots: snapshots.policy })
     }
 }
 
@@ -93,20 +99,42 @@ pub(super) unsafe extern "C" fn set(
     value: *const u8,
     value_len: usize,
 ) -> u32 {
-    // SAFETY: called from inside a call of this server, with texts that are valid for the call.
-    let (server, key, value) =
-        unsafe { (server(at), slice(key, key_len), slice(value, value_len)) };
+    // SAFETY: called from inside a call of this server, with texts that are valid for the call; `call`
+    // is the engine's, and the plugin that is being called reads it, too.
+    unsafe {
+        let server = server(at);
+        let client = Answered::ByTheCall((*server.call).client);
+        set_key(server, client, slice(key, key_len), slice(value, value_len))
+    }
+}
+
+pub(super) unsafe extern "C" fn set_for(
+    at: *mut c_void,
+    client: u64,
+    key: *const u8,
+    key_len: usize,
+    value: *const u8,
+    value_len: usize,
+) -> u32 {
+    // SAFETY: as above.
+    unsafe {
+        let client = Answered::WhenResumed(client);
+        set_key(server(at), client, slice(key, key_len), slice(value, value_len))
+    }
+}
+
+fn set_key(server: &Server, client: Answered, key: &[u8], value: &[u8]) -> u32 {
     let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
     let (key, value, core) = (text(key), text(value), &mut *server.core.borrow_mut());
+    let before = core.live().and_then(|live| live.show(key)).unwrap_or_default();
     match core.set(key, value) {
         Ok(()) => {
             if let Some(remember) = &core.remember {
                 let (on_disk, wait) = oneshot::channel();
                 let (key, text) = (key.to_owned(), value.to_owned());
                 // The receiver is gone only when the host is stopping already.
-                let _ = remember.send(Set { key, text, on_disk });
-                // SAFETY: `call` is the engine's; the plugin that is being called reads it, too.
-                core.settle(unsafe { (*server.call).client }, wait);
+                let _ = remember.send(Set { key, text, before, on_disk });
+                core.settle(client, wait);
             }
             SET_DONE
         }

@@ -45,6 +45,7 @@ pub fn host_table() -> &'static HostTable {
                 snapshot,
                 set,
                 stop_saving,
+                set_for,
             })
         })
         .0
@@ -62,6 +63,18 @@ unsafe extern "C" fn snapshot(_: *mut c_void, _: u64) -> bool {
 
 unsafe extern "C" fn set(_: *mut c_void, _: *const u8, _: usize, _: *const u8, _: usize) -> u32 {
     SET_IN_MEMORY
+}
+
+unsafe extern "C" fn set_for(
+    server: *mut c_void,
+    _: u64,
+    key: *const u8,
+    key_len: usize,
+    value: *const u8,
+    value_len: usize,
+) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { set(server, key, key_len, value, value_len) }
 }
 
 unsafe extern "C" fn stop_saving(_: *mut c_void, _: bool) {}
