@@ -176,14 +176,14 @@ fn container(cx: &mut Cx<'_>, row: &'static Row, args: &[&[u8]]) -> bool {
 #[cold]
 fn sub_run(cx: &mut Cx<'_>, row: &'static Row, number: u16, args: &[&[u8]]) -> (Run, u16) {
     let Some(word) = args.get(1) else { return (row.run, number) };
-    let Some(sub) = row.sub(word, cx.table.redis) else {
-        return (old_errors::of_subcommand, number);
-    };
-    let run = if sub.takes(args.len()) { sub.run } else { old_errors::of_subcommand };
+    let sub = row.sub(word, cx.table.redis);
     if !cx.has(Level::of(7, 0, 0)) {
-        return (run, number);
+        let sub = sub.filter(|sub| old_errors::takes(row, sub, args.len()));
+        return (sub.map_or(old_errors::of_subcommand, |sub| sub.run), number);
     }
-    (run, cx.state.commands.number_of(&format!("{}|{}", row.name, sub.name)))
+    // What does not fit was refused.
+    let Some(sub) = sub else { return (row.run, number) };
+    (sub.run, cx.state.commands.number_of(&format!("{}|{}", row.name, sub.name)))
 }
 
 /// The error of a subcommand that is given more than it takes, where its row sets no limit.

@@ -46,6 +46,7 @@ pub mod memory;
 pub mod monitor;
 pub mod notify;
 pub mod number;
+mod old_commands;
 mod old_errors;
 pub mod pack;
 pub mod parameters;

@@ -1,8 +1,30 @@
 //! The errors of Redis 4 for subcommands, which it looks up when the command is run, each command with
 //! texts of its own.
 
+use core::ops::RangeInclusive;
+
 use crate::cx::{Cx, Outcome, is};
 use crate::errors;
+use crate::table::{Row, Sub};
+
+/// How many arguments subcommands took that take others since.
+const TAKEN: [(&str, &str, RangeInclusive<usize>); 9] = [
+    ("client", "kill", 2..=usize::MAX),
+    ("client", "list", 2..=2),
+    ("client", "pause", 3..=3),
+    ("command", "getkeys", 3..=usize::MAX),
+    ("config", "get", 3..=3),
+    ("config", "set", 4..=4),
+    ("script", "exists", 2..=usize::MAX),
+    ("script", "flush", 2..=2),
+    ("slowlog", "get", 2..=3),
+];
+
+/// Whether a subcommand took so many arguments.
+pub fn takes(row: &Row, sub: &Sub, args: usize) -> bool {
+    let known = TAKEN.iter().find(|(name, word, _)| *name == row.name && *word == sub.name);
+    known.map_or(sub.takes(args), |(_, _, taken)| taken.contains(&args))
+}
 
 /// What a command answers that has no such subcommand, or not with so many arguments.
 pub fn of_subcommand(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {

@@ -44,18 +44,18 @@ pub fn refuse(cx: &mut Cx<'_>, row: Option<&'static Row>, text: &str) {
 
 fn unknown(cx: &Cx<'_>, args: &[&[u8]]) -> String {
     let name = String::from_utf8_lossy(&args[0][..args[0].len().min(128)]);
-    if !cx.has(Level::of(5, 0, 0)) {
-        return format!("ERR unknown command '{name}'");
-    }
+    let old = !cx.has(Level::of(7, 0, 0));
     let mut rest = String::new();
     for arg in &args[1..] {
         if rest.len() >= 128 {
             break;
         }
         let arg = &arg[..arg.len().min(128 - rest.len())];
-        rest.push_str(&format!("'{}' ", String::from_utf8_lossy(arg)));
+        let arg = String::from_utf8_lossy(arg);
+        rest.push_str(&if old { format!("`{arg}`, ") } else { format!("'{arg}' ") });
     }
-    format!("ERR unknown command '{name}', with args beginning with: {rest}")
+    let name = if old { format!("`{name}`") } else { format!("'{name}'") };
+    format!("ERR unknown command {name}, with args beginning with: {rest}")
 }
 
 /// A request that cannot be queued spoils the transaction.

@@ -128,7 +128,7 @@ fn connection_commands() {
     ]);
     One::<V1>::new().check(&[
         ("command info get", "*1|*6|$3|get|:2|*2|+readonly|+fast|:1|:1|:1"),
-        ("hello", "-ERR unknown command 'hello'"),
+        ("hello", "-ERR unknown command `hello`, with args beginning with: "),
     ]);
     let mut one = One::<V2>::new();
     let error = "-ERR wrong number of arguments for 'client|setname' command\r\n";

@@ -37,27 +37,44 @@ impl Both {
     }
 }
 
-/// What COMMAND says of each command, flags in the order of their names.
+/// Commands that only one of the two has: browsers that are made to send requests are answered there by
+/// commands, here by none; and QUIT is none there.
+const ONE_SIDED: [&str; 3] = ["host:", "post", "quit"];
+
+/// What COMMAND says of each command.
 fn commands(reply: &[u8]) -> BTreeMap<String, Vec<Value>> {
     let all = parse(reply).expect("a whole reply").0;
-    let one = |command: &Value| {
-        let mut parts = command.elements().to_vec();
-        let mut flags = parts[2].elements().to_vec();
-        flags.sort();
-        parts[2] = Value::Array(flags);
-        (parts[0].text().to_owned(), parts)
+    let one =
+        |command: &Value| (command.elements()[0].text().to_owned(), command.elements().to_vec());
+    let all = all.elements().iter().map(one);
+    all.filter(|(name, _)| !ONE_SIDED.contains(&name.as_str())).collect()
+}
+
+/// A line of the file that holds what Redis 4 says.
+fn line(command: &[Value]) -> String {
+    let number = |value: &Value| match value {
+        Value::Int(n) => n.to_string(),
+        other => panic!("{other:?} is no number"),
     };
-    all.elements().iter().map(one).collect()
+    let flags: Vec<&str> = command[2].elements().iter().map(Value::text).collect();
+    let keys: Vec<String> = command[3..].iter().map(number).collect();
+    let (name, arity) = (command[0].text(), number(&command[1]));
+    format!("{name} {arity} {} {}\n", flags.join(","), keys.join(" "))
 }
 
 #[test]
 fn the_commands_are_those_of_redis_4_with_arity_flags_and_keys() {
     let Some(mut both) = Both::start() else { return };
     let [ours, theirs] = both.ask(&["command"]).map(|reply| commands(&reply));
+    if std::env::var("HOTSHELL_BLESS").as_deref() == Ok("1") {
+        let page: String = theirs.values().map(|command| line(command)).collect();
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/old_commands.txt");
+        return std::fs::write(file, page).expect("it is written");
+    }
     let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     let differ = names.into_iter().filter(|name| ours.get(*name) != theirs.get(*name));
     let shown: Vec<_> = differ.map(|name| (name, ours.get(name), theirs.get(name))).collect();
-    assert!(shown.is_empty(), "(name, kv, redis): {shown:#?}");
+    assert!(shown.is_empty(), "(name, kv, redis): {shown:?}");
 }
 
 #[test]
@@ -71,6 +88,10 @@ fn help_and_errors_of_subcommands_are_those_of_redis_4() {
             ["help", "nosuch", "get", "GET", "set", "load", "list", "numsub", "usage", "kill"]
         {
             for more in 0..3 {
+                if sub == "load" {
+                    // There are no modules and no scripts here: other errors.
+                    continue;
+                }
                 let words = [&[container, sub], &["x"; 3][..more]].concat();
                 let [ours, theirs] = both.ask(&words).map(text);
                 if theirs.starts_with('-') || sub == "help" {

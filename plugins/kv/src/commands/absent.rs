@@ -59,7 +59,12 @@ mod scripts {
         if is(args[2], "yes") || is(args[2], "sync") {
             return no_scripts(cx, args);
         }
-        Err("ERR Use SCRIPT DEBUG YES/SYNC/NO")
+        let new = cx.has(v(7, 0));
+        Err(if new {
+            "ERR Use SCRIPT DEBUG YES/SYNC/NO"
+        } else {
+            "ERR Use SCRIPT DEBUG yes/sync/no"
+        })
     }
 
     /// Length of a SHA1 digest in hexadecimal.

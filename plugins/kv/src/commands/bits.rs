@@ -138,6 +138,7 @@ fn bitcount(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     }
     let range = match args[2..] {
         [] => None,
+        [_, _, _] if !cx.has(v(7, 0)) => return Err(errors::SYNTAX),
         [start, end] | [start, end, _] => {
             let (start, end) = (int(start)?, int(end)?);
             // Unlike BITPOS, which moves both to the first bit.

@@ -49,6 +49,9 @@ struct Filter<'a> {
 }
 
 pub(super) fn kill(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    if args.len() == 2 {
+        return Err(errors::SYNTAX);
+    }
     if let [_, _, address] = *args {
         let filter = Filter { address: Some(address), ..Filter::default() };
         if close_all(cx, &filter) == 0 {

@@ -4,6 +4,7 @@
 use crate::cx::{Cx, Outcome};
 use crate::errors;
 use crate::flags::Flags;
+use crate::reply::Reply;
 use crate::table::{NO_KEYS, rows, subs, v};
 
 const MODE: Flags = Flags::FAST.or(Flags::LOADING).or(Flags::STALE);
@@ -13,7 +14,7 @@ rows! { Cluster:
         "Depends on subcommand.", "A container for Redis Cluster commands.", SUBS;
     "readonly", 1, MODE, NO_KEYS, v(3, 0), none,
         "O(1)", "Enables read-only queries for a connection to a Redis Cluster replica node.";
-    "readwrite", 1, MODE, NO_KEYS, v(3, 0), none,
+    "readwrite", 1, MODE, NO_KEYS, v(3, 0), choose_writes,
         "O(1)", "Enables read-write queries for a connection to a Redis Cluster replica node.";
     "asking", 1, Flags::FAST, NO_KEYS, v(3, 0), none,
         "O(1)", "Signals that a cluster client is following an -ASK redirect.";
@@ -47,6 +48,15 @@ subs! {
     "shards", 2, v(7, 0), none;
     "slaves", 3, v(3, 0), none;
     "slots", 2, v(3, 0), none;
+}
+
+/// Redis 4 lets every client write that wants to.
+fn choose_writes(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    if cx.has(v(7, 0)) {
+        return none(cx, args);
+    }
+    cx.out.ok();
+    Ok(())
 }
 
 fn none(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {

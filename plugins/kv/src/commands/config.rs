@@ -8,7 +8,7 @@ use crate::flags::Flags;
 use crate::glob;
 use crate::help;
 use crate::number::parse_i64;
-use crate::parameters::{PARAMETERS, Parameter, is_shown};
+use crate::parameters::{Kind, PARAMETERS, Parameter, is_shown};
 use crate::reply::Reply;
 use crate::saving;
 use crate::settings::Settings;
@@ -44,16 +44,7 @@ fn rewrite(_: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     Err("ERR The server is running without a config file")
 }
 
-/// Redis 4 takes one parameter at a time.
-fn check_count(cx: &Cx<'_>, args: &[&[u8]], one: usize) -> Outcome {
-    if args.len() > one && !cx.has(v(7, 0)) {
-        return Err("ERR CONFIG subcommand must be one of GET, SET, RESETSTAT, REWRITE");
-    }
-    Ok(())
-}
-
 fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    check_count(cx, args, 3)?;
     let patterns = &args[2..];
     let info = cx.shell.server_info();
     let level = cx.table.redis;
@@ -90,12 +81,11 @@ fn current(cx: &Cx<'_>, parameter: &Parameter) -> Vec<u8> {
         return value.into();
     }
     let set = cx.state.config.get(parameter.stored_as().as_bytes());
-    set.map_or(parameter.default.as_bytes().to_vec(), |set| set.to_vec())
+    set.map_or(parameter.default_at(cx.table.redis).into(), |set| set.to_vec())
 }
 
 /// Checks all values first, so that either all are set or none.
 fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    check_count(cx, args, 4)?;
     let (pairs, odd) = args[2..].as_chunks::<2>();
     if !odd.is_empty() {
         return Err(errors::SYNTAX);
@@ -110,11 +100,18 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         if checked.iter().any(|(other, _)| other.stored_as() == parameter.stored_as()) {
             return refuse(cx, name, value, "duplicate parameter");
         }
-        match parameter.kind.check(value, &current(cx, parameter)) {
+        let kind = parameter.kind_at(level);
+        match kind.check(value, &current(cx, parameter)) {
             Ok(kept) => match saving::check(cx.shell, parameter.name, &kept) {
                 Ok(()) => checked.push((parameter, kept)),
                 Err(why) => return refuse(cx, name, value, why),
             },
+            Err(_) if matches!(kind, Kind::Fixed) && !cx.has(v(6, 0)) => {
+                return unknown(cx, name);
+            }
+            Err(why) if is(value, "yes") && matches!(kind, Kind::Off(_)) && !cx.has(v(6, 0)) => {
+                return cx.error(&format!("ERR {why}"));
+            }
             Err(why) => return refuse(cx, name, value, &why),
         }
     }

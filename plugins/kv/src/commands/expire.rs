@@ -94,7 +94,12 @@ fn set_end(cx: &mut Cx<'_>, args: &[&[u8]], seconds: bool, absolute: bool, name:
     let n = int(args[2])?;
     let ms = if seconds { n.checked_mul(1000) } else { Some(n) };
     let at = ms.and_then(|ms| if absolute { Some(ms) } else { ms.checked_add(cx.now as i64) });
-    let Some(at) = at else { return invalid_time(cx, name) };
+    let at = match at {
+        Some(at) => at,
+        None if cx.has(v(7, 0)) => return invalid_time(cx, name),
+        // Redis 4 did not look.
+        None => n.wrapping_mul(if seconds { 1000 } else { 1 }).wrapping_add(cx.now as i64),
+    };
     let at = at.max(0) as u64;
     if cx.peek(key).is_none() {
         cx.out.int(0);
@@ -146,7 +151,11 @@ fn persist(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     cx.refresh(args[1]);
     let changed = cx.db().persist(args[1]);
     if changed {
-        cx.event(args[1], notify::GENERIC, "persist");
+        // Redis 4 tells nobody.
+        if cx.has(v(6, 0)) {
+            cx.event(args[1], notify::GENERIC, "persist");
+        }
+        cx.dirty = true;
     }
     cx.out.int(i64::from(changed));
     Ok(())

@@ -22,7 +22,9 @@ rows! { HyperLogLog:
     "pfmerge", -2, WRITE, ALL_KEYS, v(2, 8), pfmerge,
         "O(N) to merge N HyperLogLogs, but with high constant times.",
         "Merges one or more HyperLogLog values into a single key.";
-    "pfdebug", 3, WRITE.or(Flags::ADMIN), (2, 2, 1), Level::of(2, 8, 9), pfdebug,
+    "pfdebug", -3, WRITE.or(Flags::ADMIN), (2, 2, 1), Level::of(2, 8, 9), pfdebug,
+        "N/A", "Shows, or changes, how a HyperLogLog is kept: for tests.";
+    "pfdebug", 3, WRITE.or(Flags::ADMIN), (2, 2, 1), v(5, 0), pfdebug,
         "N/A", "Shows, or changes, how a HyperLogLog is kept: for tests.";
     "pfselftest", 1, Flags::ADMIN, NO_KEYS, Level::of(2, 8, 9), pfselftest,
         "N/A", "Tests HyperLogLogs.";
@@ -119,6 +121,11 @@ fn pfdebug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (word, key) = (args[1], args[2]);
     if check(cx, key)? {
         return Err("ERR The specified key does not exist");
+    }
+    let known = ["decode", "encoding", "getreg", "todense"].iter().any(|known| is(word, known));
+    if known && args.len() > 3 {
+        let word = String::from_utf8_lossy(word);
+        return cx.error(&format!("ERR Wrong number of arguments for the '{word}' subcommand"));
     }
     let bytes = bytes_mut(cx, key)?.ok_or(errors::NO_SUCH_KEY)?;
     let sparse = !hll::is_dense(bytes);

@@ -180,7 +180,8 @@ fn put_elsewhere(
 
 fn move_key(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let key = args[1];
-    let db = db_number(args[2])?;
+    let new = cx.has(v(7, 0));
+    let db = db_number(args[2]).map_err(|text| if new { text } else { errors::INDEX })?;
     if db == cx.session.db {
         return Err("ERR source and destination objects are the same");
     }
@@ -195,8 +196,11 @@ fn move_key(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         cx.replaced(cx.session.db, key, &value);
         cx.touch(key);
         put_elsewhere(cx, db, key, true, || value, at);
-        cx.notify(notify::GENERIC, "move_from", key);
-        cx.notify_in(db, notify::GENERIC, "move_to", key);
+        // Redis 4 tells nobody.
+        if cx.has(v(6, 0)) {
+            cx.notify(notify::GENERIC, "move_from", key);
+            cx.notify_in(db, notify::GENERIC, "move_to", key);
+        }
     }
     cx.out.int(1);
     Ok(())

@@ -2,6 +2,7 @@
 
 use super::connection::db_number;
 use crate::cx::{Cx, Outcome, int};
+use crate::errors;
 use crate::flags::{CONNECTION, Flags};
 use crate::monitor;
 use crate::reply::Reply;
@@ -27,9 +28,12 @@ fn watch(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
 
 fn swapdb(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let number = |arg: &[u8], text| int(arg).ok().filter(|n| i32::try_from(*n).is_ok()).ok_or(text);
-    number(args[1], "ERR invalid first DB index")?;
-    number(args[2], "ERR invalid second DB index")?;
-    let (first, second) = (db_number(args[1])?, db_number(args[2])?);
+    let new = cx.has(v(7, 0));
+    let check = |arg: &[u8], text| if new { number(arg, text) } else { int(arg).or(Err(text)) };
+    check(args[1], "ERR invalid first DB index")?;
+    check(args[2], "ERR invalid second DB index")?;
+    let db = |arg: &[u8]| db_number(arg).map_err(|_| errors::DB_RANGE);
+    let (first, second) = (db(args[1])?, db(args[2])?);
     if first != second {
         swap(cx, first as usize, second as usize);
     }

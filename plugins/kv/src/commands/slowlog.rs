@@ -37,7 +37,7 @@ fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let entries = &cx.state.slowlog.entries;
     let count = match args[2..] {
         [] => SHOWN,
-        [text] if !cx.table.has(v(7, 0)) => usize::try_from(int(text)?).unwrap_or(0),
+        [text] if !cx.table.has(v(7, 0)) => usize::try_from(int(text)?).unwrap_or(usize::MAX),
         [text] => match int(text) {
             Ok(-1) => entries.len(),
             Ok(n) if n >= 0 => n as usize,

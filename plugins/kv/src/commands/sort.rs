@@ -100,6 +100,10 @@ fn sort_ro(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn run(cx: &mut Cx<'_>, args: &[&[u8]], stores: bool) -> Outcome {
+    if !cx.has(v(7, 0)) {
+        // Redis 4 looks at the type before it reads the options.
+        sortable(cx, args[1])?;
+    }
     let options = Options::read(&args[2..], stores)?;
     let mut items = elements(cx, args[1], &options)?;
     if !options.keeps_order() {
@@ -130,6 +134,13 @@ fn run(cx: &mut Cx<'_>, args: &[&[u8]], stores: bool) -> Outcome {
 }
 
 /// The elements of a list, set or sorted set; where they keep their order, in that one or its reverse.
+fn sortable(cx: &mut Cx<'_>, key: &[u8]) -> Outcome {
+    match cx.get(key).map(|value| value.kind()) {
+        None | Some(Kind::List | Kind::Set | Kind::Zset) => Ok(()),
+        Some(_) => Err(errors::WRONG_TYPE),
+    }
+}
+
 fn elements(cx: &mut Cx<'_>, key: &[u8], options: &Options<'_>) -> Result<Vec<Item>, &'static str> {
     let Some(value) = cx.get_mut(key) else { return Ok(Vec::new()) };
     // As in Redis, whose SORT knows the large form only.

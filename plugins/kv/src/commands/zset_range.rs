@@ -156,17 +156,30 @@ fn zrevrangebylex(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     range(cx, args, Order::fixed(By::Lex, true))
 }
 
-/// Reads `key min max option..`: the order, and what is meant.
-fn parse<'a>(args: &[&'a [u8]], order: Order) -> Result<(Order, Span<'a>), &'static str> {
+/// Reads `key min max option..`: the order, and what is meant. An order that is `fixed` was read by Redis
+/// 4 after the range.
+fn parse<'a>(
+    args: &[&'a [u8]],
+    order: Order,
+    range_first: bool,
+) -> Result<(Order, Span<'a>), &'static str> {
+    if range_first {
+        let span = span(args, order)?;
+        return Ok((order.read(&args[3..])?, span));
+    }
     let order = order.read(&args[3..])?;
+    Ok((order, span(args, order)?))
+}
+
+fn span<'a>(args: &[&'a [u8]], order: Order) -> Result<Span<'a>, &'static str> {
     let (by, reverse) = (order.by.unwrap_or(By::Rank), order.reverse == Some(true));
     let (min, max) =
         if reverse && by != By::Rank { (args[2], args[1]) } else { (args[1], args[2]) };
-    Ok((order, by.span(min, max)?))
+    by.span(min, max)
 }
 
 fn range(cx: &mut Cx<'_>, args: &[&[u8]], order: Order) -> Outcome {
-    let (order, span) = parse(&args[1..], order)?;
+    let (order, span) = parse(&args[1..], order, !cx.has(v(6, 2)))?;
     let reverse = order.reverse == Some(true);
     let (value, mut out) = cx.find(args[1], Kind::Zset)?;
     let Some(value) = value else {
@@ -192,7 +205,7 @@ fn range(cx: &mut Cx<'_>, args: &[&[u8]], order: Order) -> Outcome {
 }
 
 fn zrangestore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let (order, span) = parse(&args[2..], Order { stores: true, ..Order::ANY })?;
+    let (order, span) = parse(&args[2..], Order { stores: true, ..Order::ANY }, false)?;
     let reverse = order.reverse == Some(true);
     let limits = cx.state.settings.limits;
     let mut made = Value::zset();

@@ -59,7 +59,7 @@ parameters! {
         |all, text| all.expire_effort = number(text) as u32;
     "activedefrag", v(4, 0), Kind::Off(NO_DEFRAG), "no";
     "activerehashing", v(2, 0), Kind::Switch, "yes";
-    "always-show-logo", v(4, 0), Kind::Fixed, "no";
+    "always-show-logo", v(6, 0), Kind::Fixed, "no";
     "aof-disable-auto-gc", v(7, 0), Kind::Switch, "no";
     "aof-load-truncated", v(2, 8), Kind::Switch, "yes";
     "aof-rewrite-incremental-fsync", v(2, 8), Kind::Switch, "yes";
@@ -67,7 +67,7 @@ parameters! {
     "aof-use-rdb-preamble", v(4, 0), Kind::Switch, "yes";
     "aof_rewrite_cpulist", v(6, 0), Kind::Fixed, "";
     "appenddirname", v(7, 0), Kind::Fixed, "appendonlydir";
-    "appendfilename", v(2, 0), Kind::Fixed, "appendonly.aof";
+    "appendfilename", v(6, 0), Kind::Fixed, "appendonly.aof";
     "appendfsync", v(2, 0), Kind::Word(&["everysec", "always", "no"]), "everysec";
     "appendonly", v(2, 0), Kind::Switch, "no";
     "auto-aof-rewrite-min-size", v(2, 4), Kind::Memory(0, BYTES), "67108864";
@@ -92,8 +92,8 @@ parameters! {
     "cluster-announce-ip", v(4, 0), Kind::Text, "";
     "cluster-announce-port", v(4, 0), Kind::Integer(0, 65_535), "0";
     "cluster-announce-tls-port", v(6, 0), Kind::Integer(0, 65_535), "0";
-    "cluster-config-file", v(4, 0), Kind::Fixed, "nodes.conf";
-    "cluster-enabled", v(3, 0), Kind::Fixed, "no";
+    "cluster-config-file", v(6, 0), Kind::Fixed, "nodes.conf";
+    "cluster-enabled", v(6, 0), Kind::Fixed, "no";
     "cluster-link-sendbuf-limit", v(7, 0), Kind::Memory(0, u64::MAX), "0";
     "cluster-migration-barrier", v(4, 0), Kind::Integer(0, INT), "1";
     "cluster-node-timeout", v(4, 0), Kind::Integer(0, LONG), "15000";
@@ -249,9 +249,9 @@ parameters! {
     "stream-node-max-entries", v(5, 0), Kind::Integer(0, LONG), "100",
         |all, text| all.limits.stream_entries = number(text) as u64;
     "supervised", v(3, 2), Kind::Fixed, "no";
-    "syslog-enabled", v(4, 0), Kind::Fixed, "no";
+    "syslog-enabled", v(6, 0), Kind::Fixed, "no";
     "syslog-facility", v(4, 0), Kind::Fixed, "local0";
-    "syslog-ident", v(4, 0), Kind::Fixed, "redis";
+    "syslog-ident", v(6, 0), Kind::Fixed, "redis";
     "tcp-backlog", v(2, 8), Kind::Fixed, "511";
     "tcp-keepalive", v(2, 6), Kind::Integer(0, INT), "300";
     "timeout", v(1, 0), Kind::Integer(0, INT), "0",

@@ -7,7 +7,7 @@ mod kind;
 mod list;
 
 use crate::settings::Settings;
-use crate::table::Level;
+use crate::table::{Level, v};
 
 pub use kind::{Kind, memory};
 pub use list::PARAMETERS;
@@ -34,6 +34,22 @@ pub type Set = fn(&mut Settings, &[u8]);
 const RENAMED: [(&str, &str); 3] =
     [("listpack", "ziplist"), ("replica", "slave"), ("busy-reply-threshold", "lua-time-limit")];
 
+/// Defaults that Redis had before version 5, where they were others.
+const OLD_DEFAULTS: [(&str, &str); 4] = [
+    ("active-defrag-cycle-max", "75"),
+    ("active-defrag-cycle-min", "25"),
+    ("aof-use-rdb-preamble", "no"),
+    ("repl-diskless-sync", "no"),
+];
+
+/// What Redis took before version 5, where it took something else.
+const OLD_KINDS: [(&str, Kind); 4] = [
+    ("active-defrag-ignore-bytes", Kind::Memory(0, i64::MAX as u64)),
+    ("hash-max-ziplist-value", Kind::Integer(0, i64::MAX)),
+    ("hll-sparse-max-bytes", Kind::Integer(0, i64::MAX)),
+    ("zset-max-ziplist-value", Kind::Integer(0, i64::MAX)),
+];
+
 /// Parameters that are shown only to who asks for them by name: tools of Redis' own tests.
 const HIDDEN: [&str; 6] = [
     "key-load-delay",
@@ -50,6 +66,22 @@ pub fn is_shown(name: &str) -> bool {
 }
 
 impl Parameter {
+    /// Its value at first, as a Redis of a level has it.
+    pub fn default_at(&self, level: Level) -> &'static str {
+        let old = OLD_DEFAULTS.iter().find(|(name, _)| *name == self.name && level < v(5, 0));
+        old.map_or(self.default, |(_, default)| default)
+    }
+
+    /// What a Redis of a level accepts.
+    pub fn kind_at(&self, level: Level) -> Kind {
+        let old = OLD_KINDS.iter().find(|(name, _)| *name == self.name && level < v(5, 0));
+        match old.map_or(self.kind, |(_, kind)| *kind) {
+            // Protection came with Redis 7.
+            Kind::Protected if level < v(7, 0) => Kind::Text,
+            kind => kind,
+        }
+    }
+
     /// The name under which the value is kept: two names of one parameter share it.
     pub fn stored_as(&self) -> String {
         RENAMED.iter().fold(self.name.to_owned(), |name, (new, old)| name.replace(new, old))

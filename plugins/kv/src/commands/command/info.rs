@@ -4,6 +4,7 @@ use super::{find, subs_of};
 use crate::cx::{Cx, Outcome};
 use crate::key_places;
 use crate::manual::{self, Page, Pages, Tree};
+use crate::old_commands;
 use crate::reply::Reply;
 use crate::table::{Keys, NO_KEYS, Row, Sub, v};
 
@@ -33,6 +34,11 @@ pub(super) fn info(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 /// One command: six elements, with Redis 7 ten.
 fn describe(cx: &mut Cx<'_>, pages: &Pages, row: &'static Row) {
+    if !cx.has(v(5, 0))
+        && let Some(told) = old_commands::of(row.name)
+    {
+        return describe_as(cx, row.name, told.arity, &told.flags, told.keys, Page::default());
+    }
     let page = pages.get(row.name).copied().unwrap_or_default();
     let subs: Vec<&Sub> = subs_of(cx, row).collect();
     let runs_alone = subs.is_empty() || row.takes(1);

@@ -65,11 +65,11 @@ fn info(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     if args.len() > 2 && !cx.has(v(7, 0)) {
         return Err("ERR syntax error");
     }
-    let words = &args[1..];
+    let (words, new) = (&args[1..], cx.has(v(7, 0)));
     let wanted = |section: &Section| {
         (words.is_empty() && section.default)
             || words.iter().any(|word| {
-                let all = is(word, "all") || is(word, "everything");
+                let all = is(word, "all") || (new && is(word, "everything"));
                 is(word, section.name) || all || (is(word, "default") && section.default)
             })
     };
