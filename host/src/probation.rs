@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::engine::Counters;
+use crate::limits::WATCHDOG_PERIOD;
 
 /// When a generation is undone, and when it is good. Each has a flag and a key of the same name.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +22,8 @@ pub struct Rules {
     pub max_panics: u64,
     /// Most replies, in percent of the calls, that the plugin may mark as failed.
     pub max_failed_percent: f64,
-    /// How many times as much CPU time as before a call may take, on average.
+    /// How many times as much CPU time as before a call may take, on average; and how many times as long
+    /// as it took before it may wait.
     pub max_slowdown: f64,
     /// How often the self-test looks at the live state.
     pub self_test_every: Duration,
@@ -35,6 +37,10 @@ pub struct Rules {
 const SLOW_FROM_NS: f64 = 50_000.0;
 /// An average wants this many times the calls that a share wants: one slow request must not tip it.
 const AVERAGE_CALLS: u64 = 100;
+/// Calls that must have been found waiting before it is told how long a call waits.
+const MIN_WAITS: u64 = 16;
+/// What a look stands for that missed a wait of the generation before, nanoseconds.
+const LOOK_NS: f64 = WATCHDOG_PERIOD.as_nanos() as f64;
 
 impl Default for Rules {
     fn default() -> Self {
@@ -66,6 +72,12 @@ pub struct Sample {
     pub cpu_ns: u64,
     pub calls_before: u64,
     pub cpu_before_ns: u64,
+    /// Turns of calls in which a look found the engine's thread asleep: in a lock, a file, a sleep.
+    pub waits: u64,
+    /// How long about it was asleep in them. A thread that has no processor is not.
+    pub waited_ns: u64,
+    pub waits_before: u64,
+    pub waited_before_ns: u64,
     /// Defaults and conversions that panicked: what each was to make is set aside.
     pub conversions_panicked: u64,
     pub self_tests: u64,
@@ -106,10 +118,19 @@ impl Sample {
             cpu_ns: counters.cpu_now_ns(),
             calls_before: Counters::get(&before.calls),
             cpu_before_ns: Counters::get(&before.cpu_ns),
+            waits: Counters::get(&now.waits),
+            waited_ns: Counters::get(&now.waited_ns),
+            waits_before: Counters::get(&before.waits),
+            waited_before_ns: Counters::get(&before.waited_ns),
             conversions_panicked: Counters::get(&now.conversions_panicked),
             self_tests: 0,
             self_tests_failed: 0,
         }
+    }
+
+    /// Calls whose time is known.
+    fn watched(&self) -> u64 {
+        self.calls.saturating_sub(self.calls_unwatched)
     }
 }
 
@@ -131,7 +152,8 @@ impl Rules {
 
     fn broken(&self, sample: &Sample) -> Option<Broken> {
         let found = self.too_many(sample).or_else(|| self.too_large_a_share(sample));
-        let (rule, reason) = found.or_else(|| self.too_slow(sample))?;
+        let slow = || self.too_much_work(sample).or_else(|| self.too_long_a_wait(sample));
+        let (rule, reason) = found.or_else(|| Some(("slowdown", slow()?)))?;
         Some(Broken { rule, reason })
     }
 
@@ -178,9 +200,9 @@ impl Rules {
         })
     }
 
-    fn too_slow(&self, sample: &Sample) -> Option<(&'static str, String)> {
-        let Sample { calls, cpu_ns, calls_before, cpu_before_ns, .. } = *sample;
-        let watched = calls.saturating_sub(sample.calls_unwatched);
+    fn too_much_work(&self, sample: &Sample) -> Option<String> {
+        let Sample { cpu_ns, calls_before, cpu_before_ns, .. } = *sample;
+        let watched = sample.watched();
         if watched.min(calls_before) < self.min_calls * AVERAGE_CALLS {
             return None;
         }
@@ -188,11 +210,34 @@ impl Rules {
         let before = cpu_before_ns as f64 / calls_before as f64;
         (now > SLOW_FROM_NS && now > before * self.max_slowdown).then(|| {
             let (now, before, most) = (now / 1e3, before / 1e3, self.max_slowdown);
-            let reason = format!(
+            format!(
                 "a call takes {now:.0} us of CPU time, before it was {before:.0} us, \
                  probation-max-slowdown is {most}"
-            );
-            ("slowdown", reason)
+            )
+        })
+    }
+
+    /// What was seen by looking now and then can be chance. So the least that it can mean for the new
+    /// generation is compared with the most that it can mean for the one before.
+    fn too_long_a_wait(&self, sample: &Sample) -> Option<String> {
+        let Sample { waits, waited_ns, calls_before, cpu_before_ns, .. } = *sample;
+        let watched = sample.watched();
+        if watched.min(calls_before) < self.min_calls.max(1) || waits < MIN_WAITS {
+            return None;
+        }
+        let per_call = |ns: f64, calls: u64| ns / calls as f64;
+        let least = per_call(waited_ns as f64 * (1.0 - 3.0 / (waits as f64).sqrt()), watched);
+        let missed = (7.0 + 3.0 * (sample.waits_before as f64).sqrt()) * LOOK_NS;
+        let before_ns = (cpu_before_ns + sample.waited_before_ns) as f64;
+        let most_before = per_call(before_ns + missed, calls_before);
+        (least > SLOW_FROM_NS && least > most_before * self.max_slowdown).then(|| {
+            let now = per_call(waited_ns as f64, watched) / 1e3;
+            let before = per_call(before_ns, calls_before) / 1e3;
+            let most = self.max_slowdown;
+            format!(
+                "a call waits for {now:.0} us, {waits} were found waiting, before it took \
+                 {before:.0} us in all, probation-max-slowdown is {most}"
+            )
         })
     }
 }
@@ -278,5 +323,38 @@ mod tests {
         assert_eq!(judged(0, drained), Verdict::Pending, "calls beside a drain do not count");
         let fast = Sample { cpu_ns: 490_000_000, cpu_before_ns: 10_000_000, ..slow };
         assert_eq!(judged(0, fast), Verdict::Pending, "under 50 us nothing is slow");
+    }
+
+    #[test]
+    fn waits_are_judged_against_all_that_a_call_took_before() {
+        let waits = Sample {
+            calls: 100,
+            waits: 100,
+            waited_ns: 500_000_000,
+            calls_before: 10_000,
+            cpu_before_ns: 100_000_000,
+            ..Sample::default()
+        };
+        let text = "a call waits for 5000 us, 100 were found waiting, before it took 10 us in all, \
+                    probation-max-slowdown is 5";
+        assert_eq!(judged(0, waits), failed("slowdown", text));
+        assert_eq!(judged(0, Sample { calls: 99, ..waits }), Verdict::Pending);
+        assert_eq!(judged(0, Sample { calls_before: 99, ..waits }), Verdict::Pending);
+        let once = Sample { waits: 15, ..waits };
+        assert_eq!(judged(0, once), Verdict::Pending, "a few long calls do not tip it");
+        let rare = Sample { waits: 16, waited_ns: 16_000_000, ..waits };
+        assert_eq!(judged(0, rare), Verdict::Pending, "so little may be chance");
+        let unseen = Sample { calls_before: 900, ..waits };
+        assert_eq!(
+            judged(0, unseen),
+            Verdict::Pending,
+            "what waited before may not have been seen"
+        );
+        let as_before = Sample { waits_before: 100, waited_before_ns: 10_000_000_000, ..waits };
+        assert_eq!(judged(0, as_before), Verdict::Pending);
+        let short = Sample { calls: 10_000, ..waits };
+        assert_eq!(judged(0, short), Verdict::Pending, "under 50 us nothing is slow");
+        let drained = Sample { calls_unwatched: 1, ..waits };
+        assert_eq!(judged(0, drained), Verdict::Pending, "calls beside a drain do not count");
     }
 }

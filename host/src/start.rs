@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::config::{Live, ServerConfig};
-use crate::control::{Job, Keeping, Loads, Memory, Server, Texts, unmap};
+use crate::control::{Job, Keeping, Loads, Looks, Memory, Server, Texts, unmap};
 use crate::data::{Digest, Folder, Kept, Permanent, STARTS, Store};
 use crate::engine::{self, Durable, EngineConfig, Policy};
 use crate::error::{Code, Error, Result};
@@ -339,6 +339,7 @@ impl Start<'_> {
             started_from,
             overtaken,
             keeping,
+            looks: Looks::default(),
             registry: RefCell::new(Registry::resume(&config.name, before, fresh)),
             rules: config.rules.clone(),
             probation: RefCell::new(None),

@@ -307,7 +307,7 @@ fn export_shows_records_as_the_plugin_does_that_wrote_them() {
 fn export_prints_every_record_as_a_line_of_json() {
     let folder = Folder::new();
     let dir = written(&folder, 3);
-    let lines = exported(&dir, &["--raw"]);
+    let (lines, file) = (exported(&dir, &["--raw"]), fs::read(journal(&dir)).expect("readable"));
     assert_eq!(lines.len(), 3);
     for (n, line) in lines.iter().enumerate() {
         assert_eq!((&line["server"], &line["kind"]), (&"main".into(), &"call".into()));
@@ -317,6 +317,10 @@ fn export_prints_every_record_as_a_line_of_json() {
             .collect();
         let key = format!("key-{n}");
         assert!(bytes.windows(key.len()).any(|part| part == key.as_bytes()), "{line}");
+        // Behind the frame's head of twelve bytes and the record's length.
+        let at = line["offset"].as_u64().expect("a place") as usize + 12;
+        assert_eq!(file[at..at + 4], (bytes.len() as u32).to_le_bytes(), "all of it: {line}");
+        assert_eq!(file[at + 4..][..bytes.len()], bytes, "{line}");
     }
     let refused = hotshell(["data", "export", text(&dir), "--server", "other"]).expect(1);
     assert!(refused.stderr.contains("keeps no server 'other' [SERVER]"), "{}", refused.stderr);

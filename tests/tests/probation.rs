@@ -88,6 +88,31 @@ fn calls_that_cost_far_more_than_before_are_a_reason() {
 }
 
 #[test]
+fn calls_that_wait_far_longer_than_before_are_a_reason() {
+    let host = host(&[]);
+    let mut client = host.lines();
+    (0..10_000).for_each(|_| assert_eq!(client.ask("hello"), "hello ok"));
+    let ran = swap_and_wait(&host, "sleepy-call", || {
+        let end = Instant::now() + Duration::from_secs(25);
+        while host.status("generation") == 2 && Instant::now() < end {
+            (0..50).for_each(|_| assert_eq!(client.ask("boom"), "boom ok"));
+        }
+    });
+    let detail = ran.expect(6).error()["detail"].as_str().expect("a reason").to_owned();
+    let words: Vec<_> = detail.split([' ', ',']).collect();
+    let number = |word: &str| word.parse::<u64>().expect("a number");
+    let ["a", "call", "waits", "for", waits_us, "us", "", waits, "were", ..] = words[..] else {
+        panic!("{detail}")
+    };
+    // What was seen of sleeps of 5 ms, and so of one process that is busy with nothing else.
+    assert!((1_000..100_000).contains(&number(waits_us)) && number(waits) >= 16, "{detail}");
+    assert!(detail.contains(" were found waiting, before it took "), "{detail}");
+    assert!(detail.ends_with(" us in all, probation-max-slowdown is 5"), "{detail}");
+    assert_eq!(client.ask("boom"), "boom ok", "the same connection, the good code");
+    assert_eq!(host.json(&["status"])["last_probation"]["rule"], "slowdown");
+}
+
+#[test]
 fn a_generation_that_holds_becomes_permanent() {
     let host = host(&["--probation", "300ms", "--probation-min-calls", "5"]);
     let mut client = host.lines();
@@ -143,6 +168,9 @@ fn a_call_that_does_not_return_is_named_and_the_admin_is_answered() {
     client.send("boom\n");
     eventually("the watchdog names it", || host.log().contains("engine: stuck in data() of gener"));
     host.logs("misbehave::hang");
+    eventually("it is told again", || host.log().matches("engine: stuck in data()").count() > 1);
+    host.logs("the stack is as it was");
+    assert_eq!(host.log().matches("misbehave::hang").count(), 1, "{}", host.log());
     assert_eq!(host.json(&["list"])[1]["status"], "active", "list answers meanwhile");
     assert_eq!(host.json(&["status"])["call_kind"], "data");
     let error = host.refused(1, &["rollback"]);

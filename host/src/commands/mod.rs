@@ -338,7 +338,8 @@ pub const TABLE: &[Verb] = &[
         summary: "Give a generation up",
         help: "Retires it, so that no call can ever reach it, then unmaps its image and looks \
                whether it is gone: `unmapped`, or `retained: <reason>`, which is harmless but \
-               counts against max-retained. The active generation is refused.",
+               counts against max-retained. The active generation is refused; so is each one, \
+               as BUSY, while entries and sessions of the last switch are still to be converted.",
         examples: &["discard 1", "discard kv@1.0.0"],
         changes: true,
         run: verbs::discard,

@@ -424,7 +424,8 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "probation-max-slowdown",
         value: Some("FACTOR"),
-        help: "How many times as much CPU time as before a call may take [default: 5]",
+        help: "How many times as much CPU time as before a call may take, or as long as before it \
+               may wait [default: 5]",
         of: Of::Server(
             |server, text, _| parse_share(text).map(|n| server.rules.max_slowdown = n),
             |server| Some(server.rules.max_slowdown.to_string()),

@@ -17,24 +17,18 @@ impl Control {
     /// Gives a generation up: retires it, unmaps its image, and tells what became of the image.
     ///
     /// # Errors
-    /// `BUSY`, `MOVED`, `NOGENERATION`, `AMBIGUOUS`, `DISCARDED`, `ACTIVE`; `STUCK` when what the
-    /// last switch left to be converted cannot be.
+    /// `BUSY`, also while something of the last switch is still to be converted; `MOVED`,
+    /// `NOGENERATION`, `AMBIGUOUS`, `DISCARDED`, `ACTIVE`; `STUCK`.
     pub async fn discard(&self, asked: &Asked<'_>, target: &str) -> Result<Discarded> {
         let server = self.server(asked.options.server.as_deref())?;
-        loop {
-            expect_active(server, asked)?;
-            let number = resolve(server, target)?;
-            server.registry.borrow().may_discard(number)?;
-            let pass = self.gate.switch(asked.work(server, number.to_string()))?;
-            if !server.is_draining() {
-                let image = server.registry.borrow_mut().discard(number)?;
-                drop(pass);
-                return Ok(bury(server, number, image).await);
-            }
-            // Without the pass: a rollback never waits for a drain.
-            drop(pass);
-            server.drained().await?;
-        }
+        expect_active(server, asked)?;
+        let number = resolve(server, target)?;
+        server.registry.borrow().may_discard(number)?;
+        let pass = self.gate.switch(asked.work(server, number.to_string()))?;
+        server.is_not_needed(number)?;
+        let image = server.registry.borrow_mut().discard(number)?;
+        drop(pass);
+        Ok(bury(server, number, image).await)
     }
 
     /// Gives up every image of a server whose engine has ended, so that no staged file stays
@@ -104,6 +98,28 @@ impl Server {
     /// and conversions of the generations it is between.
     fn is_draining(&self) -> bool {
         Counters::get(&self.handle.counters.draining) > 0
+    }
+
+    /// Refuses to give a generation up whose conversions may be called still.
+    ///
+    /// # Errors
+    /// `BUSY` with what is left; `STUCK` when the engine does not go on with it.
+    fn is_not_needed(&self, number: u64) -> Result<()> {
+        let left = Counters::get(&self.handle.counters.draining);
+        if left == 0 {
+            return Ok(());
+        }
+        super::watchdog::not_stuck(self, "give a generation up")?;
+        let title = self.registry.borrow().get(number).map(|generation| generation.title())?;
+        Err(Error::new(
+            Code::Busy,
+            format!("cannot discard {title} of server '{}' yet", self.name),
+            format!(
+                "{left} entries and sessions are still to be converted, 0 must be left: that may \
+                 call its defaults and conversions"
+            ),
+            "wait until `status` shows nothing more to convert (`draining` is 0), then discard it again",
+        ))
     }
 
     /// Waits until nothing is left to be converted.

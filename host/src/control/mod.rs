@@ -15,6 +15,7 @@ mod standing;
 mod swap;
 #[cfg(test)]
 pub(crate) mod tests;
+mod waits;
 pub mod watchdog;
 
 use std::cell::{OnceCell, RefCell};
@@ -40,6 +41,7 @@ pub use probation::{Judged, Running, Watched};
 pub use report::{Checked, Discarded, Loaded, Swapped};
 pub use standing::{JournalStatus, Listed, Status};
 pub use swap::Asked;
+pub use waits::Looks;
 
 /// One server, as the control thread knows it.
 #[derive(Debug)]
@@ -58,6 +60,8 @@ pub struct Server {
     pub overtaken: PathBuf,
     /// What is remembered of it on disk, if its data are kept.
     pub keeping: Option<Keeping>,
+    /// The last look whether its calls wait.
+    pub looks: Looks,
     /// Its generations.
     pub registry: RefCell<Registry>,
     /// How new generations are judged.

@@ -196,6 +196,7 @@ impl Control {
             if !server.on_probation(generation) {
                 return;
             }
+            server.look_for_waits();
             match judge(server) {
                 Verdict::Pending => {}
                 Verdict::Proven => return self.settle(server, generation, "proven").await,

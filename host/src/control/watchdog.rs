@@ -67,18 +67,27 @@ pub fn not_stuck(server: &Server, what: &str) -> Result<()> {
 
 /// Watches all servers for as long as the host runs.
 pub async fn run(control: Rc<Control>, abort_after: Option<Duration>) {
-    let mut told: Vec<Option<(u64, Duration)>> = vec![None; control.servers().len()];
+    let mut told: Vec<Option<Told>> = control.servers().iter().map(|_| None).collect();
     let mut look = tokio::time::interval(WATCHDOG_PERIOD);
     loop {
         look.tick().await;
         for (server, told) in control.servers().iter().zip(&mut told) {
+            server.look_for_waits();
             look_at(server, told, abort_after).await;
         }
     }
 }
 
-/// Tells once per call, and again whenever its time has doubled.
-async fn look_at(server: &Server, told: &mut Option<(u64, Duration)>, abort: Option<Duration>) {
+/// What was told of a call last.
+#[derive(Debug)]
+struct Told {
+    since_ns: u64,
+    time: Duration,
+    frames: Vec<String>,
+}
+
+/// Tells once per call, and again whenever its time has doubled: then the stack only if it is another.
+async fn look_at(server: &Server, told: &mut Option<Told>, abort: Option<Duration>) {
     let name = server.name.as_str();
     let Some(stuck) = server.stuck() else {
         if told.take().is_some() {
@@ -86,17 +95,11 @@ async fn look_at(server: &Server, told: &mut Option<(u64, Duration)>, abort: Opt
         }
         return;
     };
-    let known = told.filter(|(since, _)| *since == stuck.since_ns).map(|(_, time)| time);
-    if known.is_none_or(|time| stuck.time >= time * 2) {
-        let text = server.stuck_text(&stuck);
-        tracing::error!(verb = "engine", server = name, "{text}");
-        let thread = Counters::get(&server.handle.counters.thread);
-        let frames = tokio::task::spawn_blocking(move || stack::of_thread(thread)).await;
-        for frame in frames.unwrap_or_default() {
-            tracing::error!(verb = "engine", server = name, "    {frame}");
-        }
-        *told = Some((stuck.since_ns, stuck.time));
-    }
+    let known = told.take().filter(|told| told.since_ns == stuck.since_ns);
+    *told = match known {
+        Some(known) if stuck.time < known.time * 2 => Some(known),
+        known => Some(tell(server, &stuck, known.map(|known| known.frames)).await),
+    };
     if abort.is_some_and(|limit| stuck.time >= limit) {
         let text = server.stuck_text(&stuck);
         tracing::error!(
@@ -106,4 +109,20 @@ async fn look_at(server: &Server, told: &mut Option<(u64, Duration)>, abort: Opt
         );
         std::process::abort();
     }
+}
+
+async fn tell(server: &Server, stuck: &Stuck, known: Option<Vec<String>>) -> Told {
+    let (name, text) = (server.name.as_str(), server.stuck_text(stuck));
+    tracing::error!(verb = "engine", server = name, "{text}");
+    let thread = Counters::get(&server.handle.counters.thread);
+    let frames = tokio::task::spawn_blocking(move || stack::of_thread(thread)).await;
+    let frames = frames.unwrap_or_default();
+    if known.as_ref() == Some(&frames) {
+        tracing::error!(verb = "engine", server = name, "    the stack is as it was");
+    } else {
+        for frame in &frames {
+            tracing::error!(verb = "engine", server = name, "    {frame}");
+        }
+    }
+    Told { since_ns: stuck.since_ns, time: stuck.time, frames }
 }

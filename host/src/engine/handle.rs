@@ -7,6 +7,7 @@ use hotshell_plugin_api::durability::NotSet;
 use hotshell_plugin_api::migrate::plan::Plan;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::asleep::is_asleep;
 use super::snapshot::Snapshot;
 use crate::data::Progress;
 use crate::error::{Code, Error, Result};
@@ -140,6 +141,12 @@ pub struct Conduct {
     pub failed: AtomicU64,
     /// Defaults and conversions that panicked since it was switched to.
     pub conversions_panicked: AtomicU64,
+    /// Turns of calls of `data` in which somebody who looked found the engine's thread asleep. Whoever
+    /// looks adds to it.
+    pub waits: AtomicU64,
+    /// For how long about it was asleep in such calls, nanoseconds: the time between two looks counts
+    /// as the second one finds it. Whoever looks adds to it.
+    pub waited_ns: AtomicU64,
     /// CPU time that the engine's thread has used in this generation's time, nanoseconds. Known only
     /// once that time is over.
     pub cpu_ns: AtomicU64,
@@ -153,6 +160,8 @@ impl Conduct {
             (&self.panics, &other.panics),
             (&self.failed, &other.failed),
             (&self.conversions_panicked, &other.conversions_panicked),
+            (&self.waits, &other.waits),
+            (&self.waited_ns, &other.waited_ns),
         ];
         for (mine, theirs) in pairs {
             mine.store(theirs.swap(0, Ordering::Relaxed), Ordering::Relaxed);
@@ -211,11 +220,26 @@ impl Counters {
         thread_cpu_ns(thread).saturating_sub(Self::get(&self.cpu_at_switch_ns))
     }
 
-    /// Leaves the calls so far, and their CPU time, out of what probation compares: while entries are
+    /// Since when the engine's thread is asleep in a call of `data`, on the monotonic clock: in a lock, a
+    /// file, a sleep. `None` while it runs, wants to run, or is in no such call.
+    pub fn asleep_since_ns(&self) -> Option<u64> {
+        let call = || {
+            let is_data = Self::get(&self.call_kind) == CallKind::Data as u64;
+            Some(Self::get(&self.call_since_ns)).filter(|&since_ns| is_data && since_ns > 0)
+        };
+        let since_ns = call()?;
+        let asleep = is_asleep(Self::get(&self.thread));
+        // Between two calls it sleeps until a client asks.
+        (asleep && call() == Some(since_ns)).then_some(since_ns)
+    }
+
+    /// Leaves the calls so far, their CPU time and their waits out of what probation compares: while entries are
     /// converted, the thread's time is not that of the calls. Engine thread only.
     pub(super) fn unwatch(&self) {
         Self::add(&self.cpu_at_switch_ns, self.cpu_now_ns());
         self.calls_unwatched.store(Self::get(&self.now.calls), Ordering::Relaxed);
+        self.now.waits.store(0, Ordering::Relaxed);
+        self.now.waited_ns.store(0, Ordering::Relaxed);
     }
 
     /// Reads a counter.

@@ -4,6 +4,7 @@
 //! So between two calls nothing is in flight, and a swap there is one pointer write: no lock around the
 //! state, no reference count per call, no channel between socket and plugin.
 
+mod asleep;
 mod call;
 mod clients;
 mod connection;

@@ -5,7 +5,7 @@
 //!
 //! | word | effect |
 //! |---|---|
-//! | `boom` | triggers `data-panic`, `data-panic-after-begin`, `payload-drop-panics`, `panicked-panic`, `hang-in-data`, `loop-in-data`, `slow-call`, `big-output`, `fail` |
+//! | `boom` | triggers `data-panic`, `data-panic-after-begin`, `payload-drop-panics`, `panicked-panic`, `hang-in-data`, `loop-in-data`, `slow-call`, `sleepy-call`, `big-output`, `fail` |
 //! | `block` | answers `block wait\n` and blocks; somebody's `wake` lets it go on, with `block ok\n` |
 //! | `wake` | resumes every blocked client |
 //! | `count` | `count <requests answered, all clients> <requests of this client>\n` |
@@ -172,6 +172,7 @@ fn boom(ctx: &mut Ctx<'_, Misbehave>) {
                 std::hint::spin_loop();
             }
         }
+        "sleepy-call" => std::thread::sleep(Duration::from_millis(5)),
         "big-output" => {
             for _ in 0..64 {
                 ctx.out.put(&[b'x'; 1 << 20]);

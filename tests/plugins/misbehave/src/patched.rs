@@ -1,7 +1,7 @@
 //! The behaviour that tests patch into the bytes, and what happens before any function is called.
 
 /// What a copy can be told to do; `none` is as built.
-pub const ALL: [&str; 41] = [
+pub const ALL: [&str; 42] = [
     "none",
     "answer-otherwise",
     "ctor-panic",
@@ -32,6 +32,7 @@ pub const ALL: [&str; 41] = [
     "hang-in-data",
     "loop-in-data",
     "slow-call",
+    "sleepy-call",
     "big-output",
     "fail",
     "resume-panic",
