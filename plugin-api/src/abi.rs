@@ -21,6 +21,9 @@ use abi_stable::type_layout::TypeLayout;
 
 use crate::durability::Durability;
 use crate::heap::HeapTable;
+use crate::size_headed::size_headed;
+
+size_headed!(Call, ClientInfo, ServerInfo, HostTable);
 
 /// First eight bytes of every [`Entry`].
 pub const MAGIC: u64 = u64::from_le_bytes(*b"hotshell");
@@ -102,7 +105,7 @@ pub const NO_WAKE: u64 = u64::MAX;
 /// Everything the shell tells a plugin about one call, and what it hears back. Size-headed; owned by
 /// the shell, valid until the call returns.
 #[repr(C)]
-#[derive(Debug, StableAbi)]
+#[derive(Debug)]
 pub struct Call {
     /// Bytes of this struct that the shell filled in.
     pub size: u32,
@@ -138,7 +141,7 @@ pub struct Call {
 
 /// What the shell knows about a client. Size-headed.
 #[repr(C)]
-#[derive(Debug, Clone, Copy, StableAbi)]
+#[derive(Debug, Clone, Copy)]
 pub struct ClientInfo {
     /// Bytes of this struct that the caller has room for; the shell fills no more.
     pub size: u32,
@@ -164,7 +167,7 @@ pub struct ClientInfo {
 
 /// What the shell knows about itself and this server. Size-headed.
 #[repr(C)]
-#[derive(Debug, Clone, Copy, StableAbi)]
+#[derive(Debug, Clone, Copy)]
 pub struct ServerInfo {
     /// Bytes of this struct that the caller has room for; the shell fills no more.
     pub size: u32,
@@ -205,7 +208,7 @@ pub struct ServerInfo {
 /// No function here calls back into the plugin: closes, wake-ups and disconnects queue until the call
 /// returns. `server` is always [`Call::server`].
 #[repr(C)]
-#[derive(Debug, Clone, Copy, StableAbi)]
+#[derive(Debug, Clone, Copy)]
 pub struct HostTable {
     /// [`MAGIC`].
     pub magic: u64,

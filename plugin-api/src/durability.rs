@@ -2,11 +2,10 @@
 
 use core::mem::offset_of;
 
-use abi_stable::StableAbi;
-
 use crate::abi::HostTable;
 use crate::ctx::{ClientId, Shell, host};
 use crate::plugin::Plugin;
+use crate::size_headed::size_headed;
 
 /// [`Durability::kept`]: a crash loses everything.
 pub const KEPT_MEMORY: u32 = 0;
@@ -29,9 +28,11 @@ pub const DISK_SLOW: u32 = 1;
 /// [`Durability::disk`]: answers wait until there is room on it.
 pub const DISK_FULL: u32 = 2;
 
+size_headed!(Durability);
+
 /// How the data of this server are kept, and how far that is. Size-headed.
 #[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, StableAbi)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Durability {
     /// Bytes of this struct that the caller has room for; the shell fills no more.
     pub size: u32,

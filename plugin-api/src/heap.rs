@@ -12,16 +12,17 @@ use core::ffi::c_void;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use abi_stable::StableAbi;
-
 use crate::collections::hash_map::conversion::ConversionTable;
+use crate::size_headed::size_headed;
+
+size_headed!(HeapTable);
 
 /// The shell's allocator, as functions of the C ABI. Size-headed: a newer shell may append fields.
 ///
 /// Every function is `[engine]`: called on the engine thread only. Sizes are bytes and never zero;
 /// alignments are powers of two up to 4096. A null answer means that memory ran out.
 #[repr(C)]
-#[derive(Debug, Clone, Copy, StableAbi)]
+#[derive(Debug, Clone, Copy)]
 pub struct HeapTable {
     /// Bytes of this table that the shell filled in.
     pub size: u32,

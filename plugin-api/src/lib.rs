@@ -22,6 +22,7 @@ pub mod note;
 pub mod plugin;
 pub mod reflect;
 pub mod schema;
+mod size_headed;
 pub mod snapshot;
 pub mod state;
 pub mod testing;
