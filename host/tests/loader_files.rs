@@ -178,7 +178,7 @@ fn another_layout_of_the_boundary_is_refused() {
     says(
         &error,
         Code::Abi,
-        &["laid out otherwise", "host: PluginTable", "plugin: HostTable"],
+        &["laid out otherwise", "host: PluginTable", "plugin: Buffer"],
         "rebuild",
     );
     assert!(error.detail.len() < 600, "short: {}", error.detail);

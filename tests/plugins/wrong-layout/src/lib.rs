@@ -1,7 +1,7 @@
 //! A plugin as another hotshell-plugin-api would have made it: note and version are right, but the
-//! layout it declares for its functions is that of a table with other functions.
+//! layout it declares for its functions is that of another struct.
 
-use hotshell_plugin_api::abi::{ABI_VERSION, Entry, HostTable, MAGIC, PluginTable};
+use hotshell_plugin_api::abi::{ABI_VERSION, Buffer, Entry, MAGIC, PluginTable};
 use hotshell_plugin_api::abi_stable::StableAbi;
 use hotshell_plugin_api::abi_stable::library::AbiHeader;
 use hotshell_plugin_api::note::{Note, NoteInput};
@@ -47,6 +47,6 @@ static ENTRY: Entry = Entry {
     size: size_of::<Entry>() as u32,
     build_id: INPUT.build_id(),
     sabi_header: AbiHeader::VALUE,
-    layout: <HostTable as StableAbi>::LAYOUT,
+    layout: <Buffer as StableAbi>::LAYOUT,
     table: &TABLE,
 };
