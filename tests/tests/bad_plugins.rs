@@ -177,7 +177,7 @@ fn another_boundary_is_refused_with_both_sides() {
     serving.refuses_changed(|b| patch::note_abi(b, 0), "ABI", &older, "rebuild the plugin");
     let code = ["code speaks boundary version 9", "this host speaks 1"];
     serving.refuses_changed(|b| patch::entry_abi(b, 9), "ABI", &code, "rebuild");
-    let layout = ["laid out otherwise", "host: PluginTable", "plugin: HostTable"];
+    let layout = ["laid out otherwise", "host: PluginTable", "plugin: Buffer"];
     serving.refuses(&built("wrong-layout"), "ABI", &layout, "rebuild");
     let format = ["HashMap<u64, u32> in format 3", "this host knows format 2"];
     serving.refuses(&built("other-format"), "ABI", &format, "rebuild");
