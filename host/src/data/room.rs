@@ -36,18 +36,18 @@ impl Room {
         }
     }
 
-    /// Takes the room behind the first `len` bytes of the file away.
-    pub fn give_back(&mut self, file: &File, len: u64) {
-        // What stays reads as room: a few bytes of the disk are lost.
-        let _ = file.set_len(len);
-        self.end = 0;
-    }
-
     /// Takes away what is left, if any room was made.
     pub fn end(&mut self, file: &File, len: u64) {
         if self.end > len {
             self.give_back(file, len);
         }
+    }
+
+    /// Takes the room behind the first `len` bytes of the file away.
+    fn give_back(&mut self, file: &File, len: u64) {
+        // What stays reads as room: a few bytes of the disk are lost.
+        let _ = file.set_len(len);
+        self.end = 0;
     }
 
     /// What is to be made. A quarter of what is there: so the middle of a file is always a frame's.

@@ -1,6 +1,7 @@
 //! Goal: version 1 tells of its commands what Redis 4.0 tells. Method: both are asked the same. Debian has
 //! no such server any more, so this runs where one was built: `HOTSHELL_REDIS_4` is its path.
 
+mod both;
 mod common;
 #[allow(dead_code, reason = "the differential test uses the rest")]
 mod peer;
@@ -8,33 +9,18 @@ mod resp;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{One, V1, encode, text};
+use both::Both;
+use common::{V1, text};
 use peer::Redis;
 use resp::{Value, parse};
 
-struct Both {
-    one: One<V1>,
-    redis: Redis,
-}
-
-impl Both {
-    fn start() -> Option<Self> {
-        let Some(mut redis) = Redis::start_4() else {
-            println!("skipped: HOTSHELL_REDIS_4 is not set: the path of a redis-server 4.0");
-            return None;
-        };
-        redis.renew(1);
-        Some(Self { one: One::new(), redis })
+/// Version 1 and a Redis 4; `None` when there is none.
+fn start() -> Option<Both<V1>> {
+    let redis = Redis::start_4();
+    if redis.is_none() {
+        println!("skipped: HOTSHELL_REDIS_4 is not set: the path of a redis-server 4.0");
     }
-
-    fn ask(&mut self, words: &[&str]) -> [Vec<u8>; 2] {
-        let request = encode(words);
-        let ours = self.one.server.ask(self.one.client, &request);
-        self.redis.send(0, &request);
-        self.redis.sync();
-        let theirs = self.redis.read_until(0, |bytes| bytes == ours);
-        [ours, theirs]
-    }
+    redis.map(Both::beside)
 }
 
 /// Commands that only one of the two has: browsers that are made to send requests are answered there by
@@ -64,7 +50,7 @@ fn line(command: &[Value]) -> String {
 
 #[test]
 fn the_commands_are_those_of_redis_4_with_arity_flags_and_keys() {
-    let Some(mut both) = Both::start() else { return };
+    let Some(mut both) = start() else { return };
     let [ours, theirs] = both.ask(&["command"]).map(|reply| commands(&reply));
     if std::env::var("HOTSHELL_BLESS").as_deref() == Ok("1") {
         let page: String = theirs.values().map(|command| line(command)).collect();
@@ -79,7 +65,7 @@ fn the_commands_are_those_of_redis_4_with_arity_flags_and_keys() {
 
 #[test]
 fn help_and_errors_of_subcommands_are_those_of_redis_4() {
-    let Some(mut both) = Both::start() else { return };
+    let Some(mut both) = start() else { return };
     for container in [
         "client", "cluster", "command", "config", "latency", "memory", "module", "object",
         "pubsub", "script", "slowlog",

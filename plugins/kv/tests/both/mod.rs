@@ -1,24 +1,34 @@
 //! A `TestServer` and a real redis-server, asked the same by one client each.
 
+use hotshell_plugin_api::prelude::Plugin;
+
 use crate::common::{One, V2, encode};
 use crate::peer::Redis;
 use crate::resp::{Value, parse};
 
 /// The two of them.
-pub struct Both {
-    one: One<V2>,
+pub struct Both<P: Plugin> {
+    one: One<P>,
     redis: Redis,
 }
 
-impl Both {
+impl Both<V2> {
     /// Starts them; `None` when there is no redis-server.
+    #[allow(dead_code, reason = "version 1 has another Redis beside it")]
     pub fn start() -> Option<Self> {
-        let Some(mut redis) = Redis::start() else {
+        let redis = Redis::start();
+        if redis.is_none() {
             println!("skipped: no redis-server");
-            return None;
-        };
+        }
+        redis.map(Self::beside)
+    }
+}
+
+impl<P: Plugin> Both<P> {
+    /// A fresh kv beside this one.
+    pub fn beside(mut redis: Redis) -> Self {
         redis.renew(1);
-        Some(Self { one: One::new(), redis })
+        Self { one: One::new(), redis }
     }
 
     /// What kv and what Redis answers.
