@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use hotshell_tests::poll::eventually;
 use hotshell_tests::{Host, kv_v1, kv_v2};
-use redis::{Commands, Connection, RedisResult};
+use redis::{Cmd, Commands, Connection, FromRedisValue, PushInfo, PushKind, RedisResult, Value};
 
 fn connection(host: &Host, protocol: &str) -> redis::Connection {
     let url = format!("redis://{}/?protocol={protocol}", host.addr());
@@ -59,6 +60,49 @@ struct Going<'a> {
     host: &'a Host,
     over: &'a AtomicBool,
     counts: &'a [AtomicU64],
+    /// Commands of streams that Redis 4 does not know, and that were asked again.
+    unknown: &'a AtomicU64,
+    /// How often the client that tracks was told that all is gone.
+    all_gone: &'a AtomicU64,
+}
+
+/// Programs that go on in any version, and the one with streams, which waits while Redis 4 serves.
+const ALWAYS: usize = 6;
+const GROUP: usize = ALWAYS;
+
+/// An entry as the reply has it: its id, then fields and values.
+type Entry = (String, (String, u64));
+/// What XREADGROUP answers: each stream with its entries.
+type Streams = Vec<(String, Vec<Entry>)>;
+
+/// What a client that tracks keeps, and what it hears.
+struct Tracker {
+    con: Connection,
+    pushes: mpsc::Receiver<PushInfo>,
+}
+
+impl Tracker {
+    fn new(host: &Host) -> Self {
+        let mut con = connection(host, "resp3");
+        let (sender, pushes) = mpsc::channel();
+        con.set_push_sender(sender);
+        redis::cmd("CLIENT").arg(&["TRACKING", "ON"]).exec(&mut con).expect("OK");
+        Self { con, pushes }
+    }
+
+    /// What came so far: keys, `None` for all of them. A PING is answered behind it.
+    fn heard(&mut self) -> Vec<Option<String>> {
+        redis::cmd("PING").exec(&mut self.con).expect("PONG");
+        let mut all = Vec::new();
+        for push in self.pushes.try_iter() {
+            assert_eq!((&push.kind, push.data.len()), (&PushKind::Invalidate, 1), "{push:?}");
+            match Option::<Vec<String>>::from_redis_value_ref(&push.data[0]).expect("keys") {
+                Some(keys) => all.extend(keys.into_iter().map(Some)),
+                None => all.push(None),
+            }
+        }
+        all
+    }
 }
 
 impl Going<'_> {
@@ -125,47 +169,156 @@ impl Going<'_> {
             });
         });
     }
+
+    /// A cache of one key: whoever keeps a copy of it has heard of a change before the next reply.
+    fn tracking(&self, place: usize) {
+        let (mut writer, mut tracker) = (self.connect(), Tracker::new(self.host));
+        self.go_on(place, |n| {
+            let kept: Option<u64> = tracker.con.get("kept").expect("a number");
+            assert_eq!(kept, (n > 1).then(|| n - 1));
+            let _: () = writer.set("kept", n).expect("OK");
+            let heard = tracker.heard();
+            let gone = heard.iter().filter(|key| key.is_none()).count();
+            self.all_gone.fetch_add(gone as u64, Ordering::SeqCst);
+            // A swap between the two tells of all keys, and nothing is kept then.
+            let told = heard.iter().flatten().collect::<Vec<_>>();
+            assert!(told == ["kept"] || (told.is_empty() && gone > 0), "{heard:?}");
+        });
+    }
+
+    /// Asks until it is answered: Redis 4 knows no command of streams, and says so without having done
+    /// anything.
+    fn until_known<T: FromRedisValue>(&self, con: &mut Connection, command: &Cmd) -> T {
+        loop {
+            match command.query(con) {
+                Ok(reply) => return reply,
+                Err(refused) if refused.to_string().contains("unknown command") => {
+                    self.unknown.fetch_add(1, Ordering::SeqCst);
+                }
+                Err(other) => panic!("{other}"),
+            }
+            assert!(!self.over.load(Ordering::SeqCst), "it ends while version 2 serves");
+        }
+    }
+
+    /// Every entry reaches the group once: most the consumer that waits for it, every third is left by
+    /// it and claimed by another; each is acknowledged once.
+    fn group(&self, place: usize) {
+        let (mut adding, mut reading, mut claiming) =
+            (self.connect(), self.connect(), self.connect());
+        let words = |line: &str| {
+            let mut words = line.split(' ');
+            let mut command = redis::cmd(words.next().expect("a name"));
+            command.arg(words.collect::<Vec<_>>());
+            command
+        };
+        let read = words("XREADGROUP GROUP workers one COUNT 2 BLOCK 30000 STREAMS orders >");
+        let claim = words("XAUTOCLAIM orders workers two 0 - COUNT 2");
+        let create = words("XGROUP CREATE orders workers 0 MKSTREAM");
+        self.until_known::<()>(&mut adding, &create);
+        self.go_on(place, |n| {
+            let (id, streams) = std::thread::scope(|scope| {
+                let read = scope.spawn(|| self.until_known::<Streams>(&mut reading, &read));
+                let add = words(&format!("XADD orders * n {n}"));
+                let id: String = self.until_known(&mut adding, &add);
+                (id, read.join().expect("no panic"))
+            });
+            let entry = (id.clone(), ("n".to_owned(), n));
+            assert_eq!(streams, [("orders".to_owned(), vec![entry.clone()])]);
+            let mut holder = &mut reading;
+            if n.is_multiple_of(3) {
+                let claimed: (String, Vec<Entry>, Vec<String>) =
+                    self.until_known(&mut claiming, &claim);
+                assert_eq!(claimed, ("0-0".to_owned(), vec![entry], vec![]));
+                holder = &mut claiming;
+            }
+            let acknowledge = words(&format!("XACK orders workers {id}"));
+            assert_eq!(self.until_known::<u64>(holder, &acknowledge), 1);
+            assert_eq!(self.until_known::<u64>(holder, &acknowledge), 0, "once");
+        });
+    }
 }
 
 #[test]
 fn programs_with_the_redis_crate_go_on_through_swaps_there_and_back() {
     let host = Host::start(kv_v1());
-    let (over, counts) = (AtomicBool::new(false), [const { AtomicU64::new(0) }; 5]);
-    let going = Going { host: &host, over: &over, counts: &counts };
+    let (over, counts) = (AtomicBool::new(false), [const { AtomicU64::new(0) }; ALWAYS + 1]);
+    let (unknown, all_gone) = (AtomicU64::new(0), AtomicU64::new(0));
+    let going =
+        Going { host: &host, over: &over, counts: &counts, unknown: &unknown, all_gone: &all_gone };
     let mut old = connection(&host, "resp2");
     let seen = || counts.each_ref().map(|count| count.load(Ordering::SeqCst));
     std::thread::scope(|scope| {
         let _end = End(&over);
+        // Version 1 has no CLIENT TRACKING to begin with.
+        host.swap(kv_v2());
         scope.spawn(|| going.pipelines(0));
         scope.spawn(|| going.transactions(1));
         scope.spawn(|| going.transactions(2));
         scope.spawn(|| going.publishing(3));
         scope.spawn(|| going.waiting(4));
-        let all_went_on = || {
+        scope.spawn(|| going.tracking(5));
+        scope.spawn(|| going.group(GROUP));
+        let went_on = |programs: usize| {
             let before = seen();
             eventually("all of them go on", || {
-                seen().iter().zip(&before).all(|(now, then)| *now > then + 3)
+                let mut both = seen().into_iter().zip(before).take(programs);
+                both.all(|(now, then)| now > then + 3)
             });
         };
-        all_went_on();
+        went_on(GROUP + 1);
+        let mut tracker = Tracker::new(&host);
         for turn in 1..=3 {
-            host.swap(kv_v2());
-            all_went_on();
+            host.json(&["reload"]);
+            went_on(GROUP + 1);
+            assert_eq!(tracker.heard(), [None; 0], "the same version keeps all keys");
+            let gone_before = all_gone.load(Ordering::SeqCst);
             let id: String = redis::cmd("XADD")
                 .arg(&["events", "*", "turn", "x"])
                 .query(&mut old)
                 .expect("an id");
             assert!(id.contains('-'), "{id}");
             assert_eq!(redis::cmd("XLEN").arg("events").query(&mut old), Ok(turn));
+            let told = vec![Some("events".to_owned()); usize::from(turn > 1)];
+            assert_eq!(tracker.heard(), told, "it asked for the stream after the last swap");
+            assert_eq!(redis::cmd("XLEN").arg("events").query(&mut tracker.con), Ok(turn));
             let mut new = connection(&host, "resp3");
             assert_eq!(new.get_del::<_, Option<u64>>("none"), Ok(None));
             host.swap(kv_v1());
-            all_went_on();
+            let refused_before = unknown.load(Ordering::SeqCst);
+            went_on(ALWAYS);
             let refused: RedisResult<i64> = redis::cmd("XLEN").arg("events").query(&mut old);
             assert!(refused.is_err(), "Redis 4 has no streams");
+            // The stream was set aside: who kept a copy of it must not go on with that.
+            assert_eq!(tracker.heard(), [None]);
+            assert_eq!(tracker.con.exists("events"), Ok(false));
+            eventually("the group hears that there are no streams", || {
+                unknown.load(Ordering::SeqCst) > refused_before
+            });
+            let group_before = seen()[GROUP];
+            went_on(ALWAYS);
+            assert_eq!(seen()[GROUP], group_before, "no entry comes while streams are aside");
+            host.swap(kv_v2());
+            assert_eq!(tracker.heard(), [None], "and there it is again");
+            assert_eq!(tracker.con.exists("events"), Ok(true));
+            went_on(GROUP + 1);
+            assert_eq!(all_gone.load(Ordering::SeqCst), gone_before + 2);
         }
     });
     let counted = seen()[1] + seen()[2];
     assert_eq!(old.get::<_, u64>("counted"), Ok(counted));
-    assert_eq!((host.status("swaps"), host.status("panics"), host.status("failed")), (6, 0, 0));
+    let added = seen()[GROUP];
+    assert_eq!(redis::cmd("XLEN").arg("orders").query(&mut old), Ok(added));
+    let pending: (u64, Value, Value, Value) =
+        redis::cmd("XPENDING").arg(&["orders", "workers"]).query(&mut old).expect("a summary");
+    assert_eq!(pending, (0, Value::Nil, Value::Nil, Value::Nil), "all is acknowledged");
+    let groups: Vec<HashMap<String, Value>> =
+        redis::cmd("XINFO").arg(&["GROUPS", "orders"]).query(&mut old).expect("groups");
+    let number = |field: &str| groups[0][field].clone();
+    assert_eq!(
+        (number("entries-read"), number("lag")),
+        (Value::Int(added as i64), Value::Int(0)),
+        "all was read once"
+    );
+    assert_eq!((host.status("swaps"), host.status("panics"), host.status("failed")), (10, 0, 0));
 }

@@ -43,6 +43,7 @@ impl<E: Edition> Plugin for Kv<E> {
     fn init(ctx: &mut InitCtx<'_>) -> Result<State, Refusal> {
         let mut state = State::default();
         state.stats.since_ms = ctx.unix_ms();
+        state.level = E::table().redis.number();
         Ok(state)
     }
 
@@ -157,6 +158,12 @@ impl<E: Edition> Plugin for Kv<E> {
         }
         if !ctx.state.ready.is_empty() {
             blocking::serve(ctx.state, &mut ctx.shell);
+        }
+        let level = E::table().redis.number();
+        if ctx.state.level != level {
+            // A swap ticks the new version before anybody is served by it.
+            ctx.state.level = level;
+            tracking::keys_came_or_went(ctx.state, &mut ctx.shell);
         }
         if ctx.state.modes & MODE_TRACKING != 0 {
             tracking::tell(ctx.state, &mut ctx.shell);

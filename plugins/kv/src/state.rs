@@ -87,6 +87,10 @@ pub struct State {
     pub expiry_db: u32,
     /// Clients that keep copies of what they read.
     pub tracking: Tracking,
+    /// The [`Level`] of the version that ticked last.
+    ///
+    /// [`Level`]: crate::table::Level
+    pub level: u32,
 }
 
 /// One database.

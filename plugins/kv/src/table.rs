@@ -89,6 +89,11 @@ impl Level {
         Self((major as u32) << 16 | (minor as u32) << 8 | patch as u32)
     }
 
+    /// As one number, for the state.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
     /// Major, minor, patch.
     pub const fn parts(self) -> (u8, u8, u8) {
         ((self.0 >> 16) as u8, (self.0 >> 8) as u8, self.0 as u8)

@@ -66,3 +66,47 @@ fn wake_ups_are_asked_for_anew_after_a_swap() {
     server.advance(5000);
     assert_eq!(server.read(client), b"*-1\r\n");
 }
+
+#[test]
+fn who_keeps_copies_forgets_them_when_keys_may_have_come_or_gone() {
+    let mut server = TestServer::<V2>::new();
+    let [three, by_prefix, two, channel, writer] = [(); 5].map(|()| server.connect());
+    for client in [three, by_prefix] {
+        server.ask(client, &words("hello 3"));
+    }
+    server.ask(writer, &["set k v", "xadd s 1-1 f v"].map(words).concat());
+    server.ask(three, &["client tracking on", "mget k none"].map(words).concat());
+    server.ask(three, &words("xlen s"));
+    server.ask(by_prefix, &words("client tracking on bcast prefix s"));
+    let id =
+        server.ask(channel, &["client id", "subscribe __redis__:invalidate"].map(words).concat());
+    let id = String::from_utf8(id).unwrap()[1..].split('\r').next().unwrap().to_owned();
+    server.ask(two, &words(&format!("client tracking on redirect {id}")));
+    server.ask(two, &words("get k"));
+    let all = b">2\r\n$10\r\ninvalidate\r\n_\r\n";
+    let redirected = b"*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n";
+    let key = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n";
+
+    // The same version again: all is as it was.
+    let mut server = server.swap_to::<V2>().unwrap();
+    assert_eq!((server.read(three), server.read(by_prefix)), (vec![], vec![]));
+    server.ask(writer, &words("set k w"));
+    assert_eq!(server.read(three), key);
+    assert!(server.read(channel).ends_with(b"*1\r\n$1\r\nk\r\n"));
+    server.ask(three, &words("get k"));
+
+    let mut server = server.swap_to::<V1>().unwrap();
+    assert_eq!((server.read(three), server.read(by_prefix)), (all.to_vec(), all.to_vec()));
+    assert_eq!(server.read(channel), redirected);
+    assert_eq!(server.ask(three, &["exists s", "get k"].map(words).concat()), b":0\r\n$1\r\nw\r\n");
+    server.ask(writer, &words("set k x"));
+    assert_eq!(server.read(three), key, "also while the version has no CLIENT TRACKING");
+
+    let mut server = server.swap_to::<V2>().unwrap();
+    assert_eq!((server.read(three), server.read(by_prefix)), (all.to_vec(), all.to_vec()));
+    assert_eq!(server.read(channel), redirected);
+    assert_eq!(server.ask(three, &words("exists s")), b":1\r\n");
+    server.ask(writer, &words("xadd s 2-1 f v"));
+    let stream = [&key[..key.len() - 3], b"s\r\n"].concat();
+    assert_eq!((server.read(three), server.read(by_prefix)), (stream.clone(), stream));
+}

@@ -222,9 +222,12 @@ fn what_is_in_force_is_shown_and_survives_a_swap_to_the_version_without_it() {
     pair.read("get a", "_");
     let Pair { server, reader, writer } = pair;
     let mut server = server.swap_to::<V1>().unwrap();
+    let all_gone = lines(">2|$10|invalidate|_");
+    assert_eq!(text(server.read(reader)), all_gone, "what other versions hold is not here");
     server.ask(writer, &words("set a 1"));
-    assert_eq!(text(server.read(reader)), lines(">2|$10|invalidate|*1|$1|a"));
+    assert_eq!(text(server.read(reader)), "", "it keeps no copy of it any more");
     let mut server = server.swap_to::<V2>().unwrap();
+    assert_eq!(text(server.read(reader)), all_gone);
     check(&mut server, reader, "client trackinginfo", shown);
     check(&mut server, reader, "reset", "+RESET");
     check(&mut server, reader, "client getredir", ":-1");
