@@ -11,8 +11,10 @@ use std::task::{Poll, Waker};
 
 use super::core::{Server, monotonic_ns};
 
-/// How long the thread looks, nanoseconds: about what it costs to sleep and be woken.
-const MOST_NS: u64 = 5_000;
+/// How long the thread looks, nanoseconds: about what it costs it to sleep and be woken. Fifty clients that
+/// send one request at a time are served 4 % faster than without. With 5 us it is 6 %, but then what is saved
+/// is less than what the looks take.
+const MOST_NS: u64 = 2_000;
 
 thread_local! {
     /// The task of this thread that lingers, until the thread sleeps.

@@ -7,12 +7,12 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 
+use super::words::{Requests, each, in_turn};
 use super::{KvArgs, rates};
 use crate::artifacts;
 use crate::boundary::{Driver, Loaded};
 use crate::callgrind;
 use crate::report::{Report, Table};
-use crate::resp::request;
 
 /// Keys, members and fields that are gone through.
 const KEYS: u64 = 1_000;
@@ -51,10 +51,7 @@ pub fn run_one(test: &str, count: u64) -> Result<()> {
     Ok(())
 }
 
-/// Requests, whole.
-type Requests = Vec<Vec<u8>>;
-
-/// What is made ready, and then asked for in turn: the words of redis-benchmark.
+/// What is made ready, and then asked for in turn.
 fn requests(test: &str) -> Option<(Requests, Requests)> {
     let many = FIRST + COUNTED;
     let ready = match test {
@@ -65,54 +62,5 @@ fn requests(test: &str) -> Option<(Requests, Requests)> {
         _ if test.starts_with("lrange_") => each(LIST, "LPUSH mylist xxx"),
         _ => Vec::new(),
     };
-    let ten = "key:# xxx ".repeat(10);
-    let asked = match test {
-        "ping_inline" => return Some((ready, vec![b"PING\r\n".to_vec()])),
-        "ping_mbulk" => "PING",
-        "set" => "SET key:# xxx",
-        "get" => "GET key:#",
-        "incr" => "INCR counter:#",
-        "lpush" => "LPUSH mylist xxx",
-        "rpush" => "RPUSH mylist xxx",
-        "lpop" => "LPOP mylist",
-        "rpop" => "RPOP mylist",
-        "sadd" => "SADD myset element:#",
-        "hset" => "HSET myhash element:# xxx",
-        "spop" => "SPOP myset",
-        "zadd" => "ZADD myzset 0 element:#",
-        "zpopmin" => "ZPOPMIN myzset",
-        "lrange_100" => "LRANGE mylist 0 99",
-        "lrange_300" => "LRANGE mylist 0 299",
-        "lrange_500" => "LRANGE mylist 0 499",
-        "lrange_600" => "LRANGE mylist 0 599",
-        "mset" => &format!("MSET {}", ten.trim_end()),
-        _ => return None,
-    };
-    Some((ready, each(KEYS, asked)))
-}
-
-/// A request for each number, which takes the place of `#`.
-fn each(count: u64, words: &str) -> Requests {
-    let of = |n: u64| {
-        let words = words.replace('#', &format!("{n:012}"));
-        let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
-        let mut bytes = Vec::new();
-        request(&mut bytes, &words);
-        bytes
-    };
-    (0..count).map(of).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_test_of_redis_benchmark_has_its_requests() {
-        for test in rates::TESTS {
-            let (_, asked) = requests(test).expect(test);
-            assert!(!asked.is_empty(), "{test}");
-        }
-        assert!(requests("unknown").is_none());
-    }
+    Some((ready, in_turn(test, KEYS)?))
 }

@@ -5,9 +5,11 @@ mod calls;
 mod client;
 mod instructions;
 mod large;
+mod limit;
 mod memory;
 mod rates;
 mod stops;
+mod words;
 
 pub use client::Client;
 
@@ -26,7 +28,12 @@ pub struct KvArgs {
     #[arg(long, default_value = "redis-server")]
     peer: String,
     /// What is measured, with commas
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "rates,memory,stops,calls")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "rates,limit,memory,stops,calls"
+    )]
     parts: Vec<Part>,
     /// Tests of redis-benchmark, with commas; all if not given
     #[arg(long, value_delimiter = ',')]
@@ -65,6 +72,8 @@ pub struct KvArgs {
 enum Part {
     /// Requests per second and CPU time per request
     Rates,
+    /// The same of pipelines from a client that takes less time than the servers
+    Limit,
     /// Resident memory per key
     Memory,
     /// The longest time without an answer
@@ -85,6 +94,7 @@ pub fn run(args: &KvArgs) -> Result<Report> {
     for part in &args.parts {
         match part {
             Part::Rates => rates::run(args, &mut report)?,
+            Part::Limit => limit::run(args, &mut report)?,
             Part::Memory => memory::run(args, &mut report)?,
             Part::Stops => stops::run(args, &mut report)?,
             Part::Calls => calls::run(args, &mut report)?,

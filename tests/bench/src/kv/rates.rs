@@ -1,34 +1,16 @@
 //! All default tests of redis-benchmark: requests per second, and CPU time per request.
 
+use std::net::SocketAddr;
+
 use anyhow::{Result, ensure};
 
 use super::KvArgs;
 use super::client::Client;
+use super::words::TESTS;
+use crate::process::Process;
 use crate::redis_benchmark::{HEADER, Load, Measured, Work, judge, measure, middle};
 use crate::report::{Report, Table};
 
-/// The tests in redis-benchmark's order, in which those that take away find what others brought.
-pub const TESTS: [&str; 19] = [
-    "ping_inline",
-    "ping_mbulk",
-    "set",
-    "get",
-    "incr",
-    "lpush",
-    "rpush",
-    "lpop",
-    "rpop",
-    "sadd",
-    "hset",
-    "spop",
-    "zadd",
-    "zpopmin",
-    "lrange_100",
-    "lrange_300",
-    "lrange_500",
-    "lrange_600",
-    "mset",
-];
 /// Elements of the list that LRANGE reads from: more than it asks for.
 const LIST: u64 = 2_000;
 
@@ -53,7 +35,7 @@ pub fn run(args: &KvArgs, report: &mut Report) -> Result<()> {
     ));
     let mut table = Table::new("redis-benchmark", HEADER);
     for &pipeline in &args.pipeline {
-        for (test, (ours, theirs)) in measured(args, &tests, pipeline)? {
+        for (test, (ours, theirs)) in measured(args, &tests, pipeline, with_redis_benchmark)? {
             judge(report, &mut table, (test, pipeline), (ours, theirs));
         }
     }
@@ -61,11 +43,15 @@ pub fn run(args: &KvArgs, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// A way to measure one test on one server.
+pub type Way = fn(Load, &str, SocketAddr, &Process) -> Result<Measured>;
+
 /// Medians of both sides for each test.
-fn measured(
+pub fn measured(
     args: &KvArgs,
     tests: &[&'static str],
     pipeline: u64,
+    way: Way,
 ) -> Result<Vec<(&'static str, (Measured, Measured))>> {
     let (host, peer) = super::servers(args)?;
     let load = Load {
@@ -82,9 +68,10 @@ fn measured(
             Client::connect(address)?.ask(&["FLUSHALL"])?;
         }
         for (test, (ours, theirs)) in tests.iter().zip(&mut all) {
-            let mut ours = || one(load, test, host.address, &host.process).map(|m| ours.push(m));
+            let mut ours =
+                || one(way, load, test, host.address, &host.process).map(|m| ours.push(m));
             let mut theirs =
-                || one(load, test, peer.address, &peer.process).map(|m| theirs.push(m));
+                || one(way, load, test, peer.address, &peer.process).map(|m| theirs.push(m));
             if round % 2 == 0 {
                 theirs()?;
                 ours()?;
@@ -98,28 +85,36 @@ fn measured(
     Ok(tests.iter().copied().zip(medians).collect())
 }
 
+/// One measurement, on what the test before has left. LRANGE has a list of its own.
 fn one(
+    way: Way,
     load: Load,
     test: &str,
-    address: std::net::SocketAddr,
-    server: &crate::process::Process,
+    address: SocketAddr,
+    server: &Process,
 ) -> Result<Measured> {
-    let Some(elements) = test.strip_prefix("lrange_") else {
-        return measure(load, Work::Test(test), address, server);
-    };
-    // redis-benchmark fills the list anew for this test, which is not to be measured.
+    if !test.starts_with("lrange_") {
+        return way(load, test, address, server);
+    }
     let mut client = Client::connect(address)?;
     client.ask(&["DEL", "mylist"])?;
     for _ in 0..LIST {
         client.send(&[b"LPUSH", b"mylist", b"xxx"])?;
     }
     client.finish()?;
+    way(Load { requests: (load.requests / 5).max(1), ..load }, test, address, server)
+}
+
+fn with_redis_benchmark(
+    load: Load,
+    test: &str,
+    address: SocketAddr,
+    server: &Process,
+) -> Result<Measured> {
+    let Some(elements) = test.strip_prefix("lrange_") else {
+        return measure(load, Work::Test(test), address, server);
+    };
+    // redis-benchmark fills the list anew for its own test, which is not to be measured.
     let last = (elements.parse::<u64>()? - 1).to_string();
-    let requests = (load.requests / 5).max(1);
-    measure(
-        Load { requests, ..load },
-        Work::Command(&["LRANGE", "mylist", "0", &last]),
-        address,
-        server,
-    )
+    measure(load, Work::Command(&["LRANGE", "mylist", "0", &last]), address, server)
 }
