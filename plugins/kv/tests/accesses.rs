@@ -56,7 +56,7 @@ fn same(both: &mut Both<V2>, line: &str) -> String {
 #[test]
 fn accesses_are_counted_and_read_as_by_redis_whatever_the_policy_was() {
     let Some(mut both) = Both::start() else { return };
-    both.to_the_wall_clock();
+    both.catch_up();
     same(&mut both, "config set lfu-log-factor 0 lfu-decay-time 0 maxmemory-policy allkeys-lfu");
     same(&mut both, "set k v");
     let [_, members] = both.ask(&["sadd", "members", "a"]);
@@ -111,7 +111,7 @@ fn agree(both: &mut Both<V2>, line: &str) -> String {
     let words: Vec<&str> = line.split(' ').collect();
     let until = Instant::now() + Duration::from_secs(10);
     loop {
-        both.to_the_wall_clock();
+        both.catch_up();
         let [ours, theirs] = both.ask(&words).map(text);
         if ours == theirs {
             return ours;

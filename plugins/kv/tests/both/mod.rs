@@ -33,7 +33,7 @@ impl<P: Plugin> Both<P> {
 
     /// Moves the clock of kv on to that of Redis.
     #[allow(dead_code, reason = "most tests do not depend on the time of day")]
-    pub fn to_the_wall_clock(&mut self) {
+    pub fn catch_up(&mut self) {
         let behind = unix_ms().saturating_sub(self.one.server.unix_ms());
         self.one.server.advance(behind);
     }
