@@ -2,12 +2,10 @@
 //! between. Method: kv and a redis-server are asked the same; with a log factor of 0 each use counts, so
 //! nothing is left to chance.
 
-#[allow(dead_code, reason = "another test uses the rest")]
 mod both;
 mod common;
 #[allow(dead_code, reason = "the differential test uses the rest")]
 mod peer;
-#[allow(dead_code, reason = "other tests look into values")]
 mod resp;
 
 use std::time::{Duration, Instant};
