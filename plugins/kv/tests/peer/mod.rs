@@ -1,5 +1,6 @@
 //! A real redis-server, started for one test.
 
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -53,11 +54,9 @@ impl Redis {
             .args(["--appendonly", "no", "--dir", "/tmp", "--daemonize", "no"])
             // A loaded machine makes commands slow, which would be in the log of one server only.
             .args(["--slowlog-log-slower-than", "-1"])
-            .arg("--logfile")
-            .arg(&log)
             .args(options)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(File::create(&log).ok()?)
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
