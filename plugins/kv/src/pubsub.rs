@@ -8,6 +8,7 @@ use crate::glob;
 use crate::reply::Reply;
 use crate::services::Services;
 use crate::state::{Session, State, Subscriptions};
+use crate::table::v;
 
 /// What a client subscribes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,12 @@ impl Kind {
             Self::Shard => ("ssubscribe", "sunsubscribe"),
         }
     }
+}
+
+/// Patterns that clients are subscribed to. Redis 4 counts one as often as it has subscribers.
+pub fn count_patterns(cx: &Cx<'_>) -> usize {
+    let patterns = &cx.state.patterns;
+    if cx.has(v(6, 2)) { patterns.len() } else { patterns.values().map(|ids| ids.len()).sum() }
 }
 
 /// Subscribes the client; the reply tells its number of subscriptions.

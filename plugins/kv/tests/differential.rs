@@ -99,13 +99,16 @@ fn is_meant(args: &[Vec<u8>], setting: Setting) -> bool {
     let beyond = ["9223372036854775807", "-9223372036854775808"].iter().any(|word| has(word));
     match words[0].as_str() {
         // A client that waited: the events are others.
-        "blpop" | "brpop" | "brpoplpush" => setting.notify,
+        "blpop" | "brpop" | "brpoplpush" => setting.notify || beyond,
+        "bitfield" if has("i64") => true,
         "client" => has("off") || has("skip"),
-        "geopos" => true,
+        "geohash" | "geopos" => true,
         "bitfield" | "decrby" | "select" | "setex" | "psetex" | "set" | "setrange" | "swapdb" => {
             beyond
         }
-        "hincrbyfloat" | "incrbyfloat" => has("inf"),
+        "hincrbyfloat" | "hmset" | "hset" | "hsetnx" | "incrbyfloat" => {
+            has("inf") || has("+inf") || has("-inf")
+        }
         "sinterstore" => true,
         _ => false,
     }

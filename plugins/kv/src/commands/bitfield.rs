@@ -169,7 +169,7 @@ fn run(cx: &mut Cx<'_>, key: &[u8], steps: &[Step]) -> Outcome {
         shorter = grown(cx, key, end)?.1;
     }
     cx.out.array(steps.len());
-    let (mut changed, mut written) = (false, false);
+    let mut changed = false;
     for &(field, action, overflow) in steps {
         let mut digits = Digits::new();
         let value = cx.state.dbs[cx.session.db as usize].keys.get(key);
@@ -189,15 +189,14 @@ fn run(cx: &mut Cx<'_>, key: &[u8], steps: &[Step]) -> Outcome {
         if let Some(new) = new {
             field.set(grown(cx, key, field.end())?.0, new);
             changed |= shorter || new != old;
-            written = true;
         }
         match reply {
             Some(n) => cx.out.int(n),
             None => cx.out.null(),
         }
     }
-    // Redis 4 tells of every write.
-    if changed || (written && !cx.has(v(7, 0))) {
+    // Redis 4 tells of every write, also of one that failed.
+    if changed || (end.is_some() && !cx.has(v(7, 0))) {
         cx.event(key, notify::STRING, "setbit");
     }
     Ok(())

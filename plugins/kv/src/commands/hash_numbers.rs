@@ -44,8 +44,11 @@ fn hincrbyfloat(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     if !by.is_finite() && cx.has(v(7, 0)) {
         return Err("ERR value is NaN or Infinity");
     }
+    // Redis 4 reads it with `strtold` alone.
+    let reads_empty = !cx.has(v(7, 0));
     let old = match old(cx, key, field)? {
         None => Extended::ZERO,
+        Some([]) if reads_empty => Extended::ZERO,
         Some(text) => Extended::parse(text).ok_or("ERR hash value is not a float")?,
     };
     let sum = old.plus(by).filter(Extended::is_finite).ok_or(errors::NOT_FINITE)?;

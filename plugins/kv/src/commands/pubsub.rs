@@ -134,7 +134,8 @@ fn numsub(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn numpat(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
-    cx.out.int(cx.state.patterns.len() as i64);
+    let patterns = pubsub::count_patterns(cx);
+    cx.out.int(patterns as i64);
     Ok(())
 }
 

@@ -156,19 +156,21 @@ fn zrevrangebylex(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     range(cx, args, Order::fixed(By::Lex, true))
 }
 
-/// Reads `key min max option..`: the order, and what is meant. An order that is `fixed` was read by Redis
-/// 4 after the range.
-fn parse<'a>(
-    args: &[&'a [u8]],
-    order: Order,
-    range_first: bool,
-) -> Result<(Order, Span<'a>), &'static str> {
-    if range_first {
-        let span = span(args, order)?;
-        return Ok((order.read(&args[3..])?, span));
-    }
+/// Reads `key min max option..`: the order, and what is meant.
+fn parse<'a>(args: &[&'a [u8]], order: Order) -> Result<(Order, Span<'a>), &'static str> {
     let order = order.read(&args[3..])?;
     Ok((order, span(args, order)?))
+}
+
+/// The same as Redis 4 reads it: the range first, and each command has options of its own.
+fn parse_old<'a>(args: &[&'a [u8]], order: Order) -> Result<(Order, Span<'a>), &'static str> {
+    let (span, options) = (span(args, order)?, &args[3..]);
+    match order.by {
+        Some(By::Rank) if options.len() > 1 => Err(errors::SYNTAX),
+        // No scores, as where a result is stored.
+        Some(By::Lex) => Ok((Order { stores: true, ..order }.read(options)?, span)),
+        _ => Ok((order.read(options)?, span)),
+    }
 }
 
 fn span<'a>(args: &[&'a [u8]], order: Order) -> Result<Span<'a>, &'static str> {
@@ -179,7 +181,8 @@ fn span<'a>(args: &[&'a [u8]], order: Order) -> Result<Span<'a>, &'static str> {
 }
 
 fn range(cx: &mut Cx<'_>, args: &[&[u8]], order: Order) -> Outcome {
-    let (order, span) = parse(&args[1..], order, !cx.has(v(6, 2)))?;
+    let parse = if cx.has(v(6, 2)) { parse } else { parse_old };
+    let (order, span) = parse(&args[1..], order)?;
     let reverse = order.reverse == Some(true);
     let (value, mut out) = cx.find(args[1], Kind::Zset)?;
     let Some(value) = value else {
@@ -205,7 +208,7 @@ fn range(cx: &mut Cx<'_>, args: &[&[u8]], order: Order) -> Outcome {
 }
 
 fn zrangestore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let (order, span) = parse(&args[2..], Order { stores: true, ..Order::ANY }, false)?;
+    let (order, span) = parse(&args[2..], Order { stores: true, ..Order::ANY })?;
     let reverse = order.reverse == Some(true);
     let limits = cx.state.settings.limits;
     let mut made = Value::zset();

@@ -2,6 +2,7 @@
 
 use super::page::Page;
 use crate::cx::Cx;
+use crate::pubsub;
 use crate::state::Rates;
 use crate::table::v;
 
@@ -89,7 +90,7 @@ pub(super) fn stats(cx: &mut Cx<'_>, page: &mut Page) {
     page.line("keyspace_hits", stats.hits);
     page.line("keyspace_misses", stats.misses);
     page.line("pubsub_channels", cx.state.channels.len());
-    page.line("pubsub_patterns", cx.state.patterns.len());
+    page.line("pubsub_patterns", pubsub::count_patterns(cx));
     page.since(v(7, 0), "pubsubshard_channels", cx.state.shards.len());
     page.zeros(v(1, 0), &["latest_fork_usec"]);
     page.zeros(v(6, 2), &["total_forks"]);
