@@ -82,14 +82,17 @@ impl Access {
         Self::now(now_ms)
     }
 
-    /// Seconds since then.
+    /// Seconds since then. What was noted as minutes, under another policy, is taken for seconds.
     pub fn idle_seconds(self, now_ms: u64) -> u64 {
-        u64::from(Self::now(now_ms).0.wrapping_sub(self.0) & SECONDS)
+        u64::from(elapsed(self.0, Self::now(now_ms).0, SECONDS))
     }
 
     /// Made to look as if it were idle for so many seconds.
     pub fn idle_for(seconds: u64, now_ms: u64) -> Self {
-        Self(Self::now(now_ms).0.wrapping_sub(seconds as u32) & SECONDS)
+        let now = i64::from(Self::now(now_ms).0);
+        // What lies before the beginning of the clock is brought behind it as [`elapsed`] takes it back.
+        let wraps = if seconds > now as u64 { i64::from(SECONDS) } else { 0 };
+        Self(now.wrapping_sub(seconds as i64).wrapping_add(wraps) as u32 & SECONDS)
     }
 
     /// Made with this frequency.
@@ -99,7 +102,7 @@ impl Access {
 
     /// The frequency as of now.
     pub fn frequency(self, settings: &Settings, now_ms: u64) -> u8 {
-        let elapsed = minutes(now_ms).wrapping_sub(self.0 >> 8) & MINUTES;
+        let elapsed = elapsed(self.0 >> 8, minutes(now_ms), MINUTES);
         let lost = elapsed.checked_div(settings.lfu_decay_minutes).unwrap_or(0);
         (self.0 & 255).saturating_sub(lost) as u8
     }
@@ -113,6 +116,12 @@ impl Access {
         let raised = frequency.saturating_add(u8::from(drawn < chance));
         Self::with_frequency(raised, now_ms)
     }
+}
+
+/// From `then` to `now`, which wrap behind `most`. Redis counts one less across the wrap, which is what a
+/// client sees after a change of the policy: then most of them seem to lie ahead.
+const fn elapsed(then: u32, now: u32, most: u32) -> u32 {
+    if now >= then { now - then } else { most - then + now }
 }
 
 fn minutes(now_ms: u64) -> u32 {
@@ -131,6 +140,8 @@ mod tests {
         assert_eq!(Access::now(NOW).idle_seconds(NOW + 7_999), 7);
         let early = Access::idle_for(16_000_000, NOW);
         assert_eq!(Access::of(early.bytes()).idle_seconds(NOW), 16_000_000);
+        let ahead = Access(Access::now(NOW).0 + 1);
+        assert_eq!(ahead.idle_seconds(NOW), u64::from(SECONDS) - 1, "as Redis counts");
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! Goal: the command tables of both versions are sound. Method: every row is looked at.
 
 mod common;
+mod resp;
 
+use common::{encode, text};
 use hotshell_kv::commands::FAMILIES;
 use hotshell_kv::flags::Flags;
 use hotshell_kv::{Edition, Level, Table};
+use hotshell_plugin_api::plugin::Plugin;
+use hotshell_plugin_api::testing::TestServer;
+use resp::{Value, parse};
 
 /// Commands whose cost Redis does not tell.
 const WITHOUT_COST: [&str; 4] = ["lolwut", "monitor", "psync", "sync"];
@@ -58,4 +63,39 @@ fn rows_say_what_is_needed_to_run_and_to_document_them() {
         assert!(!(row.flags.has(Flags::WRITE) && row.flags.has(Flags::READONLY)), "{name}");
         assert!(row.subs.is_sorted_by_key(|sub| sub.name), "{name}");
     }
+}
+
+/// Ends the server or the connection, or answers nothing.
+const NOT_ASKED: [&str; 4] = ["monitor", "psync", "shutdown", "sync"];
+
+#[test]
+fn a_request_is_long_enough_where_command_says_so() {
+    fn check<P: Plugin>() {
+        let mut server = TestServer::<P>::new();
+        let mut ask = |words: &[&str]| {
+            // A client of its own: some of these wait, or begin something.
+            let client = server.connect();
+            server.ask(client, &encode(words))
+        };
+        let all = parse(&ask(&["command"])).expect("a whole reply").0;
+        for command in all.elements() {
+            let (name, arity) = (command.elements()[0].text(), &command.elements()[1]);
+            let Value::Int(arity) = *arity else { panic!("{name}: {arity:?}") };
+            if NOT_ASKED.contains(&name) {
+                continue;
+            }
+            let least = arity.unsigned_abs().max(1) as usize;
+            for count in (least - 1).max(1)..=least + 1 {
+                let fits = if arity > 0 { count == least } else { count >= least };
+                let words = [&[name], &["x"; 9][..count - 1]].concat();
+                let reply = text(ask(&words));
+                let refused =
+                    reply.ends_with(&format!("wrong number of arguments for '{name}' command\r\n"));
+                // More than the least may be an odd number of them, which the command itself refuses.
+                assert!(refused != fits || count > least && refused, "{words:?}: {reply:?}");
+            }
+        }
+    }
+    check::<common::V1>();
+    check::<common::V2>();
 }

@@ -18,7 +18,9 @@ use crate::table::{NO_KEYS, rows, v};
 use crate::value::Value;
 
 rows! { Server:
-    "debug", -2, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE), NO_KEYS, v(1, 0), debug,
+    "debug", -1, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE), NO_KEYS, v(1, 0), debug,
+        "Depends on subcommand.", "A container for debugging commands.";
+    "debug", -2, Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE), NO_KEYS, v(5, 0), debug,
         "Depends on subcommand.", "A container for debugging commands.";
 }
 
@@ -78,6 +80,7 @@ fn debug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             Ok(())
         }
         [_, word, kind] if is(word, "protocol") && cx.has(v(6, 0)) => protocol(cx, kind),
+        [_] => cx.error("ERR You must specify a subcommand for DEBUG. Try DEBUG HELP for info."),
         _ => unknown(cx, args[1]),
     }
 }

@@ -98,13 +98,14 @@ pub(super) fn restore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     Ok(())
 }
 
-/// Sets when, or how often, the value was used before, as far as the policy wants to know.
+/// Sets when, or how often, the value was used before, as far as the policy wants to know and it was
+/// told: otherwise it is new.
 fn note_access(cx: &mut Cx<'_>, key: &[u8], options: &Options) {
     let (now, by_frequency) = (cx.now, cx.state.settings.policy.by_frequency());
     let access = match (options.idle_s, options.frequency) {
         (Some(seconds), _) if !by_frequency => Access::idle_for(seconds as u64, now),
         (_, Some(frequency)) if by_frequency => Access::with_frequency(frequency as u8, now),
-        _ => return,
+        _ => Access::start(&cx.state.settings, now),
     };
     if let Some(value) = cx.db().keys.get_mut(key) {
         value.head_mut().access = access.bytes();

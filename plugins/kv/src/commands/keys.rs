@@ -109,7 +109,7 @@ fn rename_key(
         let awaited = value.kind() == Kind::Stream;
         value.head_mut().flags &= !crate::value::HEAD_EXPIRES;
         cx.touch(from);
-        cx.put(to, value);
+        cx.put_in(cx.session.db, to, value);
         cx.signal(cx.session.db, to);
         if awaited {
             // Whoever waits for the new name is served before those who waited for the old one.
@@ -142,10 +142,11 @@ fn copy(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     if db == cx.session.db && from == to {
         return Err("ERR source and destination objects are the same");
     }
-    let Some(value) = cx.get(from).map(|value| value.copy()) else {
+    let Some(mut value) = cx.get(from).map(|value| value.copy()) else {
         cx.out.int(0);
         return Ok(());
     };
+    value.head_mut().access = cx.fresh_access();
     let at = cx.db().expiry(from);
     let copied = put_elsewhere(cx, db, to, replace, || value, at);
     if copied {

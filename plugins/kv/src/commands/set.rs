@@ -147,7 +147,7 @@ fn set(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 /// Sets a key to a string, without a time to live, and tells of it.
 #[inline(always)]
 pub(super) fn put_string(cx: &mut Cx<'_>, key: &[u8], value: &[u8]) {
-    let access = cx.fresh_access();
+    let access = cx.access_of_set(key);
     match cx.db().put_string(key, value, access) {
         Put::String => {}
         Put::Collection(old) => {

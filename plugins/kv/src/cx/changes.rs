@@ -29,6 +29,26 @@ impl Cx<'_> {
         self.mark.access
     }
 
+    /// What the header of a value gets that takes the place of another one: that is one more use of the
+    /// key, as in Redis.
+    #[inline]
+    pub fn access_of_set(&mut self, key: &[u8]) -> [u8; 3] {
+        if self.state.settings.policy.by_frequency() {
+            self.used_or_new(key)
+        } else {
+            self.mark.access
+        }
+    }
+
+    #[cold]
+    fn used_or_new(&mut self, key: &[u8]) -> [u8; 3] {
+        let old = self.state.dbs[self.session.db as usize].keys.get(key);
+        let Some(old) = old.map(|value| Access::of(value.head().access)) else {
+            return self.fresh_access();
+        };
+        old.used(&self.state.settings, self.now, self.shell.random()).bytes()
+    }
+
     /// Tells of an event of a collection, and removes it if it lost its last element.
     pub fn changed(&mut self, key: &[u8], class: u32, event: &str) {
         let empty = self.db().keys.get(key).is_some_and(Value::is_empty);
@@ -93,15 +113,15 @@ impl Cx<'_> {
     }
 
     /// Sets a key, without a time to live, and tells watchers.
-    pub fn put(&mut self, key: &[u8], value: Value) {
+    pub fn put(&mut self, key: &[u8], mut value: Value) {
+        value.head_mut().access = self.access_of_set(key);
         self.put_in(self.session.db, key, value);
     }
 
-    /// [`Cx::put`] in another database. Who waits for elements of the key hears of it when there was
+    /// [`Cx::put`] in another database, of a value that says itself when it was used. Who waits for elements of the key hears of it when there was
     /// no such key, as in Redis: a value that takes the place of another one wakes nobody.
-    pub fn put_in(&mut self, db: u32, key: &[u8], mut value: Value) {
+    pub fn put_in(&mut self, db: u32, key: &[u8], value: Value) {
         let awaited = is_awaited(&value);
-        value.head_mut().access = self.fresh_access();
         match self.state.db(db).put(key, value) {
             Some(old) => {
                 self.replaced(db, key, &old);

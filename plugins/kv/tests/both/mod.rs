@@ -3,7 +3,7 @@
 use hotshell_plugin_api::prelude::Plugin;
 
 use crate::common::{One, V2, encode};
-use crate::peer::Redis;
+use crate::peer::{Redis, unix_ms};
 use crate::resp::{Value, parse};
 
 /// The two of them.
@@ -31,8 +31,15 @@ impl<P: Plugin> Both<P> {
         Self { one: One::new(), redis }
     }
 
+    /// Moves the clock of kv on to that of Redis.
+    #[allow(dead_code, reason = "most tests do not depend on the time of day")]
+    pub fn catch_up(&mut self) {
+        let behind = unix_ms().saturating_sub(self.one.server.unix_ms());
+        self.one.server.advance(behind);
+    }
+
     /// What kv and what Redis answers.
-    pub fn ask(&mut self, words: &[&str]) -> [Vec<u8>; 2] {
+    pub fn ask<A: AsRef<[u8]>>(&mut self, words: &[A]) -> [Vec<u8>; 2] {
         let request = encode(words);
         let ours = self.one.server.ask(self.one.client, &request);
         self.redis.send(0, &request);

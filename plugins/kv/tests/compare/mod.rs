@@ -1,6 +1,10 @@
 //! Random streams of requests to a `TestServer` and to a real redis-server, whose replies must be the
-//! same; a failing stream is shrunk and printed with its seed.
+//! same. A failing stream is shrunk and printed with its seed, as a page that the corpus takes: what is
+//! there is sent first.
 
+mod corpus;
+
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use hotshell_plugin_api::plugin::Plugin;
@@ -8,7 +12,8 @@ use hotshell_plugin_api::testing::TestServer;
 
 use crate::common::encode;
 use crate::peer::{self, Redis};
-use crate::stream::{self, Random, Step, stream};
+use crate::stream::{self, Random, Step, stream, text};
+use corpus::Page;
 
 /// Clients that send requests.
 const CLIENTS: usize = 3;
@@ -42,18 +47,40 @@ struct Open {
 }
 
 /// How a stream is run.
-#[derive(Debug, Clone, Copy)]
-struct Setting {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
     /// Which clients speak RESP3.
     resp3: [bool; CLIENTS],
     /// Whether keyspace notifications are sent.
-    notify: bool,
+    pub notify: bool,
     /// Whether collections of a few elements are large ones.
     large: bool,
     /// Whether it is a version without streams.
     old: bool,
     /// Whether the texts of errors are open.
     errors: bool,
+}
+
+impl Setting {
+    /// Without anything that a page says.
+    fn plain(like: Like) -> Self {
+        let (old, errors) = (like != Like::Redis7, like == Like::Redis4As7);
+        Self { resp3: [false; CLIENTS], notify: false, large: false, old, errors }
+    }
+}
+
+/// As a line of a page: see [`corpus`].
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("setting:")?;
+        for (word, _) in [(" notify", self.notify), (" large", self.large)].iter().filter(|w| w.1) {
+            f.write_str(word)?;
+        }
+        for client in (0..CLIENTS).filter(|&client| self.resp3[client]) {
+            write!(f, " resp3={client}")?;
+        }
+        f.write_str("\n")
+    }
 }
 
 /// What the server is to be like.
@@ -94,14 +121,18 @@ pub fn run_without<P: Plugin>(requests: &str, like: Like, is_left_out: fn(&[Vec<
         (None, None) => 1..=STREAMS,
     };
     let budget = seconds.map(Duration::from_secs);
+    for Page { file, setting, steps } in corpus::pages(like) {
+        if let Some(failure) = compare::<P>(&mut redis, setting, &steps) {
+            panic!("{}\n{failure}", file.display());
+        }
+    }
     let start = Instant::now();
     println!("streams from seed {} on", seeds.start());
     for seed in seeds {
         let mut random = Random::new(seed);
         let resp3 = [0; CLIENTS].map(|_| random.below(2) == 1 && like == Like::Redis7);
         let (notify, large) = (random.below(2) == 1, random.below(2) == 1);
-        let (old, errors) = (like != Like::Redis7, like == Like::Redis4As7);
-        let setting = Setting { resp3, notify, large, old, errors };
+        let setting = Setting { resp3, notify, large, ..Setting::plain(like) };
         let mut steps = stream(&mut random, requests, STEPS, CLIENTS);
         steps.retain(|step| !is_left_out(&step.args));
         if let Some(failure) = compare::<P>(&mut redis, setting, &steps) {
@@ -113,7 +144,12 @@ pub fn run_without<P: Plugin>(requests: &str, like: Like, is_left_out: fn(&[Vec<
             }
             let steps = shrink::<P>(&mut redis, setting, steps, Instant::now() + SHRINK_FOR);
             let failure = compare::<P>(&mut redis, setting, &steps).unwrap_or(failure);
-            panic!("seed {seed}, {setting:?}\n{}{failure}", print(&steps));
+            panic!(
+                "seed {seed}; once it is mended, keep these lines in {}/NAME.txt\n# what it shows\n\
+                 {setting}{}\n{failure}",
+                corpus::folder(like).display(),
+                text::print(&steps)
+            );
         }
         if budget.is_some_and(|budget| start.elapsed() > budget) {
             println!("the last had seed {seed}");
@@ -252,13 +288,4 @@ fn shrink<P: Plugin>(
         size /= 2;
     }
     steps
-}
-
-fn print(steps: &[Step]) -> String {
-    let line = |step: &Step| {
-        let args: Vec<String> =
-            step.args.iter().map(|arg| format!("{:?}", String::from_utf8_lossy(arg))).collect();
-        format!("  client {}: {}\n", step.client, args.join(" "))
-    };
-    steps.iter().map(line).collect()
 }

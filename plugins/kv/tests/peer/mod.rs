@@ -1,5 +1,6 @@
 //! A real redis-server, started for one test.
 
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ pub fn unix_ms() -> u64 {
 pub struct Redis {
     process: Child,
     port: u16,
+    /// What it says of itself.
+    log: PathBuf,
     control: TcpStream,
     clients: Vec<TcpStream>,
 }
@@ -45,6 +48,7 @@ impl Redis {
             return None;
         }
         let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        let log = std::env::temp_dir().join(format!("hotshell-peer-{port}.log"));
         let process = Command::new(program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", "no", "--dir", "/tmp", "--daemonize", "no"])
@@ -52,12 +56,12 @@ impl Redis {
             .args(["--slowlog-log-slower-than", "-1"])
             .args(options)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(File::create(&log).ok()?)
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
         let control = connect_within(port, Duration::from_secs(10));
-        Some(Self { process, port, control, clients: Vec::new() })
+        Some(Self { process, port, log, control, clients: Vec::new() })
     }
 
     /// Empties the server and connects so many new clients.
@@ -88,18 +92,26 @@ impl Redis {
     }
 
     fn round_trip(&mut self, request: &[u8], reply: &[u8]) {
-        self.control.write_all(request).expect("redis reads");
-        let mut bytes = vec![0; reply.len()];
-        self.control.read_exact(&mut bytes).expect("redis answers");
+        let bytes = self.exchange(request, reply.len());
         assert_eq!(bytes, reply);
+    }
+
+    fn exchange(&mut self, request: &[u8], len: usize) -> Vec<u8> {
+        let mut reply = vec![0; len];
+        let answered =
+            self.control.write_all(request).and_then(|()| self.control.read_exact(&mut reply));
+        if let Err(error) = answered {
+            panic!(
+                "redis does not answer any more: {error}; what it says is in {}",
+                self.log.display()
+            );
+        }
+        reply
     }
 
     /// The digest of all its data, as a reply.
     pub fn digest(&mut self) -> Vec<u8> {
-        self.control.write_all(b"DEBUG DIGEST\r\n").expect("redis reads");
-        let mut reply = vec![0; "+\r\n".len() + 40];
-        self.control.read_exact(&mut reply).expect("redis answers");
-        reply
+        self.exchange(b"DEBUG DIGEST\r\n", "+\r\n".len() + 40)
     }
 
     /// What redis has sent to a client: as much as `enough` accepts, if it comes at all.
@@ -133,6 +145,9 @@ impl Drop for Redis {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_file(&self.log);
+        }
     }
 }
 

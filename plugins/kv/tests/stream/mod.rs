@@ -2,6 +2,7 @@
 
 mod arguments;
 mod requests;
+pub mod text;
 
 use std::ops::Range;
 
