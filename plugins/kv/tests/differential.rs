@@ -98,7 +98,7 @@ fn is_meant(args: &[Vec<u8>]) -> bool {
     let beyond = ["9223372036854775807", "-9223372036854775808"].iter().any(|word| has(word));
     match words[0].as_str() {
         "client" => has("off") || has("skip"),
-        "geopos" => true,
+        "geohash" | "geopos" => true,
         "bitfield" | "blpop" | "brpop" | "brpoplpush" | "decrby" | "select" | "setex"
         | "psetex" | "set" | "setrange" | "swapdb" => beyond,
         "hincrbyfloat" | "incrbyfloat" => has("inf"),

@@ -184,7 +184,8 @@ fn bitpos(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     match args[3..] {
         [] => {}
         [from] => start = int(from)?,
-        [from, to] | [from, to, _] if args.len() < 6 || cx.has(v(7, 0)) => {
+        [_, _, _] if !cx.has(v(7, 0)) => return Err(errors::SYNTAX),
+        [from, to] | [from, to, _] => {
             (start, bits) = (int(from)?, unit(cx, args.get(5))?);
             end = int(to)?;
         }
