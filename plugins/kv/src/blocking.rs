@@ -122,11 +122,12 @@ pub fn forget(
     Some(waiting)
 }
 
-/// Serves clients that wait for keys which got elements, first come first served.
+/// Serves clients that wait for keys which got elements, first come first served. Redis 4 tells nobody
+/// of what they pop: `pops_told` is false there.
 #[cold]
-pub fn serve(state: &mut State, shell: &mut dyn Services) {
+pub fn serve(state: &mut State, shell: &mut dyn Services, pops_told: bool) {
     while let Some(ready) = state.ready.pop_front() {
-        while serve_one(state, shell, ready.db, &ready.key) {}
+        while serve_one(state, shell, ready.db, &ready.key, pops_told) {}
         readers::serve(state, shell, ready.db, &ready.key);
     }
 }
@@ -146,7 +147,13 @@ fn answer(shell: &mut dyn Services, client: ClientId, write: impl FnOnce(&mut Ou
 
 /// Serves the first client in the queue of a key that waits for what is there. False when there is
 /// none.
-fn serve_one(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) -> bool {
+fn serve_one(
+    state: &mut State,
+    shell: &mut dyn Services,
+    db: u32,
+    key: &Bytes,
+    pops_told: bool,
+) -> bool {
     let space = state.db(db);
     let pops = match space.keys.get(key).map(Value::kind) {
         Some(Kind::List) => 0,
@@ -164,7 +171,7 @@ fn serve_one(state: &mut State, shell: &mut dyn Services, db: u32, key: &Bytes) 
     if pops == POPS_MEMBERS {
         members::give(state, shell, client, &waiting, key);
     } else {
-        elements::give(state, shell, client, &waiting, key);
+        elements::give(state, shell, client, &waiting, key, pops_told);
     }
     shell.resume(client);
     true

@@ -22,7 +22,7 @@ use crate::state::{
     SESSION_AUTHENTICATED, SESSION_DIRTY, SESSION_FAILED, SESSION_MULTI, SESSION_SILENT,
     SESSION_SKIP, SESSION_SKIP_NEXT,
 };
-use crate::table::{Level, Row, Run};
+use crate::table::{Level, Row, Run, v};
 use crate::tracking;
 
 /// Executes one request; `request` is its text, for MULTI.
@@ -63,7 +63,8 @@ fn serve_waiting(cx: &mut Cx<'_>) {
     if cx.state.modes & MODE_TRACKING != 0 {
         tracking::tell_others(cx.state, cx.shell, cx.client);
     }
-    blocking::serve(cx.state, cx.shell);
+    let pops_told = cx.has(v(7, 0));
+    blocking::serve(cx.state, cx.shell, pops_told);
 }
 
 /// Takes back the reply of a client that wants none (CLIENT REPLY). One that waits has none yet.

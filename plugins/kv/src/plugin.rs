@@ -15,7 +15,7 @@ use crate::state::{
     MODE_PAUSE, MODE_TRACKING, SESSION_MONITOR, SESSION_PAUSED, SESSION_SAVING, SESSION_SETTING,
     Session, State,
 };
-use crate::table::Table;
+use crate::table::{Table, v};
 use crate::{
     ahead, blocking, buffers, errors, eviction, idle, journal, monitor, pause, pubsub, saving,
     tracking,
@@ -157,7 +157,7 @@ impl<E: Edition> Plugin for Kv<E> {
             ctx.shell.wake_at(now);
         }
         if !ctx.state.ready.is_empty() {
-            blocking::serve(ctx.state, &mut ctx.shell);
+            blocking::serve(ctx.state, &mut ctx.shell, E::table().has(v(7, 0)));
         }
         let level = E::table().redis.number();
         if ctx.state.level != level {

@@ -20,6 +20,7 @@ pub(super) fn give(
     client: ClientId,
     waiting: &Waiting,
     key: &Bytes,
+    pops_told: bool,
 ) {
     let db = waiting.db;
     let from = if waiting.end == End::Tail as u8 { End::Tail } else { End::Head };
@@ -43,7 +44,9 @@ pub(super) fn give(
         for _ in 0..n.max(1) {
             journal::tell(shell, db, &pop);
         }
-        notify::notify(state, shell, notify::LIST, event, db, key);
+        if pops_told {
+            notify::notify(state, shell, notify::LIST, event, db, key);
+        }
     } else if let Some(element) = list::pop(list, from) {
         let to = if waiting.push == 1 { End::Head } else { End::Tail };
         let done = push(state, shell, db, (&waiting.target, to), &element, client);
@@ -52,7 +55,9 @@ pub(super) fn give(
         }
         if done {
             let push: &[u8] = if to == End::Head { b"LPUSH" } else { b"RPUSH" };
-            notify::notify(state, shell, notify::LIST, event, db, key);
+            if pops_told {
+                notify::notify(state, shell, notify::LIST, event, db, key);
+            }
             journal::tell(shell, db, &pop);
             journal::tell(shell, db, &[push, &waiting.target, &element]);
         }
@@ -63,7 +68,9 @@ pub(super) fn give(
     let space = state.db(db);
     if space.keys.get(key).is_some_and(Value::is_empty) {
         space.remove(key);
-        notify::notify(state, shell, notify::GENERIC, "del", db, key);
+        if pops_told {
+            notify::notify(state, shell, notify::GENERIC, "del", db, key);
+        }
     }
 }
 

@@ -59,7 +59,11 @@ fn hincrbyfloat(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn put(cx: &mut Cx<'_>, key: &[u8], field: &[u8], text: &[u8], event: &str) -> Outcome {
-    let limits = cx.state.settings.limits;
+    let mut limits = cx.state.settings.limits;
+    if !cx.has(v(7, 0)) {
+        // Redis 4 looks at the number of fields only here.
+        limits.hash_value = u64::MAX;
+    }
     hash::set(cx.find_or_put(key, Value::hash)?, field, text, limits);
     cx.event(key, notify::HASH, event);
     Ok(())

@@ -48,11 +48,11 @@ struct Open {
 
 /// How a stream is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setting {
+struct Setting {
     /// Which clients speak RESP3.
     resp3: [bool; CLIENTS],
     /// Whether keyspace notifications are sent.
-    pub notify: bool,
+    notify: bool,
     /// Whether collections of a few elements are large ones.
     large: bool,
     /// Whether it is a version without streams.
@@ -99,15 +99,11 @@ pub enum Like {
 /// Sends streams made of these requests: [`STREAMS`] of them, or for `HOTSHELL_DIFF_SECONDS` those of
 /// seeds that begin with the clock.
 pub fn run<P: Plugin>(requests: &str, like: Like) {
-    run_without::<P>(requests, like, |_, _| false);
+    run_without::<P>(requests, like, |_| false);
 }
 
 /// The same without steps that are left out.
-pub fn run_without<P: Plugin>(
-    requests: &str,
-    like: Like,
-    is_left_out: fn(&[Vec<u8>], Setting) -> bool,
-) {
+pub fn run_without<P: Plugin>(requests: &str, like: Like, is_left_out: fn(&[Vec<u8>]) -> bool) {
     let peer = if like == Like::Redis4 { Redis::start_4() } else { Redis::start() };
     let Some(mut redis) = peer else {
         assert!(
@@ -138,7 +134,7 @@ pub fn run_without<P: Plugin>(
         let (notify, large) = (random.below(2) == 1, random.below(2) == 1);
         let setting = Setting { resp3, notify, large, ..Setting::plain(like) };
         let mut steps = stream(&mut random, requests, STEPS, CLIENTS);
-        steps.retain(|step| !is_left_out(&step.args, setting));
+        steps.retain(|step| !is_left_out(&step.args));
         if let Some(failure) = compare::<P>(&mut redis, setting, &steps) {
             // On a loaded machine a clock may jump a second between the two: what is wrong, is wrong
             // again.
