@@ -40,6 +40,8 @@ pub const OVERFLOW: &str = "ERR increment or decrement would overflow";
 pub const NOT_FINITE: &str = "ERR increment would produce NaN or Infinity";
 /// Longer than a bulk string may be.
 pub const TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+/// The same, as Redis 4 says it.
+pub const OLD_TOO_LONG: &str = "ERR string exceeds maximum allowed size (512MB)";
 /// SELECT beyond the databases.
 pub const DB_RANGE: &str = "ERR DB index is out of range";
 /// SCAN's cursor.

@@ -19,11 +19,11 @@ pub fn reject(cx: &mut Cx<'_>, row: Option<&'static Row>, args: &[&[u8]]) {
         cx.after = After::Close;
         return;
     }
-    let text = match row {
-        Some(row) => format!("ERR wrong number of arguments for '{}' command", row.name),
-        None => unknown(cx, args),
+    let Some(named) = row else {
+        fail_transaction(cx);
+        return unknown(cx, args);
     };
-    refuse(cx, row, &text);
+    refuse(cx, row, &format!("ERR wrong number of arguments for '{}' command", named.name));
 }
 
 /// Answers with an error in place of a command, which spoils a transaction; EXEC itself ends it.
@@ -42,20 +42,37 @@ pub fn refuse(cx: &mut Cx<'_>, row: Option<&'static Row>, text: &str) {
     let _ = cx.error(text);
 }
 
-fn unknown(cx: &Cx<'_>, args: &[&[u8]]) -> String {
-    let name = String::from_utf8_lossy(&args[0][..args[0].len().min(128)]);
+/// The error of a command that there is not, which quotes the bytes of the request as they are.
+fn unknown(cx: &mut Cx<'_>, args: &[&[u8]]) {
+    const SHOWN: usize = 128;
     let old = !cx.has(Level::of(7, 0, 0));
-    let mut rest = String::new();
+    let (open, close, behind) = if old { (b'`', b'`', ", ") } else { (b'\'', b'\'', " ") };
+    // Redis 4 shows all of the name.
+    let name = until_zero(args[0], if old { usize::MAX } else { SHOWN });
+    let mut text = [b"ERR unknown command ", &[open][..], name, &[close]].concat();
+    text.extend_from_slice(b", with args beginning with: ");
+    let begin = text.len();
     for arg in &args[1..] {
-        if rest.len() >= 128 {
+        let shown = text.len() - begin;
+        if shown >= SHOWN {
             break;
         }
-        let arg = &arg[..arg.len().min(128 - rest.len())];
-        let arg = String::from_utf8_lossy(arg);
-        rest.push_str(&if old { format!("`{arg}`, ") } else { format!("'{arg}' ") });
+        text.push(open);
+        text.extend_from_slice(until_zero(arg, SHOWN - shown));
+        text.push(close);
+        text.extend_from_slice(behind.as_bytes());
     }
-    let name = if old { format!("`{name}`") } else { format!("'{name}'") };
-    format!("ERR unknown command {name}, with args beginning with: {rest}")
+    text.iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n')).for_each(|byte| *byte = b' ');
+    cx.state.note_error("ERR");
+    cx.out.put(b"-");
+    cx.out.put(&text);
+    cx.out.put(b"\r\n");
+}
+
+/// So many bytes at most, and none behind a 0, which ends texts of C.
+fn until_zero(bytes: &[u8], most: usize) -> &[u8] {
+    let bytes = &bytes[..bytes.len().min(most)];
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 /// A request that cannot be queued spoils the transaction.

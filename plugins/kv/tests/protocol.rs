@@ -169,3 +169,14 @@ fn nothing_is_left_in_the_heap_when_all_is_deleted() {
     let left = server.state_bytes() - empty;
     assert!(left < 2000, "{left} bytes: more than the tables of empty maps");
 }
+
+#[test]
+fn an_unknown_command_is_quoted_byte_by_byte_up_to_its_first_zero() {
+    let mut one = One::<V2>::new();
+    let mut ask = |words: &[&[u8]]| one.server.ask(one.client, &encode(words));
+    // As a Redis 7.0 answers.
+    let quoted = b"-ERR unknown command 'f\xff ', with args beginning with: 'a  ' \r\n";
+    assert_eq!(ask(&[b"f\xff\n", b"a\r\n"]), quoted);
+    let cut = b"-ERR unknown command 'n', with args beginning with: '' '\xfe' \r\n";
+    assert_eq!(ask(&[b"n\0ame", b"", b"\xfe\0x"]), cut);
+}

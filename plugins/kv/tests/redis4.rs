@@ -64,6 +64,25 @@ fn the_commands_are_those_of_redis_4_with_arity_flags_and_keys() {
 }
 
 #[test]
+fn errors_that_quote_a_request_or_name_a_limit_are_those_of_redis_4() {
+    let Some(mut both) = start() else { return };
+    let (long, half) = ("x".repeat(300), "y".repeat(100));
+    let requests: [&[&[u8]]; 7] = [
+        &[long.as_bytes(), half.as_bytes(), half.as_bytes(), b"z"],
+        &[b"f\xff\n\r", b"\xfe\n", b"a\0b"],
+        &[b"n\0ame", b"", b""],
+        &[b"setrange", b"k", b"536870912", b"v"],
+        &[b"append", b"k"],
+        &[b"debug", b"nosuch"],
+        &[b"debug", b"protocol", b"map"],
+    ];
+    for request in requests {
+        let [ours, theirs] = both.ask(request);
+        assert_eq!(ours, theirs, "{} of {request:?}", text(theirs.clone()));
+    }
+}
+
+#[test]
 fn help_and_errors_of_subcommands_are_those_of_redis_4() {
     let Some(mut both) = start() else { return };
     for container in [

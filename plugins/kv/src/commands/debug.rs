@@ -11,6 +11,7 @@ use crate::errors;
 use crate::flags::Flags;
 use crate::glob;
 use crate::number::parse_f64;
+use crate::old_errors;
 use crate::pause;
 use crate::rdb;
 use crate::reply::Reply;
@@ -81,6 +82,7 @@ fn debug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         }
         [_, word, kind] if is(word, "protocol") && cx.has(v(6, 0)) => protocol(cx, kind),
         [_] => cx.error("ERR You must specify a subcommand for DEBUG. Try DEBUG HELP for info."),
+        [_, ..] if !cx.has(v(5, 0)) => old_errors::of_subcommand(cx, args),
         _ => unknown(cx, args[1]),
     }
 }

@@ -92,7 +92,7 @@ pub(super) fn append(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             tail.len()
         }
         Some(old) if (old + tail.len()) as i64 > cx.state.settings.max_bulk => {
-            return Err(errors::TOO_LONG);
+            return Err(too_long(cx));
         }
         Some(old) => {
             if let Some(bytes) = bytes_mut(cx, key)? {
@@ -123,7 +123,7 @@ fn setrange(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     }
     let end = offset.saturating_add(part.len() as i64);
     if end > cx.state.settings.max_bulk {
-        return Err(errors::TOO_LONG);
+        return Err(too_long(cx));
     }
     let (offset, end) = (offset as usize, end as usize);
     if old.is_none() {
@@ -140,4 +140,8 @@ fn setrange(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     cx.event(key, notify::STRING, "setrange");
     cx.out.int(len as i64);
     Ok(())
+}
+
+fn too_long(cx: &Cx<'_>) -> &'static str {
+    if cx.has(v(7, 0)) { errors::TOO_LONG } else { errors::OLD_TOO_LONG }
 }
