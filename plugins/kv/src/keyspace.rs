@@ -151,6 +151,25 @@ impl State {
         }
     }
 
+    /// Another level has other types, and streams were set aside or are there again: EXEC of whoever watches a
+    /// key that may have been one, or is one, fails. O(n) of watched keys.
+    #[cold]
+    pub fn streams_came_or_went(&self, shell: &mut dyn Services, has_streams: bool) {
+        for db in self.dbs.iter() {
+            let concerned = |key: &Bytes| match db.keys.get(key) {
+                Some(value) => value.kind() == Kind::Stream,
+                None => !has_streams,
+            };
+            for (_, ids) in db.watchers.iter().filter(|(key, _)| concerned(key)) {
+                for &id in ids.iter() {
+                    if let Some(session) = shell.session_of(id) {
+                        session.flags |= SESSION_DIRTY;
+                    }
+                }
+            }
+        }
+    }
+
     /// A value went away: who waits for entries of a stream in a group is told after this request.
     #[inline]
     pub fn value_went(&mut self, db: u32, key: &[u8], old: &Value) {

@@ -163,6 +163,7 @@ impl<E: Edition> Plugin for Kv<E> {
         if ctx.state.level != level {
             // A swap ticks the new version before anybody is served by it.
             ctx.state.level = level;
+            ctx.state.streams_came_or_went(&mut ctx.shell, E::table().has(v(5, 0)));
             tracking::keys_came_or_went(ctx.state, &mut ctx.shell);
         }
         if ctx.state.modes & MODE_TRACKING != 0 {

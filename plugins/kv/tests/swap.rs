@@ -110,3 +110,32 @@ fn who_keeps_copies_forgets_them_when_keys_may_have_come_or_gone() {
     let stream = [&key[..key.len() - 3], b"s\r\n"].concat();
     assert_eq!((server.read(three), server.read(by_prefix)), (stream.clone(), stream));
 }
+
+#[test]
+fn a_transaction_fails_where_a_watched_stream_may_have_come_or_gone_and_no_other() {
+    let mut server = TestServer::<V2>::new();
+    let [stream, string, none, writer] = [(); 4].map(|()| server.connect());
+    let exec = ["multi", "ping", "exec"].map(words).concat();
+    let (done, failed) = (b"+OK\r\n+QUEUED\r\n*1\r\n+PONG\r\n", b"+OK\r\n+QUEUED\r\n*-1\r\n");
+    server.ask(writer, &["set k v", "xadd s 1-1 f v"].map(words).concat());
+    for (client, key) in [(stream, "s"), (string, "k")] {
+        server.ask(client, &words(&format!("watch {key}")));
+    }
+
+    let mut server = server.swap_to::<V1>().unwrap();
+    assert_eq!(server.ask(stream, &exec), failed);
+    assert_eq!(server.ask(string, &exec), done);
+    for (client, key) in [(stream, "s"), (string, "k"), (none, "nothing")] {
+        server.ask(client, &words(&format!("watch {key}")));
+    }
+
+    let mut server = server.swap_to::<V2>().unwrap();
+    assert_eq!(server.ask(stream, &exec), failed);
+    assert_eq!(server.ask(string, &exec), done);
+    assert_eq!(server.ask(none, &exec), done);
+
+    // The same version again: nothing went.
+    server.ask(stream, &words("watch s"));
+    let mut server = server.swap_to::<V2>().unwrap();
+    assert_eq!(server.ask(stream, &exec), done);
+}
