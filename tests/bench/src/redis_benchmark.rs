@@ -118,10 +118,11 @@ pub fn measure(
     })
 }
 
-/// A row of figures, ours beside the peer's, and what the bars say of it.
+/// A row of figures, ours beside the peer's, and what the bars say of it; their names begin with `client`.
 pub fn judge(
     report: &mut Report,
     table: &mut Table,
+    client: &str,
     (test, pipeline): (&str, u64),
     (ours, theirs): (Measured, Measured),
 ) {
@@ -142,8 +143,8 @@ pub fn judge(
         json!(theirs.client_busy),
     ]);
     let bar = if pipeline > 1 { bars::RPS_PIPELINED } else { bars::RPS_P1 };
-    report.judge(format!("{test} P{pipeline}: requests/s, ours / peer"), bar, speed);
-    report.judge(format!("{test} P{pipeline}: CPU, ours / peer"), bars::CPU, cpu);
+    report.judge(format!("{client}{test} P{pipeline}: requests/s, ours / peer"), bar, speed);
+    report.judge(format!("{client}{test} P{pipeline}: CPU, ours / peer"), bars::CPU, cpu);
 }
 
 /// The medians of each figure.

@@ -65,7 +65,7 @@ pub fn run(args: &ThroughputArgs) -> Result<Report> {
             let ThroughputArgs { clients, keyspace, size, threads, .. } = *args;
             let load = Load { clients, requests, pipeline, keyspace, size, threads };
             let (ours, theirs) = compare(load, Work::Test(test), args.rounds, (&host, &peer))?;
-            judge(&mut report, &mut table, (test.as_str(), pipeline), (ours, theirs));
+            judge(&mut report, &mut table, "", (test.as_str(), pipeline), (ours, theirs));
         }
     }
     report.tables.push(table);

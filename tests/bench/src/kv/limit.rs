@@ -42,7 +42,7 @@ pub fn run(args: &KvArgs, report: &mut Report) -> Result<()> {
     let mut table = Table::new("a client that is not the limit", HEADER);
     for &pipeline in args.pipeline.iter().filter(|&&pipeline| pipeline > 1) {
         for (test, sides) in rates::measured(args, &tests, pipeline, measure)? {
-            judge(report, &mut table, (&format!("{test}, own client,"), pipeline), sides);
+            judge(report, &mut table, "own client: ", (test, pipeline), sides);
         }
     }
     report.tables.push(table);

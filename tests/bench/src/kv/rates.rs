@@ -36,7 +36,7 @@ pub fn run(args: &KvArgs, report: &mut Report) -> Result<()> {
     let mut table = Table::new("redis-benchmark", HEADER);
     for &pipeline in &args.pipeline {
         for (test, (ours, theirs)) in measured(args, &tests, pipeline, with_redis_benchmark)? {
-            judge(report, &mut table, (test, pipeline), (ours, theirs));
+            judge(report, &mut table, "", (test, pipeline), (ours, theirs));
         }
     }
     report.tables.push(table);
