@@ -94,8 +94,14 @@ impl Cx<'_> {
     /// Writes an error that needs formatting.
     #[cold]
     pub fn error(&mut self, text: &str) -> Outcome {
+        self.error_bytes(text.as_bytes())
+    }
+
+    /// Writes an error that quotes bytes of the request.
+    #[cold]
+    pub fn error_bytes(&mut self, text: &[u8]) -> Outcome {
         self.state.note_error(text);
-        self.out.error(text);
+        self.out.error_bytes(text);
         Ok(())
     }
 

@@ -151,10 +151,11 @@ impl State {
         }
     }
 
-    /// Another level has other types, and streams were set aside or are there again: EXEC of whoever watches a
-    /// key that may have been one, or is one, fails. O(n) of watched keys.
+    /// Another level has other types, and streams were set aside or are there again. EXEC of whoever watches a
+    /// key that may have been one, or is one, fails; whoever tracks forgets all that it has, as behind
+    /// FLUSHALL. O(n) of watched keys and of clients that track.
     #[cold]
-    pub fn streams_came_or_went(&self, shell: &mut dyn Services, has_streams: bool) {
+    pub fn streams_came_or_went(&mut self, shell: &mut dyn Services, has_streams: bool) {
         for db in self.dbs.iter() {
             let concerned = |key: &Bytes| match db.keys.get(key) {
                 Some(value) => value.kind() == Kind::Stream,
@@ -167,6 +168,9 @@ impl State {
                     }
                 }
             }
+        }
+        if !self.tracking.clients.is_empty() {
+            tracking::flushed(self, shell);
         }
     }
 

@@ -42,6 +42,9 @@ pub fn of_subcommand(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             cx.error(&format!("ERR Wrong number of arguments for CONFIG {shown}"))
         }
         "config" => Err("ERR CONFIG subcommand must be one of GET, SET, RESETSTAT, REWRITE"),
+        "debug" if args.len() == 1 => {
+            Err("ERR You must specify a subcommand for DEBUG. Try DEBUG HELP for info.")
+        }
         "latency" | "module" => Err(errors::SYNTAX),
         "memory" => Err("ERR Syntax error. Try MEMORY HELP"),
         "object" => cx.error(&format!(

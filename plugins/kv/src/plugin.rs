@@ -164,7 +164,6 @@ impl<E: Edition> Plugin for Kv<E> {
             // A swap ticks the new version before anybody is served by it.
             ctx.state.level = level;
             ctx.state.streams_came_or_went(&mut ctx.shell, E::table().has(v(5, 0)));
-            tracking::keys_came_or_went(ctx.state, &mut ctx.shell);
         }
         if ctx.state.modes & MODE_TRACKING != 0 {
             tracking::tell(ctx.state, &mut ctx.shell);

@@ -21,7 +21,9 @@ pub fn reject(cx: &mut Cx<'_>, row: Option<&'static Row>, args: &[&[u8]]) {
     }
     let Some(named) = row else {
         fail_transaction(cx);
-        return unknown(cx, args);
+        let text = unknown(cx, args);
+        let _ = cx.error_bytes(&text);
+        return;
     };
     refuse(cx, row, &format!("ERR wrong number of arguments for '{}' command", named.name));
 }
@@ -43,7 +45,7 @@ pub fn refuse(cx: &mut Cx<'_>, row: Option<&'static Row>, text: &str) {
 }
 
 /// The error of a command that there is not, which quotes the bytes of the request as they are.
-fn unknown(cx: &mut Cx<'_>, args: &[&[u8]]) {
+fn unknown(cx: &Cx<'_>, args: &[&[u8]]) -> Vec<u8> {
     const SHOWN: usize = 128;
     let old = !cx.has(Level::of(7, 0, 0));
     let (open, close, behind) = if old { (b'`', b'`', ", ") } else { (b'\'', b'\'', " ") };
@@ -62,11 +64,7 @@ fn unknown(cx: &mut Cx<'_>, args: &[&[u8]]) {
         text.push(close);
         text.extend_from_slice(behind.as_bytes());
     }
-    text.iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n')).for_each(|byte| *byte = b' ');
-    cx.state.note_error("ERR");
-    cx.out.put(b"-");
-    cx.out.put(&text);
-    cx.out.put(b"\r\n");
+    text
 }
 
 /// So many bytes at most, and none behind a 0, which ends texts of C.

@@ -84,7 +84,11 @@ pub trait Reply {
     /// A simple string, which holds no line break.
     fn simple(&mut self, text: &str);
     /// An error, with its code as first word. Line breaks in it become spaces.
-    fn error(&mut self, text: &str);
+    fn error(&mut self, text: &str) {
+        self.error_bytes(text.as_bytes());
+    }
+    /// The same of a text that quotes bytes of a request.
+    fn error_bytes(&mut self, text: &[u8]);
     /// An integer.
     fn int(&mut self, n: i64);
     /// A bulk string.
@@ -164,12 +168,15 @@ impl Reply for Out<'_> {
     }
 
     #[cold]
-    fn error(&mut self, text: &str) {
+    fn error_bytes(&mut self, text: &[u8]) {
+        let breaks = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let end = text.iter().rposition(|byte| !breaks(byte)).map_or(0, |last| last + 1);
         self.put(b"-");
-        if text.contains(['\r', '\n']) {
-            self.put(text.trim_end_matches(['\r', '\n']).replace(['\r', '\n'], " ").as_bytes());
-        } else {
-            self.put(text.as_bytes());
+        for (n, line) in text[..end].split(breaks).enumerate() {
+            if n > 0 {
+                self.put(b" ");
+            }
+            self.put(line);
         }
         self.put(b"\r\n");
     }

@@ -304,10 +304,10 @@ impl State {
     }
 
     /// Counts an error that is answered.
-    pub fn note_error(&mut self, text: &str) {
+    pub fn note_error(&mut self, text: &[u8]) {
         self.stats.errors += 1;
-        let code = text.split(' ').next().unwrap_or_default();
-        *self.error_codes.entry(Bytes::from(code.as_bytes())).or_default() += 1;
+        let code = text.split(|byte| *byte == b' ').next().unwrap_or_default();
+        *self.error_codes.entry(Bytes::from(code)).or_default() += 1;
     }
 
     /// Sets or clears a `MODE_*` bit.

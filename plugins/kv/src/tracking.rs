@@ -173,15 +173,6 @@ pub fn flushed(state: &mut State, shell: &mut dyn Services) {
     }
 }
 
-/// Another level has other types: keys of some were set aside, or are there again. Which ones nobody has
-/// looked up, so whoever tracks forgets all that it has, as behind FLUSHALL.
-#[cold]
-pub fn keys_came_or_went(state: &mut State, shell: &mut dyn Services) {
-    if !state.tracking.clients.is_empty() {
-        flushed(state, shell);
-    }
-}
-
 /// A command was run: notes what the client read by it, or tried to.
 pub fn after(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]]) {
     let client = cx.client;

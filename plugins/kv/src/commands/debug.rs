@@ -81,8 +81,7 @@ fn debug(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
             Ok(())
         }
         [_, word, kind] if is(word, "protocol") && cx.has(v(6, 0)) => protocol(cx, kind),
-        [_] => cx.error("ERR You must specify a subcommand for DEBUG. Try DEBUG HELP for info."),
-        [_, ..] if !cx.has(v(5, 0)) => old_errors::of_subcommand(cx, args),
+        _ if !cx.has(v(5, 0)) => old_errors::of_subcommand(cx, args),
         _ => unknown(cx, args[1]),
     }
 }

@@ -118,8 +118,9 @@ impl Cx<'_> {
         self.put_in(self.session.db, key, value);
     }
 
-    /// [`Cx::put`] in another database, of a value that says itself when it was used. Who waits for elements of the key hears of it when there was
-    /// no such key, as in Redis: a value that takes the place of another one wakes nobody.
+    /// [`Cx::put`] in another database, of a value that says itself when it was used. Who waits for
+    /// elements of the key hears of it when there was no such key, as in Redis: a value that takes the place
+    /// of another one wakes nobody.
     pub fn put_in(&mut self, db: u32, key: &[u8], value: Value) {
         let awaited = is_awaited(&value);
         match self.state.db(db).put(key, value) {

@@ -73,8 +73,11 @@ impl Setting {
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("setting:")?;
-        for (word, _) in [(" notify", self.notify), (" large", self.large)].iter().filter(|w| w.1) {
-            f.write_str(word)?;
+        if self.notify {
+            f.write_str(" notify")?;
+        }
+        if self.large {
+            f.write_str(" large")?;
         }
         for client in (0..CLIENTS).filter(|&client| self.resp3[client]) {
             write!(f, " resp3={client}")?;
