@@ -7,7 +7,7 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::words::{Requests, each, in_turn};
+use super::words::{Requests, each, request_of};
 use super::{KvArgs, rates};
 use crate::artifacts;
 use crate::boundary::{Driver, Loaded};
@@ -62,5 +62,6 @@ fn requests(test: &str) -> Option<(Requests, Requests)> {
         _ if test.starts_with("lrange_") => each(LIST, "LPUSH mylist xxx"),
         _ => Vec::new(),
     };
-    Some((ready, in_turn(test, KEYS)?))
+    let asked = (0..KEYS).map(|n| request_of(test, || n)).collect::<Option<_>>()?;
+    Some((ready, asked))
 }

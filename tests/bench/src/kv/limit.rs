@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
-use super::words::drawn;
+use super::words;
 use super::{KvArgs, rates};
 use crate::clock::{SECOND, now_ns, own_cpu_s};
 use crate::process::Process;
@@ -55,7 +55,7 @@ fn measure(load: Load, test: &str, address: SocketAddr, server: &Process) -> Res
     let mut pipeline = || -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         for _ in 0..load.pipeline {
-            let request = drawn(test, load.keyspace, &mut random);
+            let request = words::request_of(test, || random.below(load.keyspace.max(1)));
             bytes.extend_from_slice(&request.with_context(|| format!("no test {test}"))?);
         }
         Ok(bytes)
@@ -113,15 +113,12 @@ impl Crowd {
     /// Sends so many requests, each member its next pipeline when it has all replies. Answers the longest
     /// time for which one waited, nanoseconds.
     fn ask(&mut self, pipelines: &[Vec<u8>], load: Load) -> Result<u64> {
-        let mut left = load.requests.div_ceil(load.pipeline);
-        let mut next = pipelines.iter().cycle();
-        let mut waiting = 0_u64;
-        let mut longest_ns = 0;
-        for member in &mut self.members {
-            if left > 0 {
-                member.send(next.next().context("no pipelines")?, load.pipeline)?;
-                (left, waiting) = (left - 1, waiting + 1);
-            }
+        let count = load.requests.div_ceil(load.pipeline);
+        let mut pipelines = pipelines.iter().cycle().take(count as usize);
+        let (mut waiting, mut longest_ns) = (0, 0);
+        for (member, pipeline) in self.members.iter_mut().zip(pipelines.by_ref()) {
+            member.send(pipeline, load.pipeline)?;
+            waiting += 1;
         }
         let mut scratch = vec![0; READ_SIZE];
         let mut events = Vec::with_capacity(self.members.len());
@@ -135,11 +132,9 @@ impl Crowd {
                     continue;
                 }
                 longest_ns = longest_ns.max(now_ns() - member.asked_ns);
-                if left > 0 {
-                    left -= 1;
-                    member.send(next.next().context("no pipelines")?, load.pipeline)?;
-                } else {
-                    waiting -= 1;
+                match pipelines.next() {
+                    Some(pipeline) => member.send(pipeline, load.pipeline)?,
+                    None => waiting -= 1,
                 }
             }
         }

@@ -1,6 +1,5 @@
 //! The requests of redis-benchmark's default tests, for clients of this program's own.
 
-use crate::random::Random;
 use crate::resp::request;
 
 /// The tests in redis-benchmark's order, in which those that take away find what others brought.
@@ -59,7 +58,7 @@ fn words(test: &str) -> Option<String> {
 }
 
 /// A request of these words, each number drawn anew.
-pub fn rendered(words: &str, mut number: impl FnMut() -> u64) -> Vec<u8> {
+fn rendered(words: &str, mut number: impl FnMut() -> u64) -> Vec<u8> {
     let rendered: Vec<String> = words
         .split(' ')
         .map(|word| match word.split_once(NUMBER) {
@@ -78,23 +77,13 @@ pub fn each(count: u64, words: &str) -> Requests {
     (0..count).map(|n| rendered(words, || n)).collect()
 }
 
-/// Requests of a test, one for each number below `keys`. `None` when there is no such test.
-pub fn in_turn(test: &str, keys: u64) -> Option<Requests> {
-    if test == "ping_inline" {
-        return Some(vec![INLINE.to_vec()]);
+/// A request of a test, each number drawn anew. `None` when there is no such test.
+pub fn request_of(test: &str, number: impl FnMut() -> u64) -> Option<Vec<u8>> {
+    match test {
+        "ping_inline" => Some(b"PING\r\n".to_vec()),
+        _ => Some(rendered(&words(test)?, number)),
     }
-    Some(each(keys, &words(test)?))
 }
-
-/// A request of a test, its numbers drawn below `keys`. `None` when there is no such test.
-pub fn drawn(test: &str, keys: u64, random: &mut Random) -> Option<Vec<u8>> {
-    if test == "ping_inline" {
-        return Some(INLINE.to_vec());
-    }
-    Some(rendered(&words(test)?, || random.below(keys.max(1))))
-}
-
-const INLINE: &[u8] = b"PING\r\n";
 
 #[cfg(test)]
 mod tests {
@@ -103,10 +92,9 @@ mod tests {
     #[test]
     fn every_test_of_redis_benchmark_has_its_requests() {
         for test in TESTS {
-            assert!(!in_turn(test, 3).expect(test).is_empty(), "{test}");
-            assert!(drawn(test, 3, &mut Random::new(1)).is_some(), "{test}");
+            assert!(!request_of(test, || 3).expect(test).is_empty(), "{test}");
         }
-        assert!(in_turn("unknown", 1).is_none() && in_turn("lrange_0", 1).is_none());
+        assert!(request_of("unknown", || 1).is_none() && request_of("lrange_0", || 1).is_none());
     }
 
     #[test]
