@@ -26,7 +26,7 @@ fn the_kv_benchmark_measures_requests_memory_and_stops_against_redis() {
     let report = bench(&[
         "kv",
         "--requests",
-        "200",
+        "4000",
         "--rounds",
         "1",
         "--keyspace",

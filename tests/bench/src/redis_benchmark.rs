@@ -106,7 +106,7 @@ pub fn measure(
     let cpu_s = server.threads_cpu_s()? - before_s;
     ensure!(output.status.success(), "redis-benchmark: {}", output.status);
     let csv = String::from_utf8_lossy(&output.stdout);
-    let (requests_per_s, longest_ms) = (cell(&csv, RATE)?, cell(&csv, LONGEST)?);
+    let (requests_per_s, longest_ms) = (rate(&csv, load.requests)?, cell(&csv, LONGEST)?);
     let (requests, client_s) = (load.requests as f64, ended_children_cpu_s()? - ended_s);
     let took_s = requests / requests_per_s;
     Ok(Measured {
@@ -164,6 +164,18 @@ pub fn middle(all: &[Measured]) -> Measured {
 const RATE: usize = 6;
 const LONGEST: usize = 0;
 
+/// Requests per second. redis-benchmark counts whole milliseconds, and divides by 0 when it was done before
+/// the first.
+fn rate(csv: &str, requests: u64) -> Result<f64> {
+    let rate = cell(csv, RATE)?;
+    ensure!(
+        rate.is_finite(),
+        "redis-benchmark was done with {requests} requests in less than a millisecond, which is the least \
+         that it can time; give more with --requests"
+    );
+    Ok(rate)
+}
+
 /// A figure of the last line, `"SET","143266.47","0.208",...,"1.119"`.
 fn cell(csv: &str, from_end: usize) -> Result<f64> {
     let line = csv.lines().last().unwrap_or_default();
@@ -188,6 +200,13 @@ mod tests {
             assert_eq!(cell(&csv, RATE).unwrap(), 143266.47);
             assert_eq!(cell(&csv, LONGEST).unwrap(), 1.119);
         }
+        let csv = "\"SPOP\",\"inf\",\"0.293\",\"0.096\",\"0.319\",\"0.415\",\"0.423\",\"0.423\"";
+        let error = rate(csv, 1_000).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "redis-benchmark was done with 1000 requests in less than a millisecond, which is the least that \
+             it can time; give more with --requests"
+        );
         assert!(cell("", RATE).is_err() && cell("\"GET\",\"99.00\"\n", RATE).is_err());
     }
 }
