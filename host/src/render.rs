@@ -8,6 +8,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use crate::control::{Listed, Status};
 use crate::migration::Field;
 use crate::probation::Sample;
+use crate::text::bytes;
 use crate::time;
 pub use data::{soundness, survey};
 
@@ -216,15 +217,4 @@ fn short_digest(digest: &str) -> String {
 
 fn plural(n: u64, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
-/// Bytes in a unit that suits them.
-pub fn bytes(n: u64) -> String {
-    let value = n as f64;
-    match n {
-        0..1_024 => format!("{n} B"),
-        1_024..1_048_576 => format!("{:.1} KiB", value / 1_024.0),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", value / 1_048_576.0),
-        _ => format!("{:.2} GiB", value / 1_073_741_824.0),
-    }
 }

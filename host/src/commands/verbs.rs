@@ -4,11 +4,13 @@ use std::rc::Rc;
 
 use serde_json::json;
 
-use super::{Answer, Answering, Options, Request, Text};
+use super::{Answering, Request};
+use crate::answer::{Answer, Text};
 use crate::check::Verdict;
 use crate::control::watchdog::not_stuck;
 use crate::control::{Asked, Control, Server, Setting};
 use crate::error::{Code, Error};
+use crate::options::Options;
 use crate::render;
 
 /// Makes a verb of the table out of an async function.

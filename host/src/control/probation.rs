@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 use super::swap::{Asked, PROBATION};
 use super::{Control, Server};
-use crate::commands::Options;
 use crate::error::{Code, Error, Result};
+use crate::options::Options;
 use crate::probation::{Broken, Sample, Verdict};
 
 /// How often the counters are looked at.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Server;
 use super::probation::Judged;
-use crate::commands::Text;
+use crate::answer::Text;
 use crate::engine::{Switched, Whole};
 use crate::generation::{Artifact, Shape};
 use crate::limits::STOP_ELEMENTS_MAX;

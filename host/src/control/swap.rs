@@ -11,11 +11,11 @@ use super::loads::{Job, unmap};
 use super::probation::Expected;
 use super::report::{Loaded, Swapped};
 use super::{Control, Server};
-use crate::commands::Options;
 use crate::engine::{Switch, Switched};
 use crate::error::{Code, Error, Result};
 use crate::generation::{Artifact, Callable};
 use crate::migration::{Migration, Version};
+use crate::options::Options;
 use crate::registry::{Fresh, Registry};
 
 /// Who asks for the rollback of a generation that failed.
