@@ -5,7 +5,8 @@ mod data;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
-use crate::control::{Listed, Status};
+use crate::answer::Text;
+use crate::control::{Listed, Status, Swapped};
 use crate::migration::Field;
 use crate::probation::Sample;
 use crate::text::bytes;
@@ -47,6 +48,16 @@ pub fn list(rows: &[Listed]) -> Vec<String> {
         }
     }
     lines(&table)
+}
+
+/// A swap, a switch or a rollback: one line, and of a dry run that changes something the plan as a table.
+pub fn swapped(swapped: &Swapped) -> Text {
+    if swapped.fields.iter().all(|field| field.how == "adopt") {
+        return Text::Line(swapped.line());
+    }
+    let mut all = vec![swapped.line(), String::new()];
+    all.extend(fields(&swapped.fields));
+    Text::Lines(all)
 }
 
 /// The lines of a migration plan, field by field. Wider than a page where types have long names:

@@ -28,7 +28,7 @@ verb! {
     fn swap(control, request) {
         let file = request.path(0).ok_or_else(missing)?;
         let done = control.swap(&request.asked(), file).await?;
-        Ok(Answer::new(done.text(), &done))
+        Ok(Answer::new(render::swapped(&done), &done))
     }
 
     #[doc = "`reload [FILE]`"]
@@ -39,7 +39,7 @@ verb! {
             None => own(control.server(request.options.server.as_deref())?),
         };
         let done = control.swap(&request.asked(), file).await?;
-        Ok(Answer::new(done.text(), &done))
+        Ok(Answer::new(render::swapped(&done), &done))
     }
 
     #[doc = "`load FILE`"]
@@ -53,13 +53,13 @@ verb! {
     fn use_generation(control, request) {
         let target = request.text(0).ok_or_else(missing)?;
         let done = control.use_generation(&request.asked(), &target).await?;
-        Ok(Answer::new(done.text(), &done))
+        Ok(Answer::new(render::swapped(&done), &done))
     }
 
     #[doc = "`rollback`"]
     fn rollback(control, request) {
         let done = control.rollback(&request.asked()).await?;
-        Ok(Answer::new(done.text(), &done))
+        Ok(Answer::new(render::swapped(&done), &done))
     }
 
     #[doc = "`discard GEN|NAME@VERSION`"]

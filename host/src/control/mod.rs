@@ -5,6 +5,7 @@
 //! engines are asked through their handles, and `list` and `status` answer from the registry and
 //! from published counters, so they answer while an engine is stuck or a load runs.
 
+mod asked;
 mod discard;
 mod gate;
 mod keeping;
@@ -34,13 +35,13 @@ use crate::limits::Limits;
 use crate::migration::{Version, Ways};
 use crate::probation::Rules;
 use crate::registry::Registry;
+pub use asked::Asked;
 pub use gate::{Gate, Work};
 pub use keeping::{Keeping, Memory, Setting, listen};
 pub use loads::{Job, Loads, Texts, unmap};
 pub use probation::{Judged, Running, Watched};
 pub use report::{Checked, Discarded, Loaded, Swapped};
 pub use standing::{JournalStatus, Listed, Status};
-pub use swap::Asked;
 pub use waits::Looks;
 
 /// One server, as the control thread knows it.
