@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::commands::Options;
 use crate::control::Checked;
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
 use crate::limits::STOP_ELEMENTS_MAX;
 use crate::migration::{Field, Migration, Version};
+use crate::options::Options;
 use crate::render;
 
 /// The answer of `check`.

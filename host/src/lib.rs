@@ -7,6 +7,7 @@ compile_error!(
 );
 
 pub mod admin;
+pub mod answer;
 pub mod check;
 pub mod cli;
 pub mod commands;
@@ -15,13 +16,16 @@ pub mod control;
 pub mod data;
 pub mod engine;
 pub mod error;
+pub mod events;
 pub mod generation;
 pub mod heap;
+pub mod life;
 pub mod limits;
 pub mod loader;
 pub mod logging;
 pub mod migration;
 pub mod observe;
+pub mod options;
 pub mod paths;
 mod priority;
 pub mod probation;
@@ -31,6 +35,7 @@ pub mod serve;
 pub mod signals;
 pub mod stage;
 mod start;
+pub mod stdout;
 #[cfg(test)]
 mod testing;
 pub mod text;

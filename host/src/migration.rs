@@ -8,9 +8,9 @@ use hotshell_plugin_api::migrate::compare::{Back, Change, Comparison, Cost, Kept
 use hotshell_plugin_api::migrate::plan::{Plan, PlanKind, Refused};
 use serde::{Deserialize, Serialize};
 
-use crate::commands::Options;
 use crate::error::{Code, Error, Result};
 use crate::generation::Shape;
+use crate::options::Options;
 
 /// A version, as one side of a comparison.
 #[derive(Debug, Clone)]

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::engine::Counters;
 use crate::limits::WATCHDOG_PERIOD;
 
 /// When a generation is undone, and when it is good. Each has a flag and a key of the same name.
@@ -107,27 +106,6 @@ pub struct Broken {
 }
 
 impl Sample {
-    /// Reads the published counters. Self-tests are counted by whoever asks for them.
-    pub fn read(counters: &Counters) -> Self {
-        let Counters { now, before, .. } = counters;
-        Self {
-            calls: Counters::get(&now.calls),
-            panics: Counters::get(&now.panics),
-            failed: Counters::get(&now.failed),
-            calls_unwatched: Counters::get(&counters.calls_unwatched),
-            cpu_ns: counters.cpu_now_ns(),
-            calls_before: Counters::get(&before.calls),
-            cpu_before_ns: Counters::get(&before.cpu_ns),
-            waits: Counters::get(&now.waits),
-            waited_ns: Counters::get(&now.waited_ns),
-            waits_before: Counters::get(&before.waits),
-            waited_before_ns: Counters::get(&before.waited_ns),
-            conversions_panicked: Counters::get(&now.conversions_panicked),
-            self_tests: 0,
-            self_tests_failed: 0,
-        }
-    }
-
     /// Calls whose time is known.
     fn watched(&self) -> u64 {
         self.calls.saturating_sub(self.calls_unwatched)

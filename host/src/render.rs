@@ -5,9 +5,11 @@ mod data;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
-use crate::control::{Listed, Status};
+use crate::answer::Text;
+use crate::control::{Listed, Status, Swapped};
 use crate::migration::Field;
 use crate::probation::Sample;
+use crate::text::bytes;
 use crate::time;
 pub use data::{soundness, survey};
 
@@ -46,6 +48,16 @@ pub fn list(rows: &[Listed]) -> Vec<String> {
         }
     }
     lines(&table)
+}
+
+/// A swap, a switch or a rollback: one line, and of a dry run that changes something the plan as a table.
+pub fn swapped(swapped: &Swapped) -> Text {
+    if swapped.fields.iter().all(|field| field.how == "adopt") {
+        return Text::Line(swapped.line());
+    }
+    let mut all = vec![swapped.line(), String::new()];
+    all.extend(fields(&swapped.fields));
+    Text::Lines(all)
 }
 
 /// The lines of a migration plan, field by field. Wider than a page where types have long names:
@@ -216,15 +228,4 @@ fn short_digest(digest: &str) -> String {
 
 fn plural(n: u64, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
-/// Bytes in a unit that suits them.
-pub fn bytes(n: u64) -> String {
-    let value = n as f64;
-    match n {
-        0..1_024 => format!("{n} B"),
-        1_024..1_048_576 => format!("{:.1} KiB", value / 1_024.0),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", value / 1_048_576.0),
-        _ => format!("{:.2} GiB", value / 1_073_741_824.0),
-    }
 }

@@ -18,8 +18,9 @@ use crate::control::{Control, Loads, Server};
 use crate::data::Folder;
 use crate::error::{Code, Error, Result};
 use crate::generation::Artifact;
+use crate::life::Phase;
 use crate::limits::WATCHDOG_PERIOD;
-use crate::observe::{self, Phase, Window, systemd};
+use crate::observe::{self, Window, systemd};
 use crate::start::Places;
 use crate::{logging, signals, stage, start, watch};
 
@@ -66,7 +67,7 @@ async fn host(config: Config) -> Result<ExitCode> {
     let (stage, patience) = (config.host.stage_dir.as_deref(), config.host.vet_timeout);
     let loads = Loads::from_loader(stage::loader(stage, patience)?);
     let (ring, mut rung) = mpsc::unbounded_channel();
-    let control = Control::new(Arc::clone(&window), loads.clone(), ring.clone());
+    let control = Control::new(Arc::clone(&window.life), loads.clone(), ring.clone());
     let access = Access { uid: rustix::process::geteuid().as_raw(), gid };
     let let_admins_in = |claim: &mut Claim| {
         let accepting = admin::accept(claim.listener()?, access, control.clone());
@@ -82,7 +83,7 @@ async fn host(config: Config) -> Result<ExitCode> {
     let on_terminal = config.host.log_format == LogFormat::Human;
     let servers = tokio::select! {
         servers = starting => servers?,
-        never = observe::show(&window, on_terminal) => match never {},
+        never = observe::show(&window.life, on_terminal) => match never {},
         () = signals.stop() => return Ok(ExitCode::SUCCESS),
         _ = rung.recv() => return Ok(ExitCode::SUCCESS),
     };
@@ -125,7 +126,7 @@ async fn host(config: Config) -> Result<ExitCode> {
             _ = rung.recv() => break,
         }
     }
-    window.enter(Phase::Stopping);
+    window.life.enter(Phase::Stopping);
     systemd::stopping();
     stop(&control, &mut signals).await;
     Ok(ExitCode::SUCCESS)
@@ -167,7 +168,7 @@ fn announce(control: &Control, config: &ServerConfig, claim: &Claim, format: Log
     let line = format!(
         "{name} listening on {listen}, plugin {plugin} {version} (generation {number}), admin {admin}"
     );
-    crate::cli::print(&format!("serve: {line}"));
+    crate::stdout::print(&format!("serve: {line}"));
     if format == LogFormat::Json {
         tracing::info!(verb = "serve", server = name, %listen, plugin, version, "{line}");
     }

@@ -4,10 +4,11 @@ use std::rc::Rc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::commands::{Options, Request, find};
+use crate::commands::{Request, execute, find};
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
 use crate::observe::systemd;
+use crate::options::Options;
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +72,7 @@ pub fn reload(control: &Rc<Control>) {
             let asker = "signal SIGHUP".to_owned();
             let request = Request { verb, args: Vec::new(), options, asker };
             // The control thread has logged the outcome; nobody else waits for it.
-            let _ = control.execute(request).await;
+            let _ = execute(&control, request).await;
         }
         systemd::ready();
     });

@@ -13,8 +13,9 @@ use tokio::sync::mpsc;
 
 use crate::config::{Live, ServerConfig};
 use crate::control::{Job, Keeping, Loads, Looks, Memory, Server, Texts, unmap};
+use crate::data::snapshot::Policy;
 use crate::data::{Digest, Folder, Kept, Permanent, STARTS, Store};
-use crate::engine::{self, Durable, EngineConfig, Policy};
+use crate::engine::{self, Durable, EngineConfig};
 use crate::error::{Code, Error, Result};
 use crate::observe::Window;
 use crate::registry::{Fresh, Registry};
@@ -329,7 +330,7 @@ impl Start<'_> {
             stop: self.stop.clone(),
         };
         let (handle, starting) = engine::begin(engine_config, fresh.callable.clone())?;
-        self.window.begins(&config.name, &handle.counters);
+        self.window.life.begins(&config.name, &handle.counters);
         starting.done().await?;
         Ok(Server {
             name: config.name.clone(),

@@ -31,6 +31,17 @@ pub fn one_line(text: &str) -> String {
     lines.join(" / ")
 }
 
+/// Bytes in a unit that suits them.
+pub fn bytes(n: u64) -> String {
+    let value = n as f64;
+    match n {
+        0..1_024 => format!("{n} B"),
+        1_024..1_048_576 => format!("{:.1} KiB", value / 1_024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", value / 1_048_576.0),
+        _ => format!("{:.2} GiB", value / 1_073_741_824.0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

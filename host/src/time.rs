@@ -10,6 +10,12 @@ pub fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
 
+/// Monotonic clock, nanoseconds since some point before the process started.
+pub fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 /// RFC 3339 in UTC, to the millisecond: `2026-01-31T08:00:00.123Z`.
 pub fn text(at: Timestamp) -> String {
     format!("{at:.3}")

@@ -22,9 +22,10 @@ use semver::Version;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::{sleep, timeout};
 
-use crate::commands::{Options, Request, find};
+use crate::commands::{Request, execute, find};
 use crate::control::{Checked, Control};
 use crate::error::{Code, Error, Result};
+use crate::options::Options;
 
 /// How long a folder must be quiet before it is looked at.
 const QUIET: Duration = Duration::from_millis(150);
@@ -214,7 +215,7 @@ impl Watcher {
                 options,
                 asker: "watcher".to_owned(),
             };
-            match self.control.execute(request).await {
+            match execute(&self.control, request).await {
                 Err(error) if error.code == Code::Busy => sleep(BUSY_PAUSE).await,
                 // The control thread has logged the outcome.
                 Err(_) => {

@@ -4,7 +4,7 @@
 //! Source: the Redis protocol specification,
 //! <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
 
-use crate::commands::{Answer, Text};
+use crate::answer::{Answer, Text};
 use crate::error::Error;
 use crate::limits::MAX_ADMIN_REQUEST;
 use crate::text::one_line;

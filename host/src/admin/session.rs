@@ -8,7 +8,7 @@ use tokio::net::UnixStream;
 
 use super::peer::Access;
 use super::resp::{self, Garbage, Writer};
-use crate::commands::Request;
+use crate::commands::{self, Request};
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
 use crate::limits::{ADMIN_IDLE, MAX_ADMIN_CONNECTIONS};
@@ -126,7 +126,7 @@ impl Session {
         let outcome = match Request::parse(words, &self.asker) {
             Ok(request) => {
                 let json = request.options.json;
-                self.control.execute(request).await.map(|answer| (answer, json))
+                commands::execute(&self.control, request).await.map(|answer| (answer, json))
             }
             Err(refused) => Err(refused),
         };

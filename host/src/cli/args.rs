@@ -142,7 +142,7 @@ fn of_verb(verb: &'static Verb) -> Command {
 }
 
 /// Any bytes: paths need not be UTF-8.
-pub(super) fn any() -> ValueParser {
+fn any() -> ValueParser {
     ValueParser::os_string()
 }
 

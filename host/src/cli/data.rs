@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::authors::Authors;
@@ -28,7 +29,7 @@ Exit codes: 0 sound, 1 damaged or unreadable, 2 usage.";
 
 /// The arguments of `data`.
 pub fn command() -> Command {
-    let folder = Arg::new("DIR").required(true).value_parser(super::args::any());
+    let folder = Arg::new("DIR").required(true).value_parser(ValueParser::os_string());
     let folder = folder.help("The folder that `serve --data` was given");
     let json = Arg::new("json").long("json").action(ArgAction::SetTrue);
     let raw = Arg::new("raw").long("raw").action(ArgAction::SetTrue);

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use super::client::Reply;
 use super::output::Output;
 use crate::check::Verdict;
-use crate::commands::Options;
 use crate::control::Checked;
 use crate::error::Result;
 use crate::limits::VET_TIMEOUT;
+use crate::options::Options;
 use crate::{paths, stage};
 
 /// Exit code of a verdict that there would be no way back.

@@ -15,8 +15,9 @@ use clap::ArgMatches;
 
 use crate::commands::{self, Verb};
 use crate::error::{Code, Error, Result};
+use crate::options::Options;
+use crate::stdout;
 use output::Output;
-pub use output::print;
 
 /// Runs the command line and answers the exit code: 0 done, 1 refused, 2 usage, 3 host unreachable,
 /// 4 busy, 5 outcome unknown, 6 rolled back, 7 one-way.
@@ -69,7 +70,7 @@ fn serve(matches: &ArgMatches) -> Result<ExitCode> {
         if let Some(group) = &config.host.admin_group {
             crate::admin::group_id(group)?;
         }
-        output::print(&config.to_toml());
+        stdout::print(&config.to_toml());
         return Ok(ExitCode::SUCCESS);
     }
     crate::serve::serve(config)
@@ -100,17 +101,17 @@ fn verb_of_host(verb: &Verb, matches: &ArgMatches, output: Output) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-fn check_options(matches: &ArgMatches) -> commands::Options {
+fn check_options(matches: &ArgMatches) -> Options {
     let (one_way, replace_plugin) =
         (matches.get_flag("one-way"), matches.get_flag("replace-plugin"));
-    commands::Options { one_way, replace_plugin, ..commands::Options::default() }
+    Options { one_way, replace_plugin, ..Options::default() }
 }
 
 /// What clap refused: its own text for people, except where we know better.
 fn not_understood(error: &clap::Error) -> Result<ExitCode> {
     use clap::error::{ContextKind, ContextValue, ErrorKind};
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        output::print(&error.to_string());
+        stdout::print(&error.to_string());
         return Ok(ExitCode::SUCCESS);
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {

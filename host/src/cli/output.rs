@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::client::Reply;
 use crate::error::{Error, Result};
+use crate::stdout::{print, print_bytes};
 
 /// How answers are printed.
 #[derive(Debug, Clone, Copy)]
@@ -68,21 +69,7 @@ pub fn three_lines(error: &Error) -> String {
     text
 }
 
-/// Prints a text with a line end to standard output.
-pub fn print(text: &str) {
-    print_bytes(text.as_bytes());
-}
-
 /// Prints a text with a line end to standard error.
 pub fn complain(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
-}
-
-fn print_bytes(bytes: &[u8]) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(bytes);
-    if !bytes.ends_with(b"\n") {
-        let _ = out.write_all(b"\n");
-    }
-    let _ = out.flush();
 }

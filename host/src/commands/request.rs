@@ -3,33 +3,10 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::{Arg, ArgKind, Opt, Verb, find};
 use crate::error::{Code, Error, Result};
-
-/// What a verb was given by name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Options {
-    /// The server.
-    pub server: Option<String>,
-    /// Answer as JSON.
-    pub json: bool,
-    /// Only if this generation is active.
-    pub if_active: Option<u64>,
-    /// Only look.
-    pub dry_run: bool,
-    /// Answer at the verdict of probation.
-    pub wait: bool,
-    /// A migration without a way back is fine.
-    pub one_way: bool,
-    /// A plugin of another name is fine.
-    pub replace_plugin: bool,
-    /// A stop of any length is fine.
-    pub allow_stop: bool,
-    /// Answer after this long.
-    pub timeout: Option<Duration>,
-}
+use crate::options::Options;
 
 /// What somebody wants the host to do.
 #[derive(Debug, Clone)]
@@ -175,6 +152,8 @@ pub fn argument_path(argument: &[u8]) -> Result<&Path> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn parse(line: &str) -> Result<Request> {

@@ -4,11 +4,13 @@ use std::rc::Rc;
 
 use serde_json::json;
 
-use super::{Answer, Answering, Options, Request, Text};
+use super::{Answering, Request};
+use crate::answer::{Answer, Text};
 use crate::check::Verdict;
 use crate::control::watchdog::not_stuck;
 use crate::control::{Asked, Control, Server, Setting};
 use crate::error::{Code, Error};
+use crate::options::Options;
 use crate::render;
 
 /// Makes a verb of the table out of an async function.
@@ -26,7 +28,7 @@ verb! {
     fn swap(control, request) {
         let file = request.path(0).ok_or_else(missing)?;
         let done = control.swap(&request.asked(), file).await?;
-        Ok(Answer::new(done.text(), &done))
+        Ok(Answer::new(render::swapped(&done), &done))
     }
 
     #[doc = "`reload [FILE]`"]
@@ -37,7 +39,7 @@ verb! {
             None => own(control.server(request.options.server.as_deref())?),
         };
         let done = control.swap(&request.asked(), file).await?;
-        Ok(Answer::new(done.text(), &done))
+        Ok(Answer::new(render::swapped(&done), &done))
     }
 
     #[doc = "`load FILE`"]
@@ -51,13 +53,13 @@ verb! {
     fn use_generation(control, request) {
         let target = request.text(0).ok_or_else(missing)?;
         let done = control.use_generation(&request.asked(), &target).await?;
-        Ok(Answer::new(done.text(), &done))
+        Ok(Answer::new(render::swapped(&done), &done))
     }
 
     #[doc = "`rollback`"]
     fn rollback(control, request) {
         let done = control.rollback(&request.asked()).await?;
-        Ok(Answer::new(done.text(), &done))
+        Ok(Answer::new(render::swapped(&done), &done))
     }
 
     #[doc = "`discard GEN|NAME@VERSION`"]

@@ -4,7 +4,7 @@ use hotshell_plugin_api::durability::NotSet;
 
 use super::keys::{parse_number, parse_span};
 use crate::data::Fsync;
-use crate::engine::Policy;
+use crate::data::snapshot::Policy;
 
 /// How data are kept: a copy of what the configuration says, or of what was set since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

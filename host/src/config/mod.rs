@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::data::Fsync;
-use crate::engine::Policy;
+use crate::data::snapshot::Policy;
 use crate::error::{Code, Error, Result};
 use crate::limits::{Limits, VET_TIMEOUT};
 use crate::probation::Rules;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::asked::Asked;
 use super::loads::unmap;
 use super::report::Discarded;
-use super::swap::{Asked, expect_active, resolve};
+use super::swap::{expect_active, resolve};
 use super::{Control, Server};
 use crate::engine::Counters;
 use crate::error::{Code, Error, Result};

@@ -5,6 +5,7 @@
 //! engines are asked through their handles, and `list` and `status` answer from the registry and
 //! from published counters, so they answer while an engine is stuck or a load runs.
 
+mod asked;
 mod discard;
 mod gate;
 mod keeping;
@@ -24,23 +25,23 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use crate::commands::{Answer, Request};
 use crate::engine::EngineHandle;
 use crate::error::{Code, Error, Result};
+use crate::events::Events;
+use crate::life::{Life, Phase, Starting};
 use crate::limits::Limits;
 use crate::migration::{Version, Ways};
-use crate::observe::{Events, Phase, Starting, Window};
 use crate::probation::Rules;
 use crate::registry::Registry;
+pub use asked::Asked;
 pub use gate::{Gate, Work};
 pub use keeping::{Keeping, Memory, Setting, listen};
 pub use loads::{Job, Loads, Texts, unmap};
 pub use probation::{Judged, Running, Watched};
 pub use report::{Checked, Discarded, Loaded, Swapped};
 pub use standing::{JournalStatus, Listed, Status};
-pub use swap::Asked;
 pub use waits::Looks;
 
 /// One server, as the control thread knows it.
@@ -96,7 +97,7 @@ pub struct Control {
     /// Empty while the host starts.
     servers: OnceCell<Vec<Server>>,
     /// How far the start is.
-    window: Arc<Window>,
+    life: Arc<Life>,
     gate: Gate,
     loads: Loads,
     started: Timestamp,
@@ -105,9 +106,9 @@ pub struct Control {
 
 impl Control {
     /// A host that starts; `stop` rings when an admin asks for `shutdown`.
-    pub fn new(window: Arc<Window>, loads: Loads, stop: mpsc::UnboundedSender<()>) -> Rc<Self> {
+    pub fn new(life: Arc<Life>, loads: Loads, stop: mpsc::UnboundedSender<()>) -> Rc<Self> {
         let (servers, gate) = (OnceCell::new(), Gate::default());
-        Rc::new(Self { servers, window, gate, loads, started: Timestamp::now(), stop })
+        Rc::new(Self { servers, life, gate, loads, started: Timestamp::now(), stop })
     }
 
     /// The start has come to its end: these are the servers.
@@ -116,12 +117,12 @@ impl Control {
     /// When it had come to its end before.
     pub fn serve(&self, servers: Vec<Server>) {
         assert!(self.servers.set(servers).is_ok(), "a host starts once");
-        self.window.enter(Phase::Serving);
+        self.life.enter(Phase::Serving);
     }
 
     /// How far the start is; `None` when it has come to its end.
     pub fn starting(&self) -> Option<Starting> {
-        self.window.starting()
+        self.life.starting()
     }
 
     /// Refuses what a host that starts cannot do yet.
@@ -132,34 +133,6 @@ impl Control {
         let Some(starting) = self.starting() else { return Ok(()) };
         let hint = "`status` shows how far it is; ask again when it serves";
         Err(Error::new(Code::Busy, "the host is starting", starting.lines().join(", "), hint))
-    }
-
-    /// Does what was asked and answers. The one way in: for the admin socket, the watcher and
-    /// signals.
-    ///
-    /// The work runs as a task of its own: an asker that goes away cancels nothing.
-    ///
-    /// # Errors
-    /// Whatever the verb refuses; `TIMEOUT` when the request's own time limit passes first, and
-    /// then the work goes on.
-    pub async fn execute(self: &Rc<Self>, request: Request) -> Result<Answer> {
-        let (limit, verb) = (request.options.timeout, request.verb.name);
-        let (answer, hear) = oneshot::channel();
-        tokio::task::spawn_local(run(self.clone(), request, answer));
-        let gone = |_| {
-            let hint = "this is a defect of hotshell; look at the host's log and report it";
-            Error::new(Code::Internal, format!("`{verb}` ended without an answer"), "", hint)
-        };
-        let Some(limit) = limit else { return hear.await.map_err(gone)? };
-        match tokio::time::timeout(limit, hear).await {
-            Ok(heard) => heard.map_err(gone)?,
-            Err(_) => Err(Error::new(
-                Code::Timeout,
-                format!("`{verb}` is not done after {limit:?}"),
-                "it goes on in the host, its outcome is not known yet",
-                "`status` shows whether it is still under way, `list` what became of it",
-            )),
-        }
     }
 
     /// Looks at an artifact as a load into a server would, up to mapping it.
@@ -211,23 +184,4 @@ impl Control {
             )),
         }
     }
-}
-
-async fn run(control: Rc<Control>, request: Request, answer: oneshot::Sender<Result<Answer>>) {
-    let (verb, asker) = (request.verb, request.asker.clone());
-    let changes = verb.changes && !request.options.dry_run;
-    let server = control.server(request.options.server.as_deref()).ok();
-    let server = server.filter(|_| verb.is_about_a_server()).map(|server| server.name.clone());
-    let outcome = (verb.run)(control, request).await;
-    let (verb, server) = (verb.name, server.as_deref());
-    match &outcome {
-        Ok(done) if changes => tracing::info!(verb, server, by = asker, "{}", done.first_line()),
-        Ok(_) => tracing::debug!(verb, server, by = asker, "answered"),
-        Err(error) if changes => {
-            tracing::warn!(verb, server, by = asker, code = error.code.text(), "{error}");
-        }
-        Err(error) => tracing::debug!(verb, server, by = asker, "{error}"),
-    }
-    // Nobody listens any more when the asker went away or its time limit passed.
-    let _ = answer.send(outcome);
 }

@@ -7,14 +7,13 @@ use serde::Serialize;
 
 use super::Server;
 use super::probation::Judged;
-use crate::commands::Text;
 use crate::engine::{Switched, Whole};
 use crate::generation::{Artifact, Shape};
 use crate::limits::STOP_ELEMENTS_MAX;
 use crate::loader::Retained;
 use crate::migration::{Field, Migration, Version};
 use crate::registry::Generation;
-use crate::{render, time};
+use crate::time;
 
 /// What `check` found out about a file.
 #[derive(Debug, Clone)]
@@ -232,16 +231,6 @@ impl Swapped {
         let pause_faults = Some(switched.faults);
         let plan = Self::new(server, artifact, migration, switched, elapsed);
         Self { generation, pause_us, pause_faults, dry_run: false, ..plan }
-    }
-
-    /// For people: one line, and of a dry run that changes something the plan as a table.
-    pub fn text(&self) -> Text {
-        if self.fields.iter().all(|field| field.how == "adopt") {
-            return Text::Line(self.line());
-        }
-        let mut lines = vec![self.line(), String::new()];
-        lines.extend(render::fields(&self.fields));
-        Text::Lines(lines)
     }
 
     /// What a plan converts at once: `, 120000 elements at once, about 12 ms: wants --allow-stop`.

@@ -12,7 +12,7 @@ use super::{Control, Server};
 use crate::engine::{CALL_KINDS, Counters};
 use crate::loader::retained_images;
 use crate::registry::{Generation, Status as Standing};
-use crate::{render, time};
+use crate::{text, time};
 
 /// One row of `list`.
 #[derive(Debug, Clone, Serialize)]
@@ -156,7 +156,7 @@ impl JournalStatus {
 
     /// `fsync everysec, 1.2 MiB written, 3.0 KiB not on disk yet, longest sync 4.1 ms`.
     pub fn line(&self) -> String {
-        let (written, lag) = (render::bytes(self.position), render::bytes(self.lag_bytes));
+        let (written, lag) = (text::bytes(self.position), text::bytes(self.lag_bytes));
         let longest = time::short_duration((self.sync_us_max * 1e3) as u64);
         let facts = format!(
             "fsync {}, {written} written, {lag} not on disk yet, longest sync {longest}",
@@ -273,7 +273,7 @@ impl Control {
 
 fn running(counters: &Counters) -> Option<f64> {
     let since = Counters::get(&counters.call_since_ns);
-    (since > 0).then(|| micros(crate::engine::monotonic_ns().saturating_sub(since)))
+    (since > 0).then(|| micros(crate::time::monotonic_ns().saturating_sub(since)))
 }
 
 fn kind(counters: &Counters) -> &'static str {

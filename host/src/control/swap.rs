@@ -4,40 +4,18 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
-use jiff::Timestamp;
-
-use super::gate::{LoadPass, SwitchPass, Work};
+use super::asked::{Asked, PROBATION};
+use super::gate::{LoadPass, SwitchPass};
 use super::loads::{Job, unmap};
 use super::probation::Expected;
 use super::report::{Loaded, Swapped};
 use super::{Control, Server};
-use crate::commands::Options;
 use crate::engine::{Switch, Switched};
 use crate::error::{Code, Error, Result};
 use crate::generation::{Artifact, Callable};
 use crate::migration::{Migration, Version};
+use crate::options::Options;
 use crate::registry::{Fresh, Registry};
-
-/// Who asks for the rollback of a generation that failed.
-pub const PROBATION: &str = "probation";
-
-/// Who asks for what, for the gate and for the checks before a switch.
-#[derive(Debug)]
-pub struct Asked<'a> {
-    /// The verb.
-    pub verb: &'static str,
-    /// Who asked.
-    pub asker: &'a str,
-    /// With which options.
-    pub options: &'a Options,
-}
-
-impl Asked<'_> {
-    pub(super) fn work(&self, server: &Server, what: impl Into<String>) -> Work {
-        let (what, by) = (what.into(), self.asker.to_owned());
-        Work { verb: self.verb, what, server: server.name.clone(), by, since: Timestamp::now() }
-    }
-}
 
 impl Control {
     /// Loads an artifact as a new, available generation. Changes nothing for clients.

@@ -12,9 +12,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{LocalSet, spawn_local};
 
 use super::*;
+use crate::answer::Answer;
+use crate::commands::{Request, execute};
 use crate::config::Live;
+use crate::data::snapshot::Policy;
 use crate::data::{Folder, Fsync, Permanent};
-use crate::engine::{Command, Policy};
+use crate::engine::Command;
 use crate::registry::Fresh;
 use crate::testing::{answer, engine, fresh};
 
@@ -73,7 +76,7 @@ fn host_with(names: &[&str], change: impl Fn(&mut Server)) -> Made {
             rules: Rules { time: Duration::ZERO, ..Rules::default() },
             probation: RefCell::new(None),
             judged: RefCell::new(None),
-            events: crate::observe::Events::default(),
+            events: crate::events::Events::default(),
             ways: RefCell::default(),
         }
     };
@@ -95,7 +98,7 @@ fn host_with(names: &[&str], change: impl Fn(&mut Server)) -> Made {
 
 async fn ask(control: &Rc<Control>, line: &str) -> Result<Answer> {
     let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
-    control.execute(Request::parse(&words, "admin pid 7")?).await
+    execute(control, Request::parse(&words, "admin pid 7")?).await
 }
 
 async fn json(control: &Rc<Control>, line: &str) -> Value {

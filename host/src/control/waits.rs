@@ -7,8 +7,8 @@ use std::cell::Cell;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Server;
-use crate::engine::monotonic_ns;
 use crate::limits::WATCHDOG_PERIOD;
+use crate::time::monotonic_ns;
 
 /// The last look at an engine.
 #[derive(Debug, Default)]

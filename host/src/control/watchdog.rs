@@ -7,9 +7,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::{Control, Server};
-use crate::engine::{CALL_KINDS, Counters, monotonic_ns, stack};
+use crate::engine::{CALL_KINDS, Counters, stack};
 use crate::error::{Code, Error, Result};
 use crate::limits::{STUCK_AFTER, WATCHDOG_PERIOD};
+use crate::time::monotonic_ns;
 use crate::time::short_duration;
 
 /// A call that has not returned for a while.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::Fsync;
-use crate::engine::monotonic_ns;
+use crate::time::monotonic_ns;
 
 /// Frames that have waited for the disk for so long hold output back, whatever the policy: what is
 /// shown to clients is never further ahead of the disk than this.

@@ -22,6 +22,7 @@ mod take;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::head::{self, BadHead, Fields};
 use super::origin::Origin;
@@ -36,6 +37,21 @@ pub const HEAD: usize = head::SIZE;
 const FILE: head::Kind = head::Kind { magic: b"hssnapsh", format: FORMAT };
 /// Bytes in front of a block's content.
 const BLOCK_HEAD: usize = 12;
+
+/// When snapshots are taken by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// After this time, if anything changed; zero: never.
+    pub every: Duration,
+    /// After so many changes; 0: never.
+    pub after: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { every: Duration::from_secs(900), after: 2_000_000 }
+    }
+}
 
 /// What a snapshot says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,8 +24,8 @@ use super::progress::Progress;
 use super::room::Room;
 use super::segment::{self, Head};
 use super::{Fsync, Origin};
-use crate::engine::monotonic_ns;
 use crate::error::{Code, Error, Result};
+use crate::time::monotonic_ns;
 
 /// A segment that has grown to this many bytes is followed by a new one.
 const SEGMENT_BYTES: u64 = 64 << 20;

@@ -19,9 +19,10 @@ use hotshell_plugin_api::abi::{
 use hotshell_plugin_api::heap;
 
 use super::clients::Client;
-use super::core::{Server, monotonic_ns};
+use super::core::Server;
 use super::handle::{CallKind, Counters};
 use super::journal::Journal;
+use crate::time::monotonic_ns;
 use crate::time::unix_ms;
 
 /// Most requests of one client before the others get their turn.

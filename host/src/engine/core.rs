@@ -24,6 +24,7 @@ use super::snapshot::Snapshots;
 use super::state::ServerState;
 use crate::generation::Callable;
 use crate::limits::Limits;
+use crate::time::monotonic_ns;
 use crate::time::unix_ms;
 
 /// A server and its engine's bookkeeping. Lives on the engine's thread, behind an `Rc`.
@@ -197,10 +198,4 @@ impl Core {
             self.dirty.push(client.slot);
         }
     }
-}
-
-/// Monotonic clock, nanoseconds since some point before the process started.
-pub fn monotonic_ns() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }

@@ -9,7 +9,8 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use super::core::{Server, monotonic_ns};
+use super::core::Server;
+use crate::time::monotonic_ns;
 
 /// How long the thread looks, nanoseconds: about what it costs it to sleep and be woken. Fifty clients that
 /// send one request at a time are served 4 % faster than without. With 5 us it is 6 %, but then what is saved

@@ -16,12 +16,13 @@ use hotshell_plugin_api::migrate::returns::Returns;
 use hotshell_plugin_api::migrate::trail::Leg;
 use hotshell_plugin_api::migrate::{drains, trees};
 
-use super::core::{Core, Server, monotonic_ns};
+use super::core::{Core, Server};
 use super::handle::{Switch, Whole};
 use crate::error::{Code, Error, Result};
 use crate::generation::{Callable, Shape};
 use crate::heap;
 use crate::limits::{DRAIN_SLICE_NS, DRY_SESSIONS, MEMORY_PATIENCE, READ_PARTS, STOP_ELEMENTS_MAX};
+use crate::time::monotonic_ns;
 use crate::time::short_duration;
 
 /// What a switch has set aside, and what it could not bring back.

@@ -37,11 +37,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::error::{Code, Error, Result};
 use crate::generation::Callable;
 use crate::limits::Limits;
-pub use core::monotonic_ns;
 pub use handle::{CALL_KINDS, Command, Conduct, Counters, EngineHandle, Switch, Switched, Whole};
 pub use recover::{Durable, Set};
 pub use services::host_table;
-pub use snapshot::{Policy, Snapshot};
+pub use snapshot::Snapshot;
 
 /// What the names of engines' threads begin with; the server's follows.
 const THREAD: &str = "engine-";

@@ -10,14 +10,16 @@ use std::sync::atomic::Ordering;
 use hotshell_plugin_api::migrate::change::Change;
 use tokio::sync::{mpsc, oneshot};
 
-use super::core::{Server, monotonic_ns};
+use super::core::Server;
 use super::handle::{Counters, Switch};
 use super::journal::Journal;
 use super::migrate::{Ready, version};
-use super::snapshot::{Policy, Snapshots};
+use super::snapshot::Snapshots;
+use crate::data::snapshot::Policy;
 use crate::data::{Origin, Replay, Store, Writer};
 use crate::error::{Code, Error, Result};
 use crate::generation::{Callable, ReplayFn};
+use crate::time::monotonic_ns;
 
 /// What an engine needs to keep its data, and to read back what is there.
 #[derive(Debug)]

@@ -9,10 +9,11 @@ use hotshell_plugin_api::reflect::{Ends, Rebuilding, Reflect};
 use hotshell_plugin_api::schema::Schema;
 
 use super::clients::Client;
-use super::core::{Server, monotonic_ns};
+use super::core::Server;
 use super::handle::Counters;
 use crate::data::snapshot::{Blocks, Kind, Snapshot};
 use crate::error::{Code, Error, Result};
+use crate::time::monotonic_ns;
 
 /// Makes the server's state; answers the position from which the journal goes on. The active generation
 /// is the one that the snapshot names, or has its schema.

@@ -12,9 +12,10 @@ use hotshell_plugin_api::abi::{ABI_VERSION, Buffer, ClientInfo, HostTable, MAGIC
 use hotshell_plugin_api::collections::String as StateString;
 
 use super::clients::Client;
-use super::core::{Core, Server, monotonic_ns};
+use super::core::{Core, Server};
 use super::state::PluginCounter;
 use crate::heap::{HEAP, random_u64};
+use crate::time::monotonic_ns;
 use crate::time::unix_ms;
 
 struct Shared(HostTable);

@@ -15,26 +15,12 @@ use tokio::sync::oneshot;
 use self::take::Taking;
 pub(super) use self::take::take;
 use crate::data::Store;
+use crate::data::snapshot::Policy;
 use crate::error::Result;
 use crate::time::unix_ms;
 
 /// After one that failed.
 const AGAIN: Duration = Duration::from_secs(60);
-
-/// When snapshots are taken by themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    /// After this time, if anything changed; zero: never.
-    pub every: Duration,
-    /// After so many changes; 0: never.
-    pub after: u64,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self { every: Duration::from_secs(900), after: 2_000_000 }
-    }
-}
 
 /// The answer of `snapshot`.
 #[derive(Debug, Clone, Serialize)]
@@ -171,7 +157,7 @@ impl Snapshot {
     pub fn line(&self) -> String {
         let [stop, total] = [self.stop_own_us, self.total_us]
             .map(|us| crate::time::short_duration((us * 1e3) as u64));
-        let (bytes, cut) = (crate::render::bytes(self.bytes), self.journal_files_removed);
+        let (bytes, cut) = (crate::text::bytes(self.bytes), self.journal_files_removed);
         let entries = self.entries;
         format!(
             "snapshot of {entries} entries, {bytes}, stop {stop}, total {total}; {cut} files of the \

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
-use super::core::monotonic_ns;
+use crate::time::monotonic_ns;
 
 /// Measures the thread that made it.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::mm::{MapFlags, ProtFlags};
 use sha2::{Digest as _, Sha256};
 
-use super::refuse;
+use super::reason::refuse;
 use super::stage::{Stage, Staged};
 use crate::data::Digest;
 use crate::error::{Code, Error, Result};

@@ -13,7 +13,7 @@ use abi_stable::type_layout::TypeLayout;
 use hotshell_plugin_api::abi::{ABI_VERSION, Entry, HostTable, MAGIC, OUTCOME_DONE, PluginTable};
 use hotshell_plugin_api::migrate::lineage::Functions;
 
-use super::inspect::Reason;
+use super::reason::Reason;
 use super::shape::REBUILD;
 use super::{heap, shape};
 use crate::error::Code;

@@ -5,9 +5,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::inspect::{Inspected, Reason};
+use super::inspect::Inspected;
 use super::map::{self, Mapped, Place};
 use super::maps::{self, Mapping};
+use super::reason::Reason;
 use super::stage::Staged;
 
 /// A mapped artifact. Dropping it leaves it mapped, since a call may still reach it: only

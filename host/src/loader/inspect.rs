@@ -3,15 +3,14 @@
 //! Constructors run inside `dlopen`, so whatever can be refused here must be.
 
 use std::ffi::CStr;
-use std::path::Path;
 
 use hotshell_plugin_api::abi::{ABI_VERSION, SYMBOL_PREFIX};
 
 use super::elf::{Elf, Export};
 use super::fetch::Fetched;
 use super::note::{self, NoteFacts};
-use super::refuse;
-use crate::error::{Code, Error, Result};
+use super::reason::Reason;
+use crate::error::{Code, Result};
 use crate::generation::Artifact;
 
 /// An artifact that may be mapped, and what to expect of its image.
@@ -22,24 +21,6 @@ pub(super) struct Inspected {
     pub pinned: Option<&'static str>,
     /// Libraries it wants besides those that every Rust library has.
     pub extra_needed: Vec<String>,
-}
-
-/// A refusal without its path.
-pub(super) struct Reason {
-    pub code: Code,
-    pub detail: String,
-    pub hint: String,
-}
-
-impl Reason {
-    pub fn new(code: Code, detail: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), hint: hint.into() }
-    }
-
-    /// The error of a load of this file.
-    pub fn about(self, path: &Path) -> Error {
-        refuse(path, self.code, self.detail, self.hint)
-    }
 }
 
 const ORDINARY: [&str; 7] = [

@@ -10,8 +10,9 @@ use hotshell_plugin_api::abi::Entry;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use rustix::mm::{Advice, madvise};
 
-use super::inspect::{Inspected, Reason};
+use super::inspect::Inspected;
 use super::maps::{self, FileId, Mapping};
+use super::reason::Reason;
 use crate::error::Code;
 
 /// A mapped library. Dropping it leaves it mapped: only [`Mapped::close`] gives it up.

@@ -15,6 +15,7 @@ mod inspect;
 mod map;
 pub(crate) mod maps;
 mod note;
+mod reason;
 mod shape;
 mod stage;
 mod vet;
@@ -28,12 +29,13 @@ use std::time::{Duration, Instant};
 use hotshell_plugin_api::abi::HostTable;
 use serde::Serialize;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
 use crate::generation::{Artifact, Callable, Shape};
 use crate::limits::{VET_MEMORY, VET_TIMEOUT};
 use handshake::{Shaken, Tables};
 pub use image::{Image, Retained, Unmapping, retained_images};
-use inspect::{Inspected, Reason};
+use inspect::Inspected;
+use reason::Reason;
 use stage::{Stage, Staged};
 use vet::{Vet, Vetted};
 pub use vet::{vet_host_table, vet_main};
@@ -288,11 +290,6 @@ fn timed<T>(into: &mut Duration, stage: impl FnOnce() -> T) -> T {
     let answer = stage();
     *into = start.elapsed();
     answer
-}
-
-/// The error of every refusal: what, with the path; why; next step.
-fn refuse(path: &Path, code: Code, detail: impl Into<String>, hint: impl Into<String>) -> Error {
-    Error::new(code, format!("cannot load '{}'", path.display()), detail, hint)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use core::mem::offset_of;
 use hotshell_plugin_api::note::{NOTE_TYPE, NoteBody};
 
 use super::elf::{Elf, RawNote};
-use super::inspect::Reason;
+use super::reason::Reason;
 use crate::error::Code;
 
 /// What the note says.

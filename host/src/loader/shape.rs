@@ -11,7 +11,7 @@ use hotshell_plugin_api::migrate::table::{MIGRATE, MigrateTable};
 use hotshell_plugin_api::schema::{Schema, SchemaError};
 
 use super::heap;
-use super::inspect::Reason;
+use super::reason::Reason;
 use crate::error::Code;
 
 /// What to do with a plugin of another interface.

@@ -80,7 +80,7 @@ impl Stage {
     /// The error when a private copy of the file at `path` cannot be made.
     pub fn unwritable(&self, path: &Path, error: &std::io::Error) -> Error {
         let detail = format!("no private copy can be made in '{}': {error}", self.dir.display());
-        super::refuse(path, Code::File, detail, "make room or fix the directory's rights")
+        super::reason::refuse(path, Code::File, detail, "make room or fix the directory's rights")
     }
 
     fn remove_leftovers(&self) {

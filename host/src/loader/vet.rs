@@ -18,7 +18,8 @@ use std::time::Duration;
 use hotshell_plugin_api::migrate::lineage::Lineage;
 use hotshell_plugin_api::schema::{Schema, SchemaError};
 
-use super::inspect::{Inspected, Reason};
+use super::inspect::Inspected;
+use super::reason::Reason;
 use crate::error::Code;
 use crate::generation::{Artifact, Shape};
 pub use child::vet_main;

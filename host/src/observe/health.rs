@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Far, Phase, Seen};
+use super::Seen;
+use crate::life::{Far, Phase};
 use crate::time::short_duration;
 
 /// A call of the plugin that takes longer than this makes the process unhealthy: nothing but a restart

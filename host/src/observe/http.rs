@@ -22,8 +22,9 @@ use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
 use super::health::{self, Health};
-use super::{Phase, Window, metrics};
+use super::{Window, metrics};
 use crate::error::{Code, Error, Result};
+use crate::life::Phase;
 
 /// Most connections at once; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 64;
@@ -91,13 +92,15 @@ async fn answer(
         return Ok(refused);
     }
     // What is asked of the control thread before it is there would count as silence.
-    let seen = match window.phase() {
+    let seen = match window.life.phase() {
         Phase::Starting => None,
         Phase::Serving | Phase::Stopping => window.look().await,
     };
     Ok(match request.uri().path() {
-        "/healthz" => probe(&health::alive(window.phase(), seen.as_deref())),
-        "/readyz" => probe(&health::ready(window.phase(), &window.far(), seen.as_deref())),
+        "/healthz" => probe(&health::alive(window.life.phase(), seen.as_deref())),
+        "/readyz" => {
+            probe(&health::ready(window.life.phase(), &window.life.far(), seen.as_deref()))
+        }
         "/metrics" => {
             let seen = seen.unwrap_or_default();
             let body = metrics::text(window, &seen);

@@ -1,15 +1,13 @@
-//! How far a start is: for `status`, `/readyz`, systemd, and a bar on a terminal.
+//! How far a start is, on a terminal as a bar, and to systemd.
 
 use std::io::{self, IsTerminal as _, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use serde::Serialize;
 
-use super::{Window, systemd};
-use crate::engine::Counters;
-use crate::render;
+use super::systemd;
+use crate::life::{Life, Starting};
 
 /// How often a bar moves.
 const LOOK: Duration = Duration::from_millis(100);
@@ -37,67 +35,8 @@ impl Write for AboveBar {
     }
 }
 
-/// A server whose data are read back.
-#[derive(Debug, Clone)]
-pub struct Loading {
-    /// Its name.
-    pub server: String,
-    /// Its counters.
-    pub counters: Arc<Counters>,
-}
-
-/// What `status` says while the host starts.
-#[derive(Debug, Serialize)]
-pub struct Starting {
-    phase: &'static str,
-    pid: u32,
-    servers: Vec<Far>,
-}
-
-/// How far one server is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Far {
-    /// Its name.
-    pub server: String,
-    /// Bytes that were read back.
-    pub loading_bytes: u64,
-    /// Of so many.
-    pub loading_of_bytes: u64,
-}
-
-impl Far {
-    pub(super) fn of(loading: &Loading) -> Self {
-        let of = Counters::get(&loading.counters.loading_of_bytes);
-        let done = Counters::get(&loading.counters.loading_bytes).min(of);
-        Self { server: loading.server.clone(), loading_bytes: done, loading_of_bytes: of }
-    }
-
-    /// `main: loading, 45 % of 1.20 GiB`.
-    pub fn line(&self) -> String {
-        let Self { server, loading_bytes: done, loading_of_bytes: of } = self;
-        match (done * 100).checked_div(*of) {
-            Some(percent) => format!("{server}: loading, {percent} % of {}", render::bytes(*of)),
-            None => format!("{server}: loading"),
-        }
-    }
-}
-
-impl Starting {
-    pub(super) fn new(servers: Vec<Far>) -> Self {
-        Self { phase: "starting", pid: std::process::id(), servers }
-    }
-
-    /// One line per server, or that the first plugin is being loaded.
-    pub fn lines(&self) -> Vec<String> {
-        match self.servers.is_empty() {
-            true => vec!["starting: loading the plugin".to_owned()],
-            false => self.servers.iter().map(Far::line).collect(),
-        }
-    }
-}
-
 /// Shows how far the start is until it is dropped: on a terminal where one looks at, and to systemd.
-pub async fn show(window: &Window, on_terminal: bool) -> std::convert::Infallible {
+pub async fn show(life: &Life, on_terminal: bool) -> std::convert::Infallible {
     let on_terminal = on_terminal && std::io::stderr().is_terminal();
     let bar = ProgressBar::with_draw_target(Some(0), target(on_terminal));
     bar.set_style(style());
@@ -107,7 +46,7 @@ pub async fn show(window: &Window, on_terminal: bool) -> std::convert::Infallibl
     let mut looks = 0_u32;
     loop {
         tick.tick().await;
-        let far = window.far();
+        let far = life.far();
         if let Some(last) = far.last().filter(|far| far.loading_of_bytes > 0) {
             bar.0.set_message(format!("{}: loading", last.server));
             bar.0.set_length(last.loading_of_bytes);

@@ -5,8 +5,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Far, Phase, Seen, Window};
+use super::{Seen, Window};
 use crate::control::{JournalStatus, Status};
+use crate::life::{Far, Phase};
 
 /// What the text is, for the scraper.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -97,12 +98,12 @@ const OF_JOURNALS: &[Figure<JournalStatus>] = &[
 pub fn text(window: &Window, seen: &[Seen]) -> String {
     let mut registry = Registry::with_prefix("hotshell");
     let up = Gauge::<i64>::default();
-    up.set(i64::from(window.phase() == Phase::Serving));
+    up.set(i64::from(window.life.phase() == Phase::Serving));
     registry.register("serving", "1 while servers answer clients", up);
     let version = env!("CARGO_PKG_VERSION").to_owned();
     gauge(&mut registry, "build_info", "The host", None, [(vec![("version", version)], 1.0)]);
     window.events.register(&mut registry);
-    loading(&mut registry, &window.far());
+    loading(&mut registry, &window.life.far());
     let server = |seen: &Seen| vec![("server", seen.status.server.clone())];
     let servers: Vec<_> = seen.iter().map(|seen| (server(seen), &seen.status)).collect();
     let journals =

@@ -3,7 +3,6 @@
 //! Watchers have a thread of their own. Facts come from the control thread, which answers at once also
 //! while an engine is stuck; while it starts, and when it does not answer, that is what is told.
 
-mod events;
 mod health;
 mod http;
 mod loading;
@@ -11,33 +10,21 @@ mod metrics;
 pub mod systemd;
 
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::control::watchdog::Stuck;
 use crate::control::{Control, Status};
-use crate::engine::Counters;
-pub use events::Events;
+use crate::events::Events;
+use crate::life::Life;
 pub use health::UNHEALTHY_AFTER;
 pub use http::start;
-pub use loading::{AboveBar, Far, Loading, Starting, show};
+pub use loading::{AboveBar, show};
 
 /// How long the control thread may take to answer a watcher before it counts as gone.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// How far the host is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Loads plugins and data; nobody is served.
-    Starting,
-    /// Serves.
-    Serving,
-    /// Finishes what is owed.
-    Stopping,
-}
 
 /// One server, as a watcher sees it.
 #[derive(Debug)]
@@ -53,46 +40,14 @@ type Question = oneshot::Sender<Vec<Seen>>;
 /// What watchers look through, from any thread.
 #[derive(Debug, Default)]
 pub struct Window {
-    phase: AtomicU8,
+    /// How far the host is.
+    pub life: Arc<Life>,
     control: OnceLock<mpsc::UnboundedSender<Question>>,
-    /// Servers that have begun to start, in that order.
-    loading: Mutex<Vec<Loading>>,
     /// What happened so far.
     pub events: Events,
 }
 
 impl Window {
-    /// How far the host is.
-    pub fn phase(&self) -> Phase {
-        match self.phase.load(Ordering::Relaxed) {
-            0 => Phase::Starting,
-            1 => Phase::Serving,
-            _ => Phase::Stopping,
-        }
-    }
-
-    /// The host has come so far.
-    pub fn enter(&self, phase: Phase) {
-        self.phase.store(phase as u8, Ordering::Relaxed);
-    }
-
-    /// A server has begun to start.
-    pub fn begins(&self, server: &str, counters: &Arc<Counters>) {
-        let loading = Loading { server: server.to_owned(), counters: Arc::clone(counters) };
-        self.loading.lock().unwrap_or_else(PoisonError::into_inner).push(loading);
-    }
-
-    /// How far the servers that have begun to start are.
-    pub fn far(&self) -> Vec<Far> {
-        let loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
-        loading.iter().map(Far::of).collect()
-    }
-
-    /// What `status` says while the host starts; `None` afterwards.
-    pub fn starting(&self) -> Option<Starting> {
-        (self.phase() == Phase::Starting).then(|| Starting::new(self.far()))
-    }
-
     /// Lets watchers see the servers of a control thread, from a task of it.
     pub fn open(&self, control: Rc<Control>) {
         let (ask, mut asked) = mpsc::unbounded_channel::<Question>();

@@ -7,8 +7,9 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 
 use super::health;
-use super::{Phase, look};
+use super::look;
 use crate::control::Control;
+use crate::life::Phase;
 
 /// How often the line of status is looked at.
 const LOOK: Duration = Duration::from_secs(1);

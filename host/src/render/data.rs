@@ -2,8 +2,9 @@
 
 use comfy_table::CellAlignment;
 
-use super::{bytes, lines, plural, table};
+use super::{lines, plural, table};
 use crate::data::survey::{FileSurvey, GoneSurvey, ServerSurvey, Survey};
+use crate::text::bytes;
 
 /// The lines of `data inspect`.
 pub fn survey(survey: &Survey) -> Vec<String> {

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::engine::core::{Server, monotonic_ns};
+use crate::engine::core::Server;
 use crate::engine::handle::{Counters, Switch, Switched, Whole};
 use crate::engine::migrate::{Migrated, Prepared, Ready};
 use crate::engine::snapshot::Snapshots;
 use crate::engine::stopwatch::faults;
 use crate::error::Result;
+use crate::time::monotonic_ns;
 
 impl Server {
     /// Makes another generation the active one.

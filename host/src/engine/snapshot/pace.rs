@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engine::monotonic_ns;
+use crate::time::monotonic_ns;
 
 /// What others have of the engine's time while there is something to do for them, as a multiple of a
 /// snapshot's.

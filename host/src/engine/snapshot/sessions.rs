@@ -10,7 +10,8 @@ use hotshell_plugin_api::reflect::Reflect;
 
 use crate::data::snapshot::Kind;
 use crate::engine::clients::Client;
-use crate::engine::core::{Core, Server, monotonic_ns};
+use crate::engine::core::{Core, Server};
+use crate::time::monotonic_ns;
 
 /// Bytes of sessions in a block, about.
 const BLOCK: usize = 64 << 10;

@@ -10,12 +10,14 @@ use tokio::sync::oneshot;
 
 use super::pace::Pace;
 use super::sessions::SessionsLeft;
-use super::{Policy, Snapshot, Snapshots, Waiter};
+use super::{Snapshot, Snapshots, Waiter};
+use crate::data::snapshot::Policy;
 use crate::data::snapshot::{Head, Kind, Taken, Taker};
-use crate::engine::core::{Core, Server, monotonic_ns};
+use crate::engine::core::{Core, Server};
 use crate::engine::stopwatch::{Lap, Stopwatch, worked};
 use crate::error::{Code, Error, Result};
 use crate::limits::MEMORY_PATIENCE;
+use crate::time::monotonic_ns;
 use crate::time::unix_ms;
 
 /// How long a slice takes, nanoseconds.

@@ -16,11 +16,11 @@ use hotshell_plugin_api::abi::{
 };
 use rustix::process::{Resource, Rlimit, Signal};
 
-use super::host::{host_table, now_monotonic_ns, set_config};
+use super::host::{host_table, set_config};
 use super::protocol::{At, Done, Line, Order, Refusal};
 use crate::error::Code;
 use crate::loader::handshake::{self, Shaken, Tables};
-use crate::loader::inspect::Reason;
+use crate::loader::reason::Reason;
 use crate::loader::{map, maps};
 
 /// Where the host is, whatever the plugin does with the standard streams.
@@ -177,7 +177,7 @@ impl<'a> Trial<'a> {
             begun: NOT_BEGUN,
             need: 0,
             unix_ms: crate::time::unix_ms(),
-            monotonic_ns: now_monotonic_ns(),
+            monotonic_ns: crate::time::monotonic_ns(),
             wake_at_ms: NO_WAKE,
             message,
         };

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::io::Write as _;
 use std::sync::OnceLock;
-use std::time::Instant;
 
 use hotshell_plugin_api::abi::{ABI_VERSION, Buffer, ClientInfo, HostTable, MAGIC, ServerInfo};
 use hotshell_plugin_api::durability::{Durability, SET_IN_MEMORY};
@@ -99,12 +98,6 @@ unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
 
-/// Nanoseconds since the first call.
-pub(super) fn now_monotonic_ns() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
-}
-
 /// Warnings and errors go to the child's standard error, which the host quotes when the child dies.
 unsafe extern "C" fn log(level: u32, text: *const u8, len: usize) {
     if level <= 2 {
@@ -124,7 +117,7 @@ unsafe extern "C" fn unix_ms() -> u64 {
 }
 
 unsafe extern "C" fn monotonic_ns() -> u64 {
-    now_monotonic_ns()
+    crate::time::monotonic_ns()
 }
 
 unsafe extern "C" fn output_of(_: *mut c_void, _: u64) -> *mut Buffer {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Vet;
 use crate::error::Code;
 use crate::generation::Artifact;
-use crate::loader::inspect::{Inspected, Reason};
+use crate::loader::inspect::Inspected;
+use crate::loader::reason::Reason;
 
 /// What the child is to examine, and within which limits.
 #[derive(Debug, Serialize, Deserialize)]
