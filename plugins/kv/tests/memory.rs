@@ -67,7 +67,7 @@ fn debug_shows_each_type_of_the_protocol() {
         ("debug reload", "+OK"),
         ("debug stringmatch-len a* abc", ":1"),
         ("debug protocol integer", ":12345"),
-        ("debug protocol push", "-ERR RESP2 does not support push type"),
+        ("debug protocol push", "-ERR RESP2 is not supported by this command"),
         (
             "debug jump",
             "-ERR unknown subcommand or wrong number of arguments for 'jump'. Try DEBUG HELP.",
