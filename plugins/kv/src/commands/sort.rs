@@ -92,6 +92,7 @@ impl<'a> Options<'a> {
 }
 
 fn sort(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     run(cx, args, true)
 }
 
@@ -203,6 +204,7 @@ fn look_up(cx: &mut Cx<'_>, pattern: &[u8], element: &[u8]) -> Option<Bytes> {
         None => (rest, None),
     };
     let key = [front, element, back].concat();
+    cx.mark.forget();
     let value = cx.get(&key)?;
     match field {
         Some(field) => hash::get(value, field).map(Bytes::from),
