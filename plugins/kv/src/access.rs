@@ -16,12 +16,57 @@ const MINUTES: u32 = (1 << 16) - 1;
 /// What is noted of a key that is used.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark {
-    /// The command only reads: hits and misses are counted.
-    pub reads: bool,
+    /// The command looks keys up to read them: hits and misses are counted.
+    reads: bool,
     /// [`Access::now`], for the header of the value.
     pub access: [u8; 3],
     /// Wall clock, milliseconds since the Unix epoch.
     pub now: u64,
+    /// Where the keys stand that the command looked up last: it may look up the same argument again,
+    /// which is no further use.
+    last: [usize; 2],
+    /// This is such a look.
+    again: bool,
+}
+
+impl Mark {
+    /// Of a request that has used no key yet.
+    pub fn new(now_ms: u64) -> Self {
+        let access = Access::now(now_ms).bytes();
+        Self { reads: false, access, now: now_ms, last: [0; 2], again: false }
+    }
+
+    /// A command begins, which only `reads` or not.
+    #[inline(always)]
+    pub fn begin(&mut self, reads: bool) {
+        (self.reads, self.last) = (reads, [0; 2]);
+    }
+
+    /// The command changes something, but looks keys up as those do that only read.
+    pub fn looks(&mut self) {
+        self.reads = true;
+    }
+
+    /// The next key is another one, wherever it stands.
+    pub fn forget(&mut self) {
+        self.last = [0; 2];
+    }
+
+    /// A key is about to be looked up.
+    #[inline(always)]
+    pub fn look(&mut self, key: &[u8]) {
+        let at = key.as_ptr().addr();
+        self.again = self.last.contains(&at);
+        if !self.again {
+            self.last = [at, self.last[0]];
+        }
+    }
+
+    /// Whether what is found, or not, counts as a hit or a miss.
+    #[inline(always)]
+    pub fn tells(&self) -> bool {
+        self.reads && !self.again
+    }
 }
 
 impl State {
@@ -35,12 +80,15 @@ impl State {
         mark: Mark,
     ) -> Option<&mut Value> {
         let Some(value) = self.dbs[db as usize].keys.get_mut(key) else {
-            self.stats.misses += u64::from(mark.reads);
+            self.stats.misses += u64::from(mark.tells());
             return None;
         };
-        self.stats.hits += u64::from(mark.reads);
+        self.stats.hits += u64::from(mark.tells());
         let access = &mut value.head_mut().access;
         if self.settings.policy.by_frequency() {
+            if mark.again {
+                return Some(value);
+            }
             let used = Access::of(*access).used(&self.settings, mark.now, shell.random());
             *access = used.bytes();
         } else {

@@ -93,7 +93,7 @@ fn run(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
         (run, number) = sub_run(cx, row, number, args);
     }
     cx.session.command = u32::from(number);
-    cx.mark.reads = row.flags.has(Flags::READONLY);
+    cx.mark.begin(row.flags.has(Flags::READONLY));
     cx.state.stats.commands += 1;
     (cx.told, cx.dirty) = (false, false);
     if let Err(text) = run(cx, args) {

@@ -14,8 +14,8 @@ pub struct Extended {
 const DECIMALS: u32 = 17;
 /// Most decimal digits that are read exactly.
 const EXACT_DIGITS: usize = 37;
-/// Most decimal places that are read exactly.
-const EXACT_PLACES: i32 = 18;
+/// Most decimal places that are read exactly: `10^38` is below `2^127`.
+const EXACT_PLACES: i32 = 38;
 
 impl Extended {
     /// Zero.
@@ -62,7 +62,15 @@ impl Extended {
         }
         let shift = n.leading_zeros();
         let (n, divisor) = (n << shift, 10u128.pow(-scale as u32));
-        Some(Self::round(negative, n / divisor, -(shift as i32), n % divisor != 0))
+        let (mut quotient, mut rest, mut exponent) = (n / divisor, n % divisor, -(shift as i32));
+        // A large divisor leaves few bits: long division gives more, below which `rest` tells on.
+        while quotient >> 65 == 0 {
+            (quotient, rest, exponent) = (quotient << 1, rest << 1, exponent - 1);
+            if rest >= divisor {
+                (quotient, rest) = (quotient | 1, rest - divisor);
+            }
+        }
+        Some(Self::round(negative, quotient, exponent, rest != 0))
     }
 
     fn of_f64(float: f64) -> Self {
@@ -185,6 +193,7 @@ mod tests {
         assert_eq!(sum("0", "1e-17"), "0.00000000000000001");
         assert_eq!(sum("-0.00000000000000000001", "0"), "0");
         assert_eq!(sum("9223372036854775807", "1"), "9223372036854775808");
+        assert_eq!(sum("3.19223372036854775807", "0.000001"), "3.19223472036854776");
     }
 
     #[test]

@@ -32,14 +32,19 @@ impl Range {
         ((at - self.min) / (self.max - self.min) * (1u64 << steps) as f64) as u32
     }
 
-    /// Such a part.
+    /// Such a part. Behind the last one that a number can tell comes the first, as in Redis.
     fn part_at(self, part: u32, steps: u32) -> Self {
-        let edge = |part: f64| self.min + part / (1u64 << steps) as f64 * (self.max - self.min);
-        Self { min: edge(f64::from(part)), max: edge(f64::from(part) + 1.0) }
+        let width = self.max - self.min;
+        let edge = |part: u32| self.min + f64::from(part) / (1u64 << steps) as f64 * width;
+        Self { min: edge(part), max: edge(part.wrapping_add(1)) }
     }
 
-    fn middle(self, within: Self) -> f64 {
-        f64::midpoint(self.min, self.max).clamp(within.min, within.max)
+    fn middle(self) -> f64 {
+        f64::midpoint(self.min, self.max)
+    }
+
+    fn clamp(self, at: f64) -> f64 {
+        at.clamp(self.min, self.max)
     }
 }
 
@@ -110,10 +115,17 @@ impl Place {
         self.cell(STEPS).bits
     }
 
-    /// The place that a score stands for: the middle of its cell.
+    /// The place that a score stands for: the middle of its cell. A score that is no position stands for
+    /// one at the edge.
     pub fn of_score(score: f64) -> Self {
+        let Self { longitude, latitude } = Self::beyond(score);
+        Self { longitude: LONGITUDES.clamp(longitude), latitude: LATITUDES.clamp(latitude) }
+    }
+
+    /// The same, but for scores that are no position: the grid goes on beyond the edges.
+    pub fn beyond(score: f64) -> Self {
         let (longitude, latitude) = Cell { bits: bits_of(score), steps: STEPS }.sides();
-        Self { longitude: longitude.middle(LONGITUDES), latitude: latitude.middle(LATITUDES) }
+        Self { longitude: longitude.middle(), latitude: latitude.middle() }
     }
 
     fn cell(self, steps: u32) -> Cell {

@@ -10,7 +10,7 @@ use hotshell_plugin_api::abi::Buffer;
 use hotshell_plugin_api::buffer;
 use hotshell_plugin_api::plugin::Refusal;
 
-use crate::access::{Access, Mark};
+use crate::access::Mark;
 use crate::cx::{After, Cx};
 use crate::dispatch;
 use crate::reply::Out;
@@ -98,7 +98,7 @@ pub fn replay(
         in_exec: true,
         told: false,
         dirty: false,
-        mark: Mark { reads: false, access: Access::now(now).bytes(), now },
+        mark: Mark::new(now),
     };
     if dispatch::again(&mut cx, &args) {
         return Ok(());

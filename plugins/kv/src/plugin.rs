@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 
 use hotshell_plugin_api::prelude::*;
 
-use crate::access::{Access, Mark};
+use crate::access::Mark;
 use crate::cx::{After, Cx};
 use crate::dispatch;
 use crate::inline::{self, Line};
@@ -284,7 +284,7 @@ fn view<'a, E: Edition>(ctx: &'a mut Ctx<'_, Kv<E>>) -> Cx<'a> {
         in_exec: false,
         told: false,
         dirty: false,
-        mark: Mark { reads: false, access: Access::now(now).bytes(), now },
+        mark: Mark::new(now),
     }
 }
 

@@ -130,8 +130,8 @@ pub fn end(state: &mut State, client: ClientId) {
 
 /// Commands look at it as long as there is somebody to tell, or something noted.
 fn choose_mode(state: &mut State) {
-    let Tracking { clients, readers, .. } = &state.tracking;
-    let on = !clients.is_empty() || !readers.is_empty();
+    let Tracking { clients, readers, news, .. } = &state.tracking;
+    let on = !clients.is_empty() || !readers.is_empty() || !news.is_empty();
     state.set_mode(MODE_TRACKING, on);
 }
 
@@ -159,7 +159,7 @@ pub fn changed(state: &mut State, by: ClientId, key: &[u8]) {
             news.push(News { client, flushed: false, key: key.into() });
         }
     }
-    if clients.is_empty() && readers.is_empty() {
+    if clients.is_empty() && readers.is_empty() && news.is_empty() {
         choose_mode(state);
     }
 }
@@ -238,6 +238,9 @@ pub fn tell_others(state: &mut State, shell: &mut dyn Services, served: ClientId
 #[cold]
 pub fn tell(state: &mut State, shell: &mut dyn Services) {
     tell_others(state, shell, 0);
+    if state.tracking.clients.is_empty() {
+        choose_mode(state);
+    }
     for (prefix, keys) in core::mem::take(&mut state.tracking.changed) {
         let heard = state.tracking.prefixes.get(&prefix);
         for client in heard.into_iter().flatten().copied().collect::<Vec<_>>() {
@@ -253,9 +256,10 @@ pub fn tell(state: &mut State, shell: &mut dyn Services) {
 
 /// Sends keys that changed, or word that all are gone, to a client or to whom it named.
 fn send(state: &mut State, shell: &mut dyn Services, client: ClientId, keys: Option<&[&[u8]]>) {
-    let Some(tracker) = state.tracking.clients.get_mut(&client) else { return };
     let mut to = client;
-    if tracker.redirect != 0 {
+    // One that stopped tracking in the transaction that changed the key is told at its end, too.
+    let tracker = state.tracking.clients.get_mut(&client);
+    if let Some(tracker) = tracker.filter(|tracker| tracker.redirect != 0) {
         to = tracker.redirect;
         if shell.client_info(to).is_none() {
             tracker.flags |= TRACKS_BROKEN;

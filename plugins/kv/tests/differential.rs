@@ -40,6 +40,7 @@ const CHANGED: &[&str] = &[
     "brpop",
     "brpoplpush",
     "geodist",
+    "geopos",
     "georadius",
     "georadius_ro",
     "georadiusbymember",
@@ -99,7 +100,12 @@ fn is_meant(args: &[Vec<u8>]) -> bool {
     match words[0].as_str() {
         "bitfield" if has("i64") => true,
         "client" => has("off") || has("skip"),
-        "geohash" | "geopos" => true,
+        // It breaks a HyperLogLog.
+        "setrange" if words.get(1).is_some_and(|key| ["p0", "p1", "p2"].contains(&&**key)) => true,
+        // Others may hold scores that are no position.
+        "geohash" | "georadiusbymember" | "georadiusbymember_ro" => {
+            words.get(1).is_some_and(|key| key != "places")
+        }
         "bitfield" | "blpop" | "brpop" | "brpoplpush" | "decrby" | "select" | "setex"
         | "psetex" | "set" | "setrange" | "swapdb" => beyond,
         "hincrbyfloat" | "hmset" | "hset" | "hsetnx" | "incrbyfloat" => {

@@ -161,9 +161,12 @@ impl Field {
 }
 
 fn run(cx: &mut Cx<'_>, key: &[u8], steps: &[Step]) -> Outcome {
-    cx.find(key, Kind::String)?;
     let writes = steps.iter().filter(|(_, action, _)| !matches!(action, Action::Get));
     let end = writes.map(|(field, ..)| field.end()).max();
+    if end.is_none() {
+        cx.mark.looks();
+    }
+    cx.find(key, Kind::String)?;
     let mut shorter = false;
     if let Some(end) = end {
         shorter = grown(cx, key, end)?.1;

@@ -220,6 +220,7 @@ fn position(text: &[u8], on: bool, part: Part) -> Option<i64> {
 }
 
 fn bitop(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     let join: fn(u8, u8) -> u8 = match args[1] {
         word if is(word, "and") => |a, b| a & b,
         word if is(word, "or") => |a, b| a | b,

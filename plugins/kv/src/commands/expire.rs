@@ -101,7 +101,7 @@ fn set_end(cx: &mut Cx<'_>, args: &[&[u8]], seconds: bool, absolute: bool, name:
         None => n.wrapping_mul(if seconds { 1000 } else { 1 }).wrapping_add(cx.now as i64),
     };
     let at = at.max(0) as u64;
-    if cx.peek(key).is_none() {
+    if cx.get(key).is_none() {
         cx.out.int(0);
         return Ok(());
     }
@@ -148,8 +148,7 @@ fn reply_end(cx: &mut Cx<'_>, key: &[u8], tell: fn(u64, u64) -> u64) -> Outcome 
 }
 
 fn persist(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    cx.refresh(args[1]);
-    let changed = cx.db().persist(args[1]);
+    let changed = cx.get(args[1]).is_some() && cx.db().persist(args[1]);
     if changed {
         // Redis 4 tells nobody.
         if cx.has(v(6, 0)) {

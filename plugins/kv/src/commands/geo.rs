@@ -106,16 +106,22 @@ fn geoadd(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     super::zset::zadd(cx, &words)
 }
 
+/// How a score is read. To Redis 4 one that is no position lies beyond the edges.
+pub(super) fn places(cx: &Cx<'_>) -> fn(f64) -> Place {
+    if cx.has(v(6, 0)) { Place::of_score } else { Place::beyond }
+}
+
 /// Where a member is.
-pub(super) fn place_of(zset: &Value, member: &[u8]) -> Option<Place> {
-    zset::score(zset, member).map(Place::of_score)
+pub(super) fn place_of(zset: &Value, member: &[u8], read: fn(f64) -> Place) -> Option<Place> {
+    zset::score(zset, member).map(read)
 }
 
 fn geopos(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    let read = places(cx);
     let (value, mut out) = cx.find(args[1], Kind::Zset)?;
     out.array(args.len() - 2);
     for member in &args[2..] {
-        match value.and_then(|value| place_of(value, member)) {
+        match value.and_then(|value| place_of(value, member, read)) {
             Some(place) => reply_place(&mut out, place),
             None => out.null_array(),
         }
@@ -129,8 +135,9 @@ fn geodist(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         [_, _, _, _, name] => unit(cx, name)?,
         _ => return Err(errors::SYNTAX),
     };
+    let read = places(cx);
     let (value, mut out) = cx.find(args[1], Kind::Zset)?;
-    let place = |member| value.and_then(|value| place_of(value, member));
+    let place = |member| value.and_then(|value| place_of(value, member, read));
     match (place(args[2]), place(args[3])) {
         (Some(from), Some(to)) => reply_distance(&mut out, from.distance(to) / meters),
         _ => out.null(),
@@ -142,7 +149,7 @@ fn geohash(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (value, mut out) = cx.find(args[1], Kind::Zset)?;
     out.array(args.len() - 2);
     for member in &args[2..] {
-        let place = value.and_then(|value| place_of(value, member));
+        let place = value.and_then(|value| place_of(value, member, Place::of_score));
         out.bulk_or_null(place.map(Place::letters).as_ref().map(|letters| &letters[..]));
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use hotshell_plugin_api::collections::Bytes;
 
-use super::geo::{place, place_of, reply_distance, reply_place, unit};
+use super::geo::{place, place_of, places, reply_distance, reply_place, unit};
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{READ, WRITE};
@@ -103,6 +103,7 @@ fn length(text: &[u8], no_number: &'static str) -> Result<f64, &'static str> {
 }
 
 fn georadius(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     radius(cx, args, Form::Radius)
 }
 
@@ -111,6 +112,7 @@ fn georadius_ro(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn by_member(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     radius_by_member(cx, args, Form::Radius)
 }
 
@@ -124,6 +126,7 @@ fn geosearch(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn geosearchstore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     let request = Request { source: args[2], target: Some(args[1]), ..Request::default() };
     run(cx, args, 3, request, Form::SearchStore)
 }
@@ -143,7 +146,7 @@ fn radius(cx: &mut Cx<'_>, args: &[&[u8]], form: Form) -> Outcome {
 fn radius_by_member(cx: &mut Cx<'_>, args: &[&[u8]], form: Form) -> Outcome {
     let mut request = Request { source: args[1], ..Request::default() };
     if let Some(value) = cx.find(args[1], Kind::Zset)?.0 {
-        request.center = Some(place_of(value, args[2]).ok_or(NO_MEMBER)?);
+        request.center = Some(place_of(value, args[2], Place::of_score).ok_or(NO_MEMBER)?);
         read_radius(cx, &mut request, [args[3], args[4]])?;
     } else if !cx.has(v(6, 2)) {
         cx.out.array(0);
@@ -189,7 +192,7 @@ fn read_where<'a>(
             if is(word, "frommember") && (request.from_member || request.center.is_none()) =>
         {
             if let Some(value) = cx.find(request.source, Kind::Zset)?.0 {
-                request.center = Some(place_of(value, member).ok_or(NO_MEMBER)?);
+                request.center = Some(place_of(value, member, Place::of_score).ok_or(NO_MEMBER)?);
             }
             request.from_member = true;
             2
@@ -321,6 +324,7 @@ impl Request<'_> {
 fn search(cx: &mut Cx<'_>, request: &Request<'_>) -> Result<Vec<Hit>, &'static str> {
     let mut hits = Vec::new();
     let (Some(center), Some(shape)) = (request.center, request.shape) else { return Ok(hits) };
+    let read = places(cx);
     let Some(value) = cx.find(request.source, Kind::Zset)?.0 else { return Ok(hits) };
     let enough = if request.any { request.count } else { usize::MAX };
     for (from, to) in center.cover(shape) {
@@ -329,7 +333,7 @@ fn search(cx: &mut Cx<'_>, request: &Request<'_>) -> Result<Vec<Hit>, &'static s
         }
         let ranks = Span::from_up_to(from as f64, to as f64).ranks(value, false);
         zset::each(value, ranks, false, |member, score| {
-            let place = Place::of_score(score);
+            let place = read(score);
             if hits.len() < enough
                 && let Some(meters) = center.distance_within(shape, place)
             {

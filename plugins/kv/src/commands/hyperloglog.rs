@@ -102,8 +102,11 @@ fn count_one(cx: &mut Cx<'_>, key: &[u8]) -> Result<u64, &'static str> {
 }
 
 fn pfmerge(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     let most = cx.state.settings.hll_sparse_bytes;
     let (all, dense) = merged(cx, &args[1..])?;
+    // The target is looked up once more, to be changed.
+    cx.mark.begin(false);
     let (bytes, _) = open(cx, args[1])?;
     if dense {
         hll::make_dense(bytes)?;

@@ -69,9 +69,11 @@ fn add(cx: &mut Cx<'_>, key: &[u8], by: i64) -> Outcome {
 fn incrbyfloat(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let key = args[1];
     let mut digits = Digits::new();
+    let mut used = None;
     let old = match cx.get(key) {
         None => Extended::ZERO,
         Some(value) => {
+            used = Some(value.head().access);
             let text = value.text(&mut digits).ok_or(errors::WRONG_TYPE)?;
             Extended::parse(text).ok_or(errors::NOT_A_FLOAT)?
         }
@@ -80,7 +82,15 @@ fn incrbyfloat(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let sum = old.plus(by).filter(Extended::is_finite).ok_or(errors::NOT_FINITE)?;
     let text = sum.to_text();
     let kept = cx.db().expiry(key);
-    cx.put(key, Value::Str(Default::default(), text.as_bytes().into()));
+    let mut sum = Value::Str(Default::default(), text.as_bytes().into());
+    match used {
+        // The key was used once, to be read.
+        Some(access) => {
+            sum.head_mut().access = access;
+            cx.put_in(cx.session.db, key, sum);
+        }
+        None => cx.put(key, sum),
+    }
     if let Some(at) = kept {
         cx.set_expiry(key, at);
     }

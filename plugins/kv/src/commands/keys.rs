@@ -45,7 +45,10 @@ fn del(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn exists(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let count = args[1..].iter().filter(|key| cx.peek(key).is_some()).count();
+    // To Redis 4 it is a use.
+    let touches = !cx.has(v(5, 0));
+    let mut found = |key| if touches { cx.get(key).is_some() } else { cx.peek(key).is_some() };
+    let count = args[1..].iter().filter(|key| found(key)).count();
     cx.out.int(count as i64);
     Ok(())
 }
@@ -68,7 +71,9 @@ fn randomkey(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
         let drawn = cx.state.db(cx.session.db).keys.random_entry(|| shell.random());
         let Some((key, _)) = drawn else { break };
         let key = key.clone();
-        if draw >= DRAWS || cx.get(&key).is_some() {
+        cx.refresh(&key);
+        // Drawn is not used.
+        if draw >= DRAWS || cx.db().keys.contains_key(&key) {
             cx.out.bulk(&key);
             return Ok(());
         }
@@ -125,6 +130,7 @@ fn rename_key(
 }
 
 fn copy(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     let (from, to) = (args[1], args[2]);
     let (mut db, mut replace) = (cx.session.db, false);
     let mut rest = &args[3..];

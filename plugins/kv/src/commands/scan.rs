@@ -9,7 +9,6 @@ use crate::glob;
 use crate::number::{self, Digits};
 use crate::reply::Reply;
 use crate::table::{NO_KEYS, rows, v};
-use crate::value::Value;
 
 rows! { Generic:
     "keys", 2, READ, NO_KEYS, v(1, 0), keys,
@@ -83,17 +82,21 @@ pub fn cursor(text: &[u8]) -> Result<u64, &'static str> {
 fn scan(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let cursor = cursor(args[1])?;
     let options = Options::read(&args[2..], cx.has(v(6, 0)))?;
-    let wanted = |key: &Bytes, value: &Value| {
-        options.wants(key) && options.kind.is_none_or(|kind| is(kind, value.type_name()))
-    };
     let mut found: Vec<Bytes> = Vec::new();
     let space = cx.state.db(cx.session.db);
-    let next = space.keys.scan(cursor, options.count, |key, value| {
-        if wanted(key, value) {
+    let next = space.keys.scan(cursor, options.count, |key, _| {
+        if options.wants(key) {
             found.push(key.clone());
         }
     });
-    found.retain(|key| cx.get(key).is_some());
+    // A walk over all keys uses none of them: it would make them all look as hot as each other.
+    found.retain(|key| match options.kind {
+        Some(kind) => cx.peek(key).is_some_and(|value| is(kind, value.type_name())),
+        None => {
+            cx.refresh(key);
+            cx.db().keys.contains_key(key)
+        }
+    });
     cx.out.array(2);
     cx.out.bulk(Digits::new().unsigned(next));
     cx.out.array(found.len());

@@ -172,10 +172,13 @@ fn set_with(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     };
     cx.refresh(key);
     if options.get {
+        cx.mark.looks();
         reply_string(cx, key)?;
     }
     let exists = cx.db().keys.contains_key(key);
     if (options.only_new && exists) || (options.only_old && !exists) {
+        // A use all the same.
+        cx.get(key);
         if !options.get {
             cx.out.null();
         }
@@ -250,6 +253,7 @@ fn set_for(cx: &mut Cx<'_>, args: &[&[u8]], unit: Unit, name: &str) -> Outcome {
 }
 
 fn getset(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     reply_string(cx, args[1])?;
     put_string(cx, args[1], args[2]);
     Ok(())

@@ -71,6 +71,9 @@ fn reply(cx: &mut Cx<'_>, keys: &[&[u8]], make: Make) -> Outcome {
 }
 
 fn store(cx: &mut Cx<'_>, args: &[&[u8]], make: Make, name: &str) -> Outcome {
+    if cx.has(v(7, 0)) {
+        cx.mark.looks();
+    }
     let made = make(cx, &args[2..])?;
     let len = cx.store(args[1], made, notify::SET, name);
     cx.out.int(len as i64);

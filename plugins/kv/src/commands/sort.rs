@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 
 use hotshell_plugin_api::collections::Bytes;
 
-use crate::blocking::End;
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{READ, WRITE};
 use crate::hash;
 use crate::list;
+use crate::list::End;
 use crate::notify;
 use crate::number::{self, Digits};
 use crate::reply::Reply;
@@ -92,6 +92,7 @@ impl<'a> Options<'a> {
 }
 
 fn sort(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     run(cx, args, true)
 }
 
@@ -203,6 +204,7 @@ fn look_up(cx: &mut Cx<'_>, pattern: &[u8], element: &[u8]) -> Option<Bytes> {
         None => (rest, None),
     };
     let key = [front, element, back].concat();
+    cx.mark.forget();
     let value = cx.get(&key)?;
     match field {
         Some(field) => hash::get(value, field).map(Bytes::from),

@@ -137,6 +137,7 @@ impl Options {
 }
 
 fn xclaim(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     let key = args[1];
     if with_group(cx, key, args[2], &NoGroup::KeyOrGroup)?.is_none() {
         return Ok(());
@@ -197,6 +198,7 @@ fn end(cx: &mut Cx<'_>, mark: usize, count: usize) {
 }
 
 fn xautoclaim(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     let key = args[1];
     let idle = int(args[4]).map_err(|_| "ERR Invalid min-idle-time argument for XAUTOCLAIM")?;
     let from = lower_edge(args[5])?;

@@ -196,6 +196,7 @@ fn remove_consumer(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn xack(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     let stream = cx.find_mut(args[1], Kind::Stream)?.and_then(Value::stream_mut);
     let mut done = 0;
     if let Some(group) = stream.and_then(|stream| stream.groups.get_mut(args[2])) {

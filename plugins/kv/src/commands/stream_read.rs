@@ -103,6 +103,7 @@ fn xread(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn xreadgroup(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     let request = Request::read(cx, args, true)?;
     read(cx, &request)
 }

@@ -45,12 +45,14 @@ fn get(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn getdel(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     reply_string(cx, args[1])?;
     cx.delete(args[1]);
     Ok(())
 }
 
 fn getex(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     let key = args[1];
     let options = options(cx, &args[2..], true)?;
     let Some(value) = cx.get(key) else {

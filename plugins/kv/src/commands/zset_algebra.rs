@@ -102,6 +102,9 @@ fn zdiff(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 fn store(cx: &mut Cx<'_>, args: &[&[u8]], make: Make, name: &str) -> Outcome {
+    if cx.has(v(7, 0)) {
+        cx.mark.looks();
+    }
     let Some((keys, options)) = keys(cx, &args[2..], name)? else { return Ok(()) };
     let request = read(keys, options, make, true)?;
     let made = make_one(cx, &request, make);

@@ -208,6 +208,7 @@ fn range(cx: &mut Cx<'_>, args: &[&[u8]], order: Order) -> Outcome {
 }
 
 fn zrangestore(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+    cx.mark.looks();
     let (order, span) = parse(&args[2..], Order { stores: true, ..Order::ANY })?;
     let reverse = order.reverse == Some(true);
     let limits = cx.state.settings.limits;

@@ -59,8 +59,9 @@ impl Cx<'_> {
     /// [`Cx::get`] that is no use of the key.
     pub fn peek(&mut self, key: &[u8]) -> Option<&Value> {
         self.refresh(key);
+        self.mark.look(key);
         let value = self.state.dbs[self.session.db as usize].keys.get(key);
-        if self.mark.reads {
+        if self.mark.tells() {
             self.state.stats.hits += u64::from(value.is_some());
             self.state.stats.misses += u64::from(value.is_none());
         }
@@ -70,7 +71,8 @@ impl Cx<'_> {
     #[inline(always)]
     fn before_use(&mut self, key: &[u8]) {
         self.refresh(key);
-        if self.mark.reads && self.state.settings.notify & notify::KEY_MISS != 0 {
+        self.mark.look(key);
+        if self.mark.tells() && self.state.settings.notify & notify::KEY_MISS != 0 {
             self.tell_miss(key);
         }
     }

@@ -57,6 +57,7 @@ pfadd P2 V V;pfadd P2 G;pfadd P2 U U U U;pfcount P2;pfcount P2 P2;pfmerge P2 P2 
 get P2;strlen P2;getrange P2 0 15;pfadd P2 U U U U U U U U U U U U U U U U U U U U;append P2 V;setrange P2 N V;setrange P2 18 V;\
 pfdebug getreg P2;pfdebug encoding P2;pfdebug encoding P2;pfdebug decode P2;pfdebug todense P2;pfdebug decode K;pfdebug O P2;\
 geoadd Z G1 G2 G;geoadd Z G1 G2 G G1 G2 G;geoadd Z Y G1 G2 G;geoadd K G1 G2 V;geoadd z2 G1 G2 G G1 G2 G G1 G2 G;geopos Z G G;geopos K V;\
+geoadd places G1 G2 G;geoadd places G1 G2 G G1 G2 G;geohash places G G;georadiusbymember places G G4 km G5 G5;zrem places G;\
 geodist Z G G;geodist Z G G G3;geodist K V V G3;geohash Z G G;geohash K V;\
 georadius Z G1 G2 G4 G3;georadius Z G1 G2 G4 G3 G5;georadius Z G1 G2 G4 G3 G5 G5 count N;georadius z2 G1 G2 5000 km asc G5;\
 georadius z2 G1 G2 G4 km store Z;georadius Z G1 G2 G4 G3 storedist z1;georadius_ro z2 G1 G2 G4 km G5 G5;georadius K G1 G2 G4 G3 G5;\
