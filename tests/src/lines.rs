@@ -58,6 +58,25 @@ impl Lines {
         Some(answer.trim_end().to_owned())
     }
 
+    /// Whether nothing has arrived so far.
+    ///
+    /// # Panics
+    /// When the connection is gone.
+    #[track_caller]
+    pub fn is_silent(&mut self) -> bool {
+        self.0.get_ref().set_nonblocking(true).expect("a socket");
+        let silent = match self.0.fill_buf() {
+            Ok(bytes) => {
+                assert!(!bytes.is_empty(), "the connection was closed");
+                false
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => true,
+            Err(error) => panic!("{error}"),
+        };
+        self.0.get_ref().set_nonblocking(false).expect("a socket");
+        silent
+    }
+
     /// Whether the server closes the connection with nothing more to say.
     ///
     /// # Panics

@@ -6,12 +6,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use hotshell_tests::files::{Folder, built};
 use hotshell_tests::host::text;
 use hotshell_tests::resp::request;
 use hotshell_tests::{Host, Value, artifacts, eventually, kv_v1, misbehave, patch};
 use serde_json::Value as Json;
+
+/// Between two questions of the client: without it, client and engine would take the processors away from
+/// the loader, which gives way to everybody.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A host that serves a good plugin, and a client that asks it all the time.
 struct Serving {
@@ -36,6 +41,7 @@ impl Serving {
                 asked += 1;
                 let wanted = format!("count {asked} {asked}");
                 assert_eq!(client.ask("count"), wanted, "the client noticed");
+                std::thread::sleep(PAUSE);
             }
             asked
         });
@@ -384,8 +390,9 @@ fn caught_panics_take_no_memory_though_the_environment_asks_for_backtraces() {
     (0..4).for_each(|_| generation_that_panics());
     let before = host.resident_bytes();
     (0..4).for_each(|_| generation_that_panics());
-    let grown = host.resident_bytes().saturating_sub(before);
-    assert!(grown < 16 << 20, "{grown} bytes for four generations that panicked once");
+    // The last load's thread may still be giving back what it read.
+    let grown = || host.resident_bytes().saturating_sub(before);
+    eventually("four generations that panicked once are small", || grown() < 16 << 20);
 }
 
 #[test]
@@ -495,7 +502,7 @@ fn a_stop_does_not_wait_for_ever_for_a_call_that_hangs() {
     eventually("the call is seen", || !host.json(&["status"])["call_running_us"].is_null());
     host.signal(libc::SIGTERM);
     assert_eq!(host.wait().code(), Some(1), "not everything was answered");
-    assert!(host.log().contains("stop: a call of the plugin does not return"), "{}", host.log());
+    host.logs("stop: a call of the plugin does not return");
 }
 
 #[test]

@@ -284,7 +284,10 @@ fn as_stranger(host: &Host, groups: &[&str]) -> Option<String> {
     fs::set_permissions(place.path(), open.clone()).expect("ours");
     fs::set_permissions(host.folder.path(), open).expect("ours");
     let program = place.path().join("hotshell");
-    fs::copy(cli::program(), &program).expect("copied");
+    // By a process of its own: one that another test starts meanwhile would have our copy open for writing,
+    // and then nobody may run it.
+    let copied = Command::new("cp").arg(cli::program()).arg(&program).status();
+    assert!(copied.expect("cp runs").success());
     let mut command = Command::new(setpriv);
     command.args(["--reuid=65534", "--regid=65534"]).args(groups).arg("--").arg(program);
     command.args(["ping", "--admin", text(&host.admin)]);

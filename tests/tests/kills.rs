@@ -94,10 +94,18 @@ fn go_to(stage: Stage, host: &Host, disk: &Disk, asker: &mut Resp) -> bool {
         Stage::Probation => drop(host.json(&["use", "2"])),
         Stage::Rotation => {
             let mut writer = host.lines();
-            let name = "x".repeat(1 << 20);
+            let line = "x".repeat(1 << 20) + "\n";
+            let mut waits = false;
+            // What is sent once the next file waits is not answered.
             eventually("the file is full", || {
-                writer.send(&format!("{name}\n"));
-                disk.is_writing(".hsj") || writer.read().is_empty()
+                if !waits {
+                    writer.send(&line);
+                }
+                waits = writer.is_silent();
+                if !waits {
+                    writer.read();
+                }
+                disk.is_writing(".hsj")
             });
         }
     }

@@ -69,16 +69,15 @@ fn background_work_is_started_once_and_told_of() {
     fill(&mut client, 50_000);
     let began = client.call(&["LASTSAVE"]).int();
     // All in one write: the first has not begun when the others are read.
-    for words in [
+    let all = [
         &["BGSAVE"][..],
         &["BGSAVE"],
         &["BGSAVE", "SCHEDULE"],
         &["SAVE"],
         &["BGREWRITEAOF"],
         &["BGSAVE", "NOW"],
-    ] {
-        client.send(request(words));
-    }
+    ];
+    client.send(all.map(request).concat());
     let saving = "ERR Background save already in progress";
     assert_eq!(client.read().text(), "Background saving started");
     assert_eq!([(); 3].map(|()| client.read().error()), [saving; 3]);

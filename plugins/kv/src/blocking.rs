@@ -11,21 +11,13 @@ use hotshell_plugin_api::collections::{Box, Bytes, Option};
 use hotshell_plugin_api::ctx::ClientId;
 
 use crate::cx::{After, Cx};
+use crate::list::End;
 use crate::reply::{Out, Reply};
 use crate::services::Services;
 use crate::state::{Reading, SESSION_SILENT, SESSION_SKIP, Session, State, Waiting};
 use crate::value::{Kind, Value};
 
 pub use members::pop_members;
-
-/// The end of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// The left end.
-    Head = 0,
-    /// The right end.
-    Tail = 1,
-}
 
 /// What is waited for.
 #[derive(Debug)]

@@ -2,12 +2,10 @@
 //! and `maxmemory-clients`.
 
 use hotshell_plugin_api::ctx::{ClientId, Level};
-use hotshell_plugin_api::state;
 
 use crate::cx::{After, Cx};
-use crate::parameters::memory;
 use crate::services::Services;
-use crate::settings::Settings;
+use crate::settings::{OutputLimit, Settings};
 use crate::state::{SESSION_NO_EVICT, State};
 
 /// Time between two looks at one client, milliseconds.
@@ -17,72 +15,6 @@ const TURNS: u64 = 10;
 /// Output that every client may have, bytes: Redis has a buffer of that size in each, which it does not
 /// count.
 const UNCOUNTED: u64 = 16 << 10;
-
-/// How much may wait to be sent to a client of some class.
-#[state]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OutputLimit {
-    /// A client with more is closed, bytes; 0: no limit.
-    pub hard: u64,
-    /// A client with more is closed after a while, bytes; 0: no limit.
-    pub soft: u64,
-    /// After how many seconds.
-    pub soft_s: u64,
-}
-
-/// What all clients together may take.
-#[state]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Share {
-    /// So many bytes; 0: no limit.
-    Bytes(u64),
-    /// So many hundredths of `maxmemory`.
-    #[state(default)]
-    Percent(u64),
-}
-
-impl OutputLimit {
-    /// Redis' default for subscribers.
-    pub const LISTENERS: Self = Self { hard: 32 << 20, soft: 8 << 20, soft_s: 60 };
-
-    /// The limit of a class in a value of `client-output-buffer-limit` that has all classes.
-    pub fn of(class: &str, text: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(text);
-        let words: Vec<&str> = text.split(' ').collect();
-        let found = words.chunks_exact(4).find(|words| words[0] == class);
-        let number = |n: usize| found.map_or(0, |words| memory(words[n].as_bytes()).unwrap_or(0));
-        Self { hard: number(1), soft: number(2), soft_s: number(3) }
-    }
-
-    /// Whether there is one.
-    pub fn is_set(self) -> bool {
-        self.hard > 0 || self.soft > 0
-    }
-
-    /// Whether so much is too much at once.
-    fn is_over(self, bytes: u64) -> bool {
-        self.hard > 0 && bytes > self.hard
-    }
-}
-
-impl Share {
-    /// A value of `maxmemory-clients`.
-    pub fn of(text: &[u8]) -> Self {
-        match text.strip_suffix(b"%") {
-            Some(percent) => Self::Percent(memory(percent).unwrap_or(0)),
-            None => Self::Bytes(memory(text).unwrap_or(0)),
-        }
-    }
-
-    /// As bytes, where there is a limit.
-    fn bytes(self, maxmemory: u64) -> Option<u64> {
-        let bytes = match self {
-            Self::Bytes(bytes) => bytes,
-            Self::Percent(percent) => (u128::from(maxmemory) * u128::from(percent) / 100) as u64,
-        };
-        (bytes > 0).then_some(bytes)
-    }
-}
 
 /// Whether a client's unread input is over the limit, or what its request announces would be.
 pub fn query_is_over(state: &State, bytes: usize) -> bool {
@@ -189,29 +121,5 @@ fn evict(state: &mut State, shell: &mut dyn Services, most: u64) {
 pub fn forget(state: &mut State, client: ClientId) {
     if !state.slow_readers.is_empty() {
         state.slow_readers.remove(&client);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_limits_of_a_class_are_read_from_the_text_of_all() {
-        let text = b"normal 0 1kb 2 slave 1 2 3 pubsub 33554432 8388608 60";
-        assert_eq!(OutputLimit::of("pubsub", text), OutputLimit::LISTENERS);
-        let normal = OutputLimit { hard: 0, soft: 1024, soft_s: 2 };
-        assert_eq!(OutputLimit::of("normal", text), normal);
-        assert!(normal.is_set() && !normal.is_over(1 << 40));
-        assert!(!OutputLimit::default().is_set());
-    }
-
-    #[test]
-    fn the_share_of_clients_is_bytes_or_a_part_of_all_memory() {
-        assert_eq!(Share::of(b"0").bytes(100), None);
-        assert_eq!(Share::of(b"7").bytes(100), Some(7));
-        assert_eq!(Share::of(b"5%").bytes(1000), Some(50));
-        assert_eq!(Share::of(b"5%").bytes(0), None);
-        assert_eq!(Share::default().bytes(1000), None);
     }
 }

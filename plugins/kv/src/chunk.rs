@@ -15,9 +15,17 @@ use core::ops::Range;
 
 use hotshell_plugin_api::collections::Bytes;
 
-use crate::blocking::End;
 use crate::element::Element;
 use crate::number::parse_i64;
+
+/// The end of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The left end.
+    Head = 0,
+    /// The right end.
+    Tail = 1,
+}
 
 /// Bytes of a chunk, at most, unless it is one element. A size class of the heap.
 pub const LIMIT: usize = 4096;

@@ -1,6 +1,6 @@
 //! What commands do to the server, as flags with Redis' names.
 
-use crate::table::{Level, v};
+use crate::level::{Level, v};
 
 /// A set of flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 
 use crate::cx::{Cx, Outcome};
 use crate::errors;
+use crate::level::v;
 use crate::reply::Reply;
-use crate::table::v;
 
 const TEXT: &str = include_str!("help.txt");
 /// What Redis says of HELP itself, last of all.

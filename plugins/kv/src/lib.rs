@@ -39,6 +39,7 @@ pub mod key_places;
 pub mod key_specs;
 pub mod keyspace;
 pub mod latency;
+pub mod level;
 pub mod list;
 pub mod manual;
 pub mod members;

@@ -5,7 +5,7 @@ use core::ops::Range;
 use hotshell_plugin_api::collections::{Box, Bytes, VecDeque};
 use hotshell_plugin_api::state;
 
-use crate::blocking::End;
+pub use crate::chunk::End;
 use crate::chunk::{self, LIMIT};
 use crate::element::Element;
 use crate::value::Value;

@@ -279,6 +279,24 @@ pub fn parse_score(text: &[u8]) -> Option<f64> {
     ((n.is_finite() || named) && !lost).then_some(n)
 }
 
+/// Bytes with a unit: `100`, `1k`, `2mb`, `1gb`. As Redis' `memtoull`, nothing is 0, and too much is as
+/// much as there can be.
+pub fn parse_memory(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let factor: u64 = match text[digits..].to_ascii_lowercase().as_slice() {
+        b"" | b"b" => 1,
+        b"k" => 1000,
+        b"kb" => 1 << 10,
+        b"m" => 1_000_000,
+        b"mb" => 1 << 20,
+        b"g" => 1_000_000_000,
+        b"gb" => 1 << 30,
+        _ => return None,
+    };
+    let digit = |n: u64, b: &u8| n.saturating_mul(10).saturating_add(u64::from(b - b'0'));
+    Some(text[..digits].iter().fold(0, digit).saturating_mul(factor))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,5 +377,16 @@ mod tests {
         assert_eq!(parse_f64(b" 1"), None);
         assert_eq!(parse_f64(b"nan"), None);
         assert_eq!(parse_f64(b""), None);
+    }
+
+    #[test]
+    fn memory_has_units() {
+        assert_eq!(parse_memory(b"100"), Some(100));
+        assert_eq!(parse_memory(b"1k"), Some(1000));
+        assert_eq!(parse_memory(b"2MB"), Some(2 << 20));
+        assert_eq!(parse_memory(b""), Some(0));
+        assert_eq!(parse_memory(b"99999999999999999999gb"), Some(u64::MAX));
+        assert_eq!(parse_memory(b"-1"), None);
+        assert_eq!(parse_memory(b"1tb"), None);
     }
 }

@@ -5,10 +5,10 @@ use hotshell_plugin_api::ctx::ClientId;
 
 use crate::cx::Cx;
 use crate::glob;
+use crate::level::v;
 use crate::reply::Reply;
 use crate::services::Services;
 use crate::state::{Session, State, Subscriptions};
-use crate::table::v;
 
 /// What a client subscribes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

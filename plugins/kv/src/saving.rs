@@ -6,9 +6,8 @@ use hotshell_plugin_api::durability::{
 };
 use hotshell_plugin_api::state;
 
-use crate::number::parse_i64;
 use crate::services::Services;
-use crate::settings::Settings;
+use crate::settings::{SavePoint, Settings};
 use crate::state::{MODE_UNSAVED, State};
 
 /// Time between two looks at the save points, milliseconds.
@@ -39,24 +38,6 @@ pub struct Saving {
     look_ms: u64,
     /// How often data were saved and rewritten.
     pub rewrites: u64,
-}
-
-/// A save point: a snapshot after so many seconds, if there were so many changes.
-#[state]
-#[derive(Debug, Clone, Copy)]
-pub struct SavePoint {
-    /// Seconds since the last one.
-    pub seconds: u64,
-    /// Changes since the last one.
-    pub changes: u64,
-}
-
-/// The value of the parameter `save`.
-pub fn save_points(text: &[u8]) -> impl Iterator<Item = SavePoint> {
-    let mut numbers = text.split(|&b| b == b' ').filter_map(parse_i64).map(|n| n as u64);
-    core::iter::from_fn(move || {
-        Some(SavePoint { seconds: numbers.next()?, changes: numbers.next()? })
-    })
 }
 
 /// Whether the data outlive the process.
@@ -193,17 +174,4 @@ pub fn not_set(shell: &dyn Services) -> Option<String> {
              the data folder does not take it: {why}; make room there and set it again"
         )
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn save_points_are_pairs_of_numbers() {
-        let points: Vec<_> =
-            save_points(b"3600 1 300 100").map(|p| (p.seconds, p.changes)).collect();
-        assert_eq!(points, [(3600, 1), (300, 100)]);
-        assert_eq!(save_points(b"").count(), 0);
-    }
 }

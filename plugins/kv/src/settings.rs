@@ -1,10 +1,12 @@
 //! What CONFIG SET changes and commands need at once, read from text only when it is set.
 
+mod clients;
+
 use hotshell_plugin_api::collections::{Bytes, Vec};
 use hotshell_plugin_api::state;
 
-use crate::buffers::{OutputLimit, Share};
-use crate::saving::SavePoint;
+pub use self::clients::{OutputLimit, Share};
+use crate::number::parse_i64;
 
 /// The settings in force.
 #[state]
@@ -85,6 +87,16 @@ pub struct Settings {
     pub eviction_tenacity: u32,
 }
 
+/// A save point: a snapshot after so many seconds, if there were so many changes.
+#[state]
+#[derive(Debug, Clone, Copy)]
+pub struct SavePoint {
+    /// Seconds since the last one.
+    pub seconds: u64,
+    /// Changes since the last one.
+    pub changes: u64,
+}
+
 /// Up to where collections stay in their small form.
 #[state]
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +138,14 @@ pub enum Policy {
     VolatileLfu,
     VolatileRandom,
     VolatileTtl,
+}
+
+/// The value of the parameter `save`.
+pub fn save_points(text: &[u8]) -> impl Iterator<Item = SavePoint> {
+    let mut numbers = text.split(|&b| b == b' ').filter_map(parse_i64).map(|n| n as u64);
+    core::iter::from_fn(move || {
+        Some(SavePoint { seconds: numbers.next()?, changes: numbers.next()? })
+    })
 }
 
 impl Settings {
@@ -180,5 +200,18 @@ impl Policy {
             self,
             Self::VolatileLru | Self::VolatileLfu | Self::VolatileRandom | Self::VolatileTtl
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn save_points_are_pairs_of_numbers() {
+        let points: Vec<_> =
+            save_points(b"3600 1 300 100").map(|p| (p.seconds, p.changes)).collect();
+        assert_eq!(points, [(3600, 1), (300, 100)]);
+        assert_eq!(save_points(b"").count(), 0);
     }
 }

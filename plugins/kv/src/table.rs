@@ -6,6 +6,7 @@
 use crate::commands::FAMILIES;
 use crate::cx::{Cx, Outcome};
 use crate::flags::Flags;
+pub use crate::level::{Level, v};
 
 /// A command's function: its arguments, the name first.
 pub type Run = fn(&mut Cx<'_>, &[&[u8]]) -> Outcome;
@@ -77,32 +78,6 @@ pub struct Sub {
     pub since: Level,
     /// What is run.
     pub run: Run,
-}
-
-/// A Redis version, as far as commands and options depend on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Level(u32);
-
-impl Level {
-    /// The level of a version.
-    pub const fn of(major: u8, minor: u8, patch: u8) -> Self {
-        Self((major as u32) << 16 | (minor as u32) << 8 | patch as u32)
-    }
-
-    /// As one number, for the state.
-    pub const fn number(self) -> u32 {
-        self.0
-    }
-
-    /// Major, minor, patch.
-    pub const fn parts(self) -> (u8, u8, u8) {
-        ((self.0 >> 16) as u8, (self.0 >> 8) as u8, self.0 as u8)
-    }
-}
-
-/// Shorthand for rows: [`Level::of`] with patch 0.
-pub const fn v(major: u8, minor: u8) -> Level {
-    Level::of(major, minor, 0)
 }
 
 const SLOTS: usize = 1024;
@@ -186,7 +161,7 @@ impl Table {
             let rows = FAMILIES[family];
             let mut i = 0;
             while i < rows.len() {
-                if rows[i].since.0 <= redis.0 {
+                if rows[i].since.number() <= redis.number() {
                     table.add(&rows[i]);
                 }
                 i += 1;
@@ -223,7 +198,7 @@ impl Table {
                     break;
                 }
                 Some(other) if self.slots[at].name.equals(name) => {
-                    if other.since.0 > row.since.0 {
+                    if other.since.number() > row.since.number() {
                         return;
                     }
                     break;

@@ -3,10 +3,10 @@
 use hotshell_plugin_api::collections::{Box, Bytes, HashMap, HashSet};
 use hotshell_plugin_api::state;
 
+use crate::level::{Level, v};
 use crate::list::List;
 use crate::number::{self, Digits};
 use crate::stream::Stream;
-use crate::table::{Level, v};
 use crate::zset::Ranking;
 
 /// Writes the enum for both state schemas: what is given are the kinds that the larger one has more,

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use hotshell_plugin_api::collections::Bytes;
 
-use crate::cx::index_range;
+use crate::arguments::index_range;
 use crate::number;
 use crate::value::Value;
 use crate::zset::{self, Place, rank_of};

@@ -3,10 +3,11 @@
 use hotshell_plugin_api::collections::Bytes;
 use hotshell_plugin_api::ctx::ClientId;
 
-use super::{End, answer};
+use super::answer;
 use crate::errors;
 use crate::journal;
 use crate::list;
+use crate::list::End;
 use crate::notify;
 use crate::reply::Reply;
 use crate::services::Services;

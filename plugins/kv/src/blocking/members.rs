@@ -3,8 +3,9 @@
 use hotshell_plugin_api::collections::Bytes;
 use hotshell_plugin_api::ctx::ClientId;
 
-use super::{End, answer};
+use super::answer;
 use crate::journal;
+use crate::list::End;
 use crate::notify;
 use crate::reply::{Out, Reply};
 use crate::services::Services;

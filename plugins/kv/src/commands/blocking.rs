@@ -1,10 +1,11 @@
 //! Waiting for an element of the first list that has one: BLPOP, BRPOP, BRPOPLPUSH, BLMOVE.
 
 use super::push_pop::{end, relay, take};
-use crate::blocking::{self, End, Wish};
+use crate::blocking::{self, Wish};
 use crate::cx::{Cx, Outcome, int};
 use crate::errors;
 use crate::flags::Flags;
+use crate::list::End;
 use crate::number;
 use crate::reply::Reply;
 use crate::table::{Keys, rows, v};

@@ -1,11 +1,11 @@
 //! Lists by value: LINSERT, LREM, LPOS.
 
-use crate::blocking::End;
 use crate::chunk;
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{Flags, READ, WRITE};
 use crate::list;
+use crate::list::End;
 use crate::notify;
 use crate::number;
 use crate::reply::Reply;

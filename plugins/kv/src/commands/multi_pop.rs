@@ -2,11 +2,12 @@
 
 use super::blocking::timeout_ms;
 use super::push_pop::popped;
-use crate::blocking::{self, End, Wish, pop_members};
+use crate::blocking::{self, Wish, pop_members};
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{Flags, REMOVE_FAST};
 use crate::list;
+use crate::list::End;
 use crate::notify;
 use crate::reply::Reply;
 use crate::table::{Group, Keys, Level, NO_KEYS, Row, Run, v};

@@ -2,11 +2,11 @@
 
 use hotshell_plugin_api::collections::Bytes;
 
-use crate::blocking::End;
 use crate::cx::{Cx, Outcome, is};
 use crate::errors;
 use crate::flags::{REMOVE_FAST, WRITE, WRITE_FAST};
 use crate::list;
+use crate::list::End;
 use crate::notify;
 use crate::number;
 use crate::reply::Reply;

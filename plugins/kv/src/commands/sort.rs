@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 
 use hotshell_plugin_api::collections::Bytes;
 
-use crate::blocking::End;
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{READ, WRITE};
 use crate::hash;
 use crate::list;
+use crate::list::End;
 use crate::notify;
 use crate::number::{self, Digits};
 use crate::reply::Reply;

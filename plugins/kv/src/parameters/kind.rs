@@ -3,7 +3,7 @@
 use core::fmt::Display;
 
 use crate::notify;
-use crate::number::{parse_f64, parse_i64};
+use crate::number::{parse_f64, parse_i64, parse_memory};
 
 /// What a parameter accepts.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +66,7 @@ impl Kind {
                 in_range(n.ok_or("argument couldn't be parsed into an integer")?, min, max)
             }
             Self::Memory(min, max) => {
-                let n = memory(text).ok_or("argument must be a memory value")?;
+                let n = parse_memory(text).ok_or("argument must be a memory value")?;
                 in_range(n, min, max)
             }
             Self::Clamped([min, max], [low, high]) => {
@@ -76,7 +76,7 @@ impl Kind {
             }
             Self::AtLeast(least) => {
                 Self::Memory(1, i64::MAX as u64).check(text, now)?;
-                Ok(memory(text).unwrap_or_default().max(least).to_string().into_bytes())
+                Ok(parse_memory(text).unwrap_or_default().max(least).to_string().into_bytes())
             }
             Self::MemoryOrPercent => memory_or_percent(text),
             Self::Word(words) => match words.iter().find(|&&known| known == word()) {
@@ -121,7 +121,7 @@ fn memory_or_percent(text: &[u8]) -> Checked {
         }
         return Ok(format!("{percent}%").into_bytes());
     }
-    in_range(memory(text).ok_or(NEITHER)?, 0, u64::MAX)
+    in_range(parse_memory(text).ok_or(NEITHER)?, 0, u64::MAX)
 }
 
 fn check_save(text: &[u8]) -> Checked {
@@ -150,7 +150,8 @@ fn check_buffers(text: &[u8], now: &[u8]) -> Checked {
             _ => return Err("Invalid client class specified in buffer limit configuration.".into()),
         };
         let seconds = parse_i64(class[3]).filter(|seconds| *seconds >= 0);
-        let (Some(hard), Some(soft), Some(seconds)) = (memory(class[1]), memory(class[2]), seconds)
+        let (Some(hard), Some(soft), Some(seconds)) =
+            (parse_memory(class[1]), parse_memory(class[2]), seconds)
         else {
             return Err(
                 "Error in hard, soft or soft_seconds setting in buffer limit configuration.".into(),
@@ -210,38 +211,9 @@ fn check_hostname(text: &[u8]) -> Checked {
     Err("Hostnames may only contain alphanumeric characters, hyphens or dots".into())
 }
 
-/// Bytes with a unit: `100`, `1k`, `2mb`, `1gb`. As Redis' `memtoull`, nothing is 0, and too much is as
-/// much as there can be.
-pub fn memory(text: &[u8]) -> Option<u64> {
-    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
-    let factor: u64 = match text[digits..].to_ascii_lowercase().as_slice() {
-        b"" | b"b" => 1,
-        b"k" => 1000,
-        b"kb" => 1 << 10,
-        b"m" => 1_000_000,
-        b"mb" => 1 << 20,
-        b"g" => 1_000_000_000,
-        b"gb" => 1 << 30,
-        _ => return None,
-    };
-    let digit = |n: u64, b: &u8| n.saturating_mul(10).saturating_add(u64::from(b - b'0'));
-    Some(text[..digits].iter().fold(0, digit).saturating_mul(factor))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn memory_has_units() {
-        assert_eq!(memory(b"100"), Some(100));
-        assert_eq!(memory(b"1k"), Some(1000));
-        assert_eq!(memory(b"2MB"), Some(2 << 20));
-        assert_eq!(memory(b""), Some(0));
-        assert_eq!(memory(b"99999999999999999999gb"), Some(u64::MAX));
-        assert_eq!(memory(b"-1"), None);
-        assert_eq!(memory(b"1tb"), None);
-    }
 
     #[test]
     fn limits_of_buffers_change_class_by_class() {

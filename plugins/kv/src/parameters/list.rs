@@ -1,12 +1,10 @@
 //! The parameters of CONFIG, by name. Those that mean something here write into the settings.
 
 use super::{Kind, Parameter, Set};
-use crate::buffers::{OutputLimit, Share};
 use crate::notify;
-use crate::saving;
 
-use crate::settings::Policy;
-use crate::table::v;
+use crate::level::v;
+use crate::settings::{OutputLimit, Policy, Share, save_points};
 
 const POLICIES: &[&str] = &[
     "volatile-lru",
@@ -219,7 +217,7 @@ parameters! {
     "requirepass", v(1, 0), Kind::Text, "", |all, text| all.password = text.into();
     "sanitize-dump-payload", v(6, 2), Kind::Word(&["no", "yes", "clients"]), "no";
     "save", v(1, 0), Kind::Save, "",
-        |all, text| all.save_points = saving::save_points(text).collect();
+        |all, text| all.save_points = save_points(text).collect();
     "server_cpulist", v(6, 0), Kind::Fixed, "";
     "set-max-intset-entries", v(2, 0), Kind::Integer(0, LONG), "512",
         |all, text| all.limits.intset_entries = number(text) as u64;

@@ -6,10 +6,10 @@
 mod kind;
 mod list;
 
+use crate::level::{Level, v};
 use crate::settings::Settings;
-use crate::table::{Level, v};
 
-pub use kind::{Kind, memory};
+pub use kind::Kind;
 pub use list::PARAMETERS;
 
 /// One parameter.

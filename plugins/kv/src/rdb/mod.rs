@@ -14,8 +14,8 @@ mod stream;
 mod write;
 mod ziplist;
 
+use crate::level::{Level, v};
 use crate::settings::Limits;
-use crate::table::{Level, v};
 use crate::value::Value;
 
 /// What a payload holds; the numbers are Redis'.

@@ -1,9 +1,9 @@
 //! Payloads to values: every kind that Redis 4.0 to 7.0 write, but modules.
 
 use super::{encoded, kind, listpack, lzf, ziplist};
-use crate::blocking::End;
 use crate::hash;
 use crate::list;
+use crate::list::End;
 use crate::number::{self, Decimal};
 use crate::set;
 use crate::settings::Limits;

@@ -1,5 +1,6 @@
 //! Goal: the rooms of the host stay in floors: each stands above all that it uses, so that it can be read
-//! and tested without what is above. Method: the top-level modules that the source names, without tests.
+//! and tested without what is above. And the values of kv know nothing of requests. Method: the top-level
+//! modules that the source names, without tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -42,8 +43,9 @@ fn named(source: &str) -> BTreeSet<String> {
     named
 }
 
-fn uses() -> Uses {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+/// What each top-level module below a folder of the repository uses.
+fn uses(folder: &str) -> Uses {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
     let mut paths = Vec::new();
     sources(&root, &mut paths);
     let mut uses = Uses::new();
@@ -88,10 +90,52 @@ fn circle(uses: &Uses) -> Option<Vec<String>> {
 
 #[test]
 fn no_room_uses_one_that_stands_above_it() {
-    let uses = uses();
+    let uses = uses("host/src");
     assert!(uses["engine"].contains("data"), "the source was read: {uses:?}");
     if let Some(way) = circle(&uses) {
         panic!("rooms use each other in a circle: {}", way.join(" -> "));
+    }
+}
+
+/// Values of keys, how they and replies are written, and what decides their form.
+const VALUES: [&str; 27] = [
+    "arguments",
+    "chunk",
+    "deadlines",
+    "element",
+    "errors",
+    "extended",
+    "flags",
+    "geo",
+    "glob",
+    "hash",
+    "hll",
+    "intset",
+    "level",
+    "list",
+    "members",
+    "memory",
+    "number",
+    "pack",
+    "rdb",
+    "reply",
+    "set",
+    "settings",
+    "sparkline",
+    "stream",
+    "value",
+    "zset",
+    "zset_range",
+];
+
+#[test]
+fn values_of_kv_know_nothing_of_requests() {
+    let uses = uses("plugins/kv/src");
+    assert!(uses["commands"].contains("value"), "the source was read: {uses:?}");
+    for room in VALUES {
+        let used = uses.get(room).unwrap_or_else(|| panic!("there is no room {room}"));
+        let above: Vec<_> = used.iter().filter(|used| !VALUES.contains(&used.as_str())).collect();
+        assert!(above.is_empty(), "{room} uses {above:?}");
     }
 }
 
