@@ -236,11 +236,15 @@ impl Cell {
         (LONGITUDES.part_at(x, self.steps), LATITUDES.part_at(y, self.steps))
     }
 
-    /// The cell so many columns to the east and rows to the north; the grid has no ends.
+    /// The cell so many columns to the east and rows to the north; the grid has no ends. A place at its
+    /// upper edge lies in a column or row behind the last one, which only a move leads back from.
     fn beside(self, x: i32, y: i32) -> Self {
         let ends = (1u32 << self.steps) - 1;
-        let x = gather(self.bits >> 1).wrapping_add_signed(x) & ends;
-        let y = gather(self.bits).wrapping_add_signed(y) & ends;
+        let moved = |at: u32, by: i32| match by {
+            0 => at,
+            _ => at.wrapping_add_signed(by) & ends,
+        };
+        let (x, y) = (moved(gather(self.bits >> 1), x), moved(gather(self.bits), y));
         Self { bits: spread(y) | spread(x) << 1, ..self }
     }
 

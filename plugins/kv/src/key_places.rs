@@ -81,11 +81,6 @@ pub fn are_movable(row: &Row) -> bool {
     rule(row).is_some()
 }
 
-/// Whether a command has keys at all.
-pub fn has_keys(row: &Row) -> bool {
-    row.keys.0 > 0 || are_movable(row)
-}
-
 /// The keys of a request, in its order; `None` when the arguments make no sense.
 pub fn keys<'a>(row: &Row, args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
     match rule(row) {

@@ -67,7 +67,7 @@ fn debug_shows_each_type_of_the_protocol() {
         ("debug reload", "+OK"),
         ("debug stringmatch-len a* abc", ":1"),
         ("debug protocol integer", ":12345"),
-        ("debug protocol push", "-ERR RESP2 does not support push type"),
+        ("debug protocol push", "-ERR RESP2 is not supported by this command"),
         (
             "debug jump",
             "-ERR unknown subcommand or wrong number of arguments for 'jump'. Try DEBUG HELP.",
@@ -79,7 +79,10 @@ fn debug_shows_each_type_of_the_protocol() {
         ("debug protocol null", "_"),
         ("debug protocol set", "~3|:0|:1|:2"),
         ("debug protocol map", "%3|:0|#f|:1|#t|:2|#f"),
-        ("debug protocol push", ">2|$16|server-cpu-usage|:42"),
+        (
+            "debug protocol push",
+            ">2|$16|server-cpu-usage|:42|$40|Some real reply following the push reply",
+        ),
         ("debug protocol bignum", "(1234567999999999999999999999999999999"),
         ("debug protocol true", "#t"),
     ]);

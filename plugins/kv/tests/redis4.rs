@@ -67,7 +67,7 @@ fn the_commands_are_those_of_redis_4_with_arity_flags_and_keys() {
 fn errors_that_quote_a_request_or_name_a_limit_are_those_of_redis_4() {
     let Some(mut both) = start() else { return };
     let (long, half) = ("x".repeat(300), "y".repeat(100));
-    let requests: [&[&[u8]]; 7] = [
+    let requests: [&[&[u8]]; 13] = [
         &[long.as_bytes(), half.as_bytes(), half.as_bytes(), b"z"],
         &[b"f\xff\n\r", b"\xfe\n", b"a\0b"],
         &[b"n\0ame", b"", b""],
@@ -75,6 +75,12 @@ fn errors_that_quote_a_request_or_name_a_limit_are_those_of_redis_4() {
         &[b"append", b"k"],
         &[b"debug", b"nosuch"],
         &[b"debug", b"protocol", b"map"],
+        &[b"client", b"kill", b"id", b"x"],
+        &[b"client", b"kill", b"id", b"-1"],
+        &[b"command", b"getkeys", b"ping"],
+        &[b"command", b"getkeys", b"eval", b"x", b"5"],
+        &[b"command", b"getkeys", b"get"],
+        &[b"command", b"info", b"client|kill", b"get"],
     ];
     for request in requests {
         let [ours, theirs] = both.ask(request);

@@ -369,7 +369,12 @@ mod others {
         Ok(())
     }
 
-    fn lolwut(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
+    fn lolwut(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
+        if let [_, word, version, ..] = *args
+            && is(word, "version")
+        {
+            int(version)?;
+        }
         let (major, minor, patch) = cx.table.redis.parts();
         cx.out.bulk(format!("Redis ver. {major}.{minor}.{patch}\n").as_bytes());
         Ok(())

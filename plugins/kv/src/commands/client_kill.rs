@@ -64,6 +64,8 @@ pub(super) fn kill(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
     let (pairs, rest) = args[2..].as_chunks::<2>();
     for &[word, value] in pairs {
         match () {
+            // To Redis 4 no client has such a number.
+            () if is(word, "id") && !cx.has(v(6, 0)) => filter.id = Some(int(value)? as u64),
             () if is(word, "id") => {
                 let id = int(value).ok().and_then(|id| u64::try_from(id).ok());
                 let id = id.filter(|&id| id > 0);

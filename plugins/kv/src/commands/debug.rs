@@ -213,13 +213,14 @@ fn protocol(cx: &mut Cx<'_>, kind: &[u8]) -> Outcome {
             out.int(90);
             out.bulk(b"Some real reply following the attribute");
         }
-        "attrib" => return Err("ERR RESP2 does not support attributes"),
+        "attrib" => out.bulk(b"Some real reply following the attribute"),
         "push" if resp3 => {
             out.push(2);
             out.bulk(b"server-cpu-usage");
             out.int(42);
+            out.bulk(b"Some real reply following the push reply");
         }
-        "push" => return Err("ERR RESP2 does not support push type"),
+        "push" => return Err("ERR RESP2 is not supported by this command"),
         "verbatim" => out.verbatim(b"This is a verbatim\nstring"),
         "true" => out.truth(true),
         "false" => out.truth(false),
@@ -235,7 +236,7 @@ fn protocol(cx: &mut Cx<'_>, kind: &[u8]) -> Outcome {
         }
         _ => {
             return Err(
-                "ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|attrib|push|verbatim|true|false",
+                "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
             );
         }
     }

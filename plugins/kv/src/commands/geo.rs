@@ -107,7 +107,7 @@ fn geoadd(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 }
 
 /// How a score is read. To Redis 4 one that is no position lies beyond the edges.
-pub(super) fn places(cx: &Cx<'_>) -> fn(f64) -> Place {
+fn places(cx: &Cx<'_>) -> fn(f64) -> Place {
     if cx.has(v(6, 0)) { Place::of_score } else { Place::beyond }
 }
 

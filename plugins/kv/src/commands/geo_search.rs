@@ -2,7 +2,7 @@
 
 use hotshell_plugin_api::collections::Bytes;
 
-use super::geo::{place, place_of, places, reply_distance, reply_place, unit};
+use super::geo::{place, place_of, reply_distance, reply_place, unit};
 use crate::cx::{Cx, Outcome, int, is};
 use crate::errors;
 use crate::flags::{READ, WRITE};
@@ -324,7 +324,6 @@ impl Request<'_> {
 fn search(cx: &mut Cx<'_>, request: &Request<'_>) -> Result<Vec<Hit>, &'static str> {
     let mut hits = Vec::new();
     let (Some(center), Some(shape)) = (request.center, request.shape) else { return Ok(hits) };
-    let read = places(cx);
     let Some(value) = cx.find(request.source, Kind::Zset)?.0 else { return Ok(hits) };
     let enough = if request.any { request.count } else { usize::MAX };
     for (from, to) in center.cover(shape) {
@@ -333,7 +332,7 @@ fn search(cx: &mut Cx<'_>, request: &Request<'_>) -> Result<Vec<Hit>, &'static s
         }
         let ranks = Span::from_up_to(from as f64, to as f64).ranks(value, false);
         zset::each(value, ranks, false, |member, score| {
-            let place = read(score);
+            let place = Place::of_score(score);
             if hits.len() < enough
                 && let Some(meters) = center.distance_within(shape, place)
             {

@@ -73,9 +73,13 @@ fn set_pairs(cx: &mut Cx<'_>, args: &[&[u8]], name: &str) -> Result<Option<i64>,
 }
 
 fn hsetnx(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
-    let limits = cx.state.settings.limits;
+    let (limits, old) = (cx.state.settings.limits, !cx.has(v(7, 0)));
     let value = cx.find_or_put(args[1], Value::hash)?;
     let new = hash::get(value, args[2]).is_none();
+    if !new && old {
+        // Redis 4 makes room for what it does not set.
+        hash::make_room(value, &args[2..], limits);
+    }
     if new {
         hash::set(value, args[2], args[3], limits);
         cx.event(args[1], notify::HASH, "hset");

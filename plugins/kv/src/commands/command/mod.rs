@@ -77,8 +77,9 @@ fn subs_of(cx: &Cx<'_>, row: &Row) -> impl Iterator<Item = &'static Sub> + use<>
 fn find(cx: &Cx<'_>, name: &[u8]) -> Option<(&'static Row, Option<&'static Sub>)> {
     match name.iter().position(|&b| b == b'|') {
         None => cx.table.find(name).map(|row| (row, None)),
+        // Redis 4 knows no subcommands here.
         Some(at) => {
-            let row = cx.table.find(&name[..at])?;
+            let row = cx.table.find(&name[..at]).filter(|_| cx.has(v(7, 0)))?;
             row.sub(&name[at + 1..], cx.table.redis).map(|sub| (row, Some(sub)))
         }
     }
@@ -146,14 +147,11 @@ fn keys_of<'a>(cx: &Cx<'_>, request: &[&'a [u8]]) -> Result<Vec<Key<'a>>, &'stat
 
 /// The same before there were specifications.
 fn old_keys_of<'a>(row: &Row, request: &[&'a [u8]]) -> Result<Vec<Key<'a>>, &'static str> {
-    if !key_places::has_keys(row) {
-        return Err("ERR The command has no key arguments");
-    }
     if !row.takes(request.len()) {
         return Err("ERR Invalid number of arguments specified for command");
     }
-    let keys = key_places::keys(row, request);
-    let keys = keys.ok_or("ERR Invalid arguments specified for command")?;
+    // Whatever has no keys has none, also a request that is wrong.
+    let keys = key_places::keys(row, request).unwrap_or_default();
     Ok(keys.into_iter().map(|key| (key, Vec::new())).collect())
 }
 
