@@ -9,6 +9,7 @@ pub mod http;
 pub mod lines;
 pub mod patch;
 pub mod poll;
+pub mod port;
 pub mod resp;
 pub mod small_disk;
 pub mod traffic;

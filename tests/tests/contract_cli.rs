@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
+use hotshell_tests::artifacts::plugin;
 use hotshell_tests::cli::{self, skipped};
 use hotshell_tests::host::text;
 use hotshell_tests::{Folder, Host, Ran, eventually, hotshell, kv_v1, kv_v2, misbehave};
@@ -102,9 +103,15 @@ fn a_busy_host_exits_4_and_names_the_holder() {
 
 #[test]
 fn a_time_limit_exits_5_and_the_work_goes_on() {
-    let host = Host::start(kv_v1());
+    let folder = Folder::new();
+    let host = Host::with(kv_v1()).flags(&["--data", text(&folder.at("data"))]);
+    let host = host.env("SLOW_DISK", folder.at("order")).env("LD_PRELOAD", plugin("slow-disk"));
+    let host = host.start();
+    // The copy of the new code does not come to the disk before the time is over.
+    folder.install("order", b"wait for files");
     let error = host.refused(5, &["swap", text(&kv_v2()), "--timeout", "1ms"]);
     assert_eq!(error["code"], "TIMEOUT");
+    folder.install("order", b"as it does");
     eventually("the swap is done all the same", || host.status("generation") == 2);
 }
 

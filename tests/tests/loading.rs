@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::SocketAddr;
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::process::Stdio;
 
@@ -12,6 +11,7 @@ use hotshell_tests::eventually;
 use hotshell_tests::files::{Folder, kv_v1};
 use hotshell_tests::host::{Host, text};
 use hotshell_tests::http::get;
+use hotshell_tests::port::Port;
 use hotshell_tests::resp::{Resp, Value, request};
 
 /// Commands of the journal that take milliseconds each: some seconds of reading back.
@@ -36,16 +36,12 @@ fn written(folder: &Folder) -> String {
     data
 }
 
-fn free_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address")
-}
-
 #[test]
 fn a_start_that_loads_is_visible_and_its_clients_hear_loading_and_stay() {
     let folder = Folder::new();
     let data = written(&folder);
-    let (addr, http) = (free_address(), free_address());
+    let ports = [(); 2].map(|()| Port::reserve().expect("a port"));
+    let [addr, http] = ports.each_ref().map(Port::address);
     let host = Host::bare().without_waiting().flag("--plugin").flag(kv_v1());
     let (listen, port) = (addr.to_string(), http.to_string());
     let host = host.flags(&["--listen", &listen, "--http", &port, "--data", &data]).start();
@@ -88,7 +84,8 @@ fn a_start_that_loads_is_visible_and_its_clients_hear_loading_and_stay() {
 fn a_stop_while_it_loads_ends_the_host_at_once_and_loses_nothing() {
     let folder = Folder::new();
     let data = written(&folder);
-    let addr = free_address();
+    let port = Port::reserve().expect("a port");
+    let addr = port.address();
     let begin = || {
         let host = Host::bare().without_waiting().flag("--plugin").flag(kv_v1());
         host.flags(&["--listen", &addr.to_string(), "--data", &data]).start()

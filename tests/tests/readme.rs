@@ -4,13 +4,15 @@
 use std::path::Path;
 
 use hotshell_tests::host::text;
+use hotshell_tests::port::Port;
 use hotshell_tests::transcript::{MARK, parse, run};
 use hotshell_tests::{Folder, artifacts, kv_v1, kv_v2};
 
 /// Plays the transcript of a page in a folder that holds the plugins, with a port of its own in place
 /// of 6380, also as `$PORT`. A host started there is the one that verbs find.
 fn play(page: &str) -> Option<Result<(), String>> {
-    let port = free_port().to_string();
+    let reserved = Port::reserve().expect("a port");
+    let port = reserved.address().port().to_string();
     let steps = parse(&page.replace("6380", &port))?;
     let folder = Folder::new();
     let admin = folder.at(&format!("hotshell/{port}.sock"));
@@ -29,12 +31,6 @@ fn play(page: &str) -> Option<Result<(), String>> {
         ("TMPDIR", text(folder.path())),
     ];
     Some(run(&steps, folder.path(), &vars))
-}
-
-/// A port that nobody listens on, as of now.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }
 
 #[test]

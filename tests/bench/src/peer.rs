@@ -1,7 +1,7 @@
 //! A server to compare with, as a child.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -9,6 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::process::Process;
+
+#[path = "../../src/port.rs"]
+mod port;
+
+use port::Port;
 
 /// How long it may take to answer a PING.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -20,6 +25,7 @@ pub struct Peer {
     pub process: Process,
     /// Where its clients connect.
     pub address: SocketAddr,
+    _port: Port,
     // Last, so that the folder outlives the process.
     _folder: tempfile::TempDir,
 }
@@ -53,19 +59,15 @@ impl Peer {
 
     fn start(program: &str, arguments: impl FnOnce(&mut Command, u16)) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("hotshell-bench-peer-").tempdir()?;
-        let address = free_address()?;
+        let port = Port::reserve()?;
+        let address = port.address();
         let mut command = Command::new(program);
         arguments(&mut command, address.port());
         command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
         let mut process = Process::spawn(program, &mut command)?;
         process.until_ready(|| ping(address))?;
-        Ok(Self { process, address, _folder: folder })
+        Ok(Self { process, address, _port: port, _folder: folder })
     }
-}
-
-/// A port that is free now. The peer takes it right away; should somebody be faster, it says so.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 fn ping(address: SocketAddr) -> Result<()> {

@@ -2,10 +2,15 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use port::Port;
+
+#[path = "../../../../tests/src/port.rs"]
+mod port;
 
 /// The wall clock.
 pub fn unix_ms() -> u64 {
@@ -20,6 +25,7 @@ pub struct Redis {
     log: PathBuf,
     control: TcpStream,
     clients: Vec<TcpStream>,
+    _reserved: Port,
 }
 
 impl Redis {
@@ -47,7 +53,8 @@ impl Redis {
         if !String::from_utf8_lossy(&version.stdout).contains(wanted) {
             return None;
         }
-        let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        let reserved = Port::reserve().ok()?;
+        let port = reserved.address().port();
         let log = std::env::temp_dir().join(format!("hotshell-peer-{port}.log"));
         let process = Command::new(program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
@@ -60,8 +67,8 @@ impl Redis {
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
-        let control = connect_within(port, Duration::from_secs(10));
-        Some(Self { process, port, log, control, clients: Vec::new() })
+        let control = connect_within(port, Duration::from_secs(60));
+        Some(Self { process, port, log, control, clients: Vec::new(), _reserved: reserved })
     }
 
     /// Empties the server and connects so many new clients.
