@@ -231,12 +231,21 @@ fn run_in_mode(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]], re
         cx.out.put(b"+QUEUED\r\n");
         return;
     }
-    if cx.state.modes & MODE_MONITOR != 0 {
+    run_shown(cx, row, slot, args);
+    if cx.state.modes & MODE_OUTPUT != 0 {
+        buffers::answered(cx);
+    }
+}
+
+/// [`run_tracked`], and shows it to those who see all commands.
+fn run_shown(cx: &mut Cx<'_>, row: &'static Row, slot: u16, args: &[&[u8]]) {
+    let (seen, first) = (cx.state.modes & MODE_MONITOR != 0, monitor::shows_first(cx, row));
+    if seen && first {
         monitor::show(cx, row, args);
     }
     run_tracked(cx, row, slot, args);
-    if cx.state.modes & MODE_OUTPUT != 0 {
-        buffers::answered(cx);
+    if seen && !first {
+        monitor::show(cx, row, args);
     }
 }
 
@@ -286,10 +295,7 @@ fn exec_one(cx: &mut Cx<'_>, request: &[u8]) {
     // A version that was switched to in the middle may know the command no more.
     match cx.table.find_slot(args[0]) {
         Some((row, slot)) if row.takes(args.len()) => {
-            if cx.state.modes & MODE_MONITOR != 0 {
-                monitor::show(cx, row, args);
-            }
-            run_tracked(cx, row, slot, args);
+            run_shown(cx, row, slot, args);
             if cx.state.modes & MODE_TRACKING != 0 {
                 // Others hear of a change before they hear of what comes behind it.
                 tracking::tell_others(cx.state, cx.shell, cx.client);

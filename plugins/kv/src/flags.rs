@@ -25,7 +25,7 @@ flags! {
     BLOCKING = 6, "blocking", "May make the client wait.";
     LOADING = 7, "loading", "Also while data is loaded.";
     STALE = 8, "stale", "Also on a stale replica.";
-    SKIP_MONITOR = 9, "skip_monitor", "Not shown by MONITOR.";
+    SKIP_MONITOR = 9, "skip_monitor", "In Redis a script shows itself to MONITOR.";
     SKIP_SLOWLOG = 19, "skip_slowlog", "Not in the slow log.";
     ASKING = 20, "asking", "Also of keys that a cluster is about to move here.";
     FAST = 10, "fast", "O(1) or O(log n).";

@@ -4,13 +4,49 @@ use core::fmt::Write;
 
 use hotshell_plugin_api::ctx::ClientId;
 
-use crate::cx::Cx;
+use crate::cx::{Cx, is};
 use crate::flags::Flags;
 use crate::state::{MODE_MONITOR, SESSION_MONITOR, State};
-use crate::table::Row;
+use crate::table::{Row, v};
 
-/// Commands whose arguments nobody else is to see.
-const SECRET: [&str; 2] = ["auth", "hello"];
+/// Options behind which so many arguments are secret.
+const SECRET_OPTIONS: [(&str, &str, usize); 3] =
+    [("hello", "auth", 2), ("migrate", "auth", 1), ("migrate", "auth2", 2)];
+/// Parameters whose values are secret.
+const SECRET_PARAMETERS: [&str; 5] =
+    ["masterauth", "masteruser", "requirepass", "tls-client-key-file-pass", "tls-key-file-pass"];
+/// Subcommands that are for everybody, of containers that are for admins otherwise.
+const OPEN: [(&str, &[&str]); 3] = [
+    ("acl", &["cat", "genpass", "whoami"]),
+    (
+        "client",
+        &[
+            "caching",
+            "getname",
+            "getredir",
+            "id",
+            "info",
+            "reply",
+            "setname",
+            "tracking",
+            "trackinginfo",
+        ],
+    ),
+    (
+        "cluster",
+        &[
+            "countkeysinslot",
+            "getkeysinslot",
+            "info",
+            "keyslot",
+            "links",
+            "myid",
+            "nodes",
+            "shards",
+            "slots",
+        ],
+    ),
+];
 
 /// Lets the client see all commands from now on. False when it does already.
 pub fn begin(cx: &mut Cx<'_>) -> bool {
@@ -29,10 +65,16 @@ pub fn end(state: &mut State, client: ClientId) {
     state.set_mode(MODE_MONITOR, !state.monitors.is_empty());
 }
 
-/// Shows a command that is about to be executed.
+/// Whether a command is shown before it runs, as by Redis 4 all but EXEC: since then behind it, with the
+/// database that is selected by then.
+pub fn shows_first(cx: &Cx<'_>, row: &Row) -> bool {
+    !cx.has(v(7, 0)) && row.name != "exec"
+}
+
+/// Shows a command that is executed.
 #[cold]
 pub fn show(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]]) {
-    if row.flags.has(Flags::ADMIN) || row.flags.has(Flags::SKIP_MONITOR) {
+    if is_hidden(cx, row, args) {
         return;
     }
     let peer = cx.shell.client_info(cx.client).map(|info| info.peer().to_string());
@@ -47,12 +89,42 @@ pub fn show(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]]) {
     cx.shell.send_many(&cx.state.monitors, line.as_bytes());
 }
 
+/// What is for admins is not shown. Since Redis 7 that is a matter of the subcommand.
+fn is_hidden(cx: &Cx<'_>, row: &Row, args: &[&[u8]]) -> bool {
+    if let (true, false, Some(word)) = (cx.has(v(7, 0)), row.subs.is_empty(), args.get(1)) {
+        let open = OPEN.iter().find(|(name, _)| *name == row.name);
+        if is(word, "help") || open.is_some_and(|(_, subs)| subs.iter().any(|sub| is(word, sub))) {
+            return false;
+        }
+    }
+    row.flags.has(Flags::ADMIN)
+}
+
 /// The arguments without those that nobody else is to see.
 pub fn redacted<'a>(row: &Row, args: &[&'a [u8]]) -> Vec<&'a [u8]> {
-    let secret = SECRET.contains(&row.name);
-    let hide =
-        |(n, arg): (usize, &&'a [u8])| if secret && n > 0 { &b"(redacted)"[..] } else { arg };
-    args.iter().enumerate().map(hide).collect()
+    let mut shown = args.to_vec();
+    let hide = |places: &mut [&'a [u8]]| places.fill(b"(redacted)");
+    let sub = |name| args.get(1).is_some_and(|word| is(word, name));
+    match row.name {
+        "auth" => hide(&mut shown[1..]),
+        "acl" if sub("setuser") => hide(&mut shown[2..]),
+        "config" if sub("set") => {
+            for pair in shown[2..].chunks_exact_mut(2) {
+                if SECRET_PARAMETERS.iter().any(|name| is(pair[0], name)) {
+                    hide(&mut pair[1..]);
+                }
+            }
+        }
+        name => {
+            for (_, option, count) in SECRET_OPTIONS.iter().filter(|(of, ..)| *of == name) {
+                let at = args.iter().position(|word| is(word, option));
+                if let Some(places) = at.and_then(|at| shown.get_mut(at + 1..at + 1 + count)) {
+                    hide(places);
+                }
+            }
+        }
+    }
+    shown
 }
 
 /// Writes bytes in quotes, what cannot be printed with escapes (`sdscatrepr`).
