@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
@@ -12,9 +12,10 @@ use rustix::io::Errno;
 use super::{Artifacts, Fsync, file};
 use crate::error::{Code, Error, Result};
 
-/// How long a child of a host that was killed may hold the lock.
-const CHILD: Duration = Duration::from_secs(2);
-/// Between two looks at it.
+/// Looks at a lock that a child of a host that was killed may hold: two seconds of them, and more on a machine
+/// that stands still meanwhile, where the child does so, too.
+const LOOKS: u32 = 400;
+/// Between two of them.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The folder, locked for as long as this lives. The lock goes with the process, however it ends.
@@ -44,13 +45,14 @@ impl Folder {
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(&lock).map_err(|error| cannot(&lock, &error))?;
-        let began = Instant::now();
+        let mut looks = LOOKS;
         loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
                 // A host that was killed may have left a child between fork and exec, which has the lock
                 // until it comes to that.
-                Err(Errno::WOULDBLOCK) if is_gone(&lock) && began.elapsed() < CHILD => {
+                Err(Errno::WOULDBLOCK) if looks > 0 && is_gone(&lock) => {
+                    looks -= 1;
                     std::thread::sleep(LOOK_AGAIN);
                 }
                 Err(Errno::WOULDBLOCK) => return Err(taken(path, &mut file)),

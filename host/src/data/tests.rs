@@ -331,12 +331,19 @@ fn a_lock_that_only_a_child_of_a_dead_host_holds_is_waited_for() {
     let held = fs::File::options().create_new(true).write(true).open(&lock).expect("made");
     rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("it is free");
     fs::write(&lock, format!("{dead}\n")).expect("writable");
-    let mut sleep = std::process::Command::new("sleep");
-    let mut child = sleep.arg("0.3").stdin(held).spawn().expect("sleep(1) runs");
-    drop(sleep);
-    let began = std::time::Instant::now();
-    let folder = Folder::open(dir.path()).expect("it is free once the child has ended");
-    assert!(began.elapsed().as_millis() >= 100, "the child had it");
+    let mut cat = std::process::Command::new("cat");
+    let (stdin, theirs) = (std::process::Stdio::piped(), held.try_clone().expect("a descriptor"));
+    let mut child = cat.stdin(stdin).stdout(theirs).spawn().expect("cat(1) runs");
+    drop((cat, held));
+    let folder = std::thread::scope(|scope| {
+        let opening = scope.spawn(|| Folder::open(dir.path()));
+        // It waits as long as the child lives; whether it has begun to is open.
+        let (never, pause) = std::sync::mpsc::channel::<()>();
+        let _ = pause.recv_timeout(std::time::Duration::from_millis(100));
+        assert!(!opening.is_finished(), "the child has it");
+        drop((never, child.stdin.take()));
+        opening.join().expect("no panics").expect("it is free once the child has ended")
+    });
     child.wait().expect("it ends");
     // One that a living process holds is not waited for.
     fs::write(&lock, "1\n").expect("writable");

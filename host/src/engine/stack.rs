@@ -157,7 +157,7 @@ mod tests {
                 spin_until(&stop);
             });
             let thread = hear.recv().unwrap();
-            let deadline = Instant::now() + Duration::from_secs(10);
+            let deadline = Instant::now() + Duration::from_secs(180);
             let lines = loop {
                 let lines = of_thread(thread);
                 let top = lines.iter().take(3).any(|line| line.contains("spin_until"));

@@ -137,12 +137,15 @@ mod tests {
     /// Two threads on one processor: each waits for it half of the time.
     #[test]
     fn what_a_thread_waits_for_a_processor_is_not_its_own() {
+        // Otherwise one may be done before the other has begun.
+        let both = std::sync::Barrier::new(2);
         let work = || {
             let mut one = rustix::thread::CpuSet::new();
             one.set(0);
             rustix::thread::sched_setaffinity(None, &one).expect("there is a first processor");
-            let (watch, began) = (Stopwatch::new(), Instant::now());
-            let start = watch.start();
+            let watch = Stopwatch::new();
+            both.wait();
+            let (start, began) = (watch.start(), Instant::now());
             while began.elapsed() < Duration::from_millis(200) {
                 std::hint::spin_loop();
             }

@@ -303,7 +303,7 @@ mod tests {
         let start = Instant::now();
         while is_mapped(large.address) || kept().iter().any(|block| block.address == small.address)
         {
-            assert!(start.elapsed() < Duration::from_secs(20), "not within 20 s");
+            assert!(start.elapsed() < Duration::from_secs(180), "not within 180 s");
             std::thread::yield_now();
         }
     }

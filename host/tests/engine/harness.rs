@@ -20,7 +20,7 @@ use hotshell_plugin_api::schema::Schema;
 use crate::plugin::Lines;
 
 /// How long a test waits for what must happen.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The plugin linked in, as the loader would hand it over.
 pub fn callable<P: Plugin>(generation: u64, version: &str) -> Callable {

@@ -104,10 +104,10 @@ pub fn says(error: &Error, code: Code, parts: &[&str], hint: &str) {
     assert!(error.hint.contains(hint), "hint misses {hint:?}: {}", error.hint);
 }
 
-/// Polls until a condition holds, for at most half a minute.
+/// Polls until a condition holds, for at most three minutes.
 #[track_caller]
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(180);
     while !holds() {
         assert!(Instant::now() < deadline, "never: {what}");
         std::thread::yield_now();
