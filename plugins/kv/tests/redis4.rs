@@ -67,7 +67,7 @@ fn the_commands_are_those_of_redis_4_with_arity_flags_and_keys() {
 fn errors_that_quote_a_request_or_name_a_limit_are_those_of_redis_4() {
     let Some(mut both) = start() else { return };
     let (long, half) = ("x".repeat(300), "y".repeat(100));
-    let requests: [&[&[u8]]; 13] = [
+    let requests: [&[&[u8]]; 14] = [
         &[long.as_bytes(), half.as_bytes(), half.as_bytes(), b"z"],
         &[b"f\xff\n\r", b"\xfe\n", b"a\0b"],
         &[b"n\0ame", b"", b""],
@@ -75,6 +75,7 @@ fn errors_that_quote_a_request_or_name_a_limit_are_those_of_redis_4() {
         &[b"append", b"k"],
         &[b"debug", b"nosuch"],
         &[b"debug", b"protocol", b"map"],
+        &[b"latency", b"doctor"],
         &[b"client", b"kill", b"id", b"x"],
         &[b"client", b"kill", b"id", b"-1"],
         &[b"command", b"getkeys", b"ping"],

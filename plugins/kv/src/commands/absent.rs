@@ -376,7 +376,7 @@ mod others {
             int(version)?;
         }
         let (major, minor, patch) = cx.table.redis.parts();
-        cx.out.bulk(format!("Redis ver. {major}.{minor}.{patch}\n").as_bytes());
+        cx.out.verbatim(format!("Redis ver. {major}.{minor}.{patch}\n").as_bytes());
         Ok(())
     }
 }

@@ -103,15 +103,18 @@ fn reset(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
 
 fn doctor(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     if cx.state.settings.latency_ms == 0 {
-        cx.out.bulk(
-            b"I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis \
-              instance. You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order \
-              to enable it.\n",
+        let scheme = if cx.has(v(6, 0)) { "https" } else { "http" };
+        let text = format!(
+            "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis \
+             instance. You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order \
+             to enable it. If we weren't in a deep space mission I'd suggest to take a look at \
+             {scheme}://redis.io/topics/latency-monitor.\n"
         );
+        cx.out.verbatim(text.as_bytes());
         return Ok(());
     }
     if cx.state.latency.is_empty() {
-        cx.out.bulk(
+        cx.out.verbatim(
             b"Dave, no latency spike was observed during the lifetime of this Redis instance, not in \
               the slightest bit. I honestly think you ought to sit down calmly, take a stress pill, \
               and think things over.\n",
@@ -128,6 +131,6 @@ fn doctor(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
             "{name}: {count} latency spikes (average {mean}ms, worst {max}ms).\n"
         ));
     }
-    cx.out.bulk(text.as_bytes());
+    cx.out.verbatim(text.as_bytes());
     Ok(())
 }

@@ -54,7 +54,7 @@ fn list(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         _ => return Err(errors::SYNTAX),
     };
     let names: Vec<String> = names(cx).filter(|name| wanted(name)).collect();
-    cx.out.set(names.len());
+    cx.out.array(names.len());
     names.iter().for_each(|name| cx.out.bulk(name.as_bytes()));
     Ok(())
 }
