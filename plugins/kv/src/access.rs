@@ -116,6 +116,11 @@ impl Access {
         [a, b, c]
     }
 
+    /// The bits as a number.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
     /// Now, by the wall clock in milliseconds.
     #[inline(always)]
     pub fn now(now_ms: u64) -> Self {

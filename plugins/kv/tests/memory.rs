@@ -1,9 +1,17 @@
-//! Goal: MEMORY and DEBUG answer what tools and test suites ask. Method: exact replies and bounds.
+//! Goal: MEMORY and DEBUG answer what tools and test suites ask. Method: exact replies and bounds, and names
+//! that are compared with a real redis-server.
 
+mod both;
 mod common;
+#[allow(dead_code, reason = "the differential test uses the rest")]
+mod peer;
+mod resp;
 
-use common::{One, V1, V2};
+use both::Both;
+use common::{One, V1, V2, text};
 use hotshell_plugin_api::plugin::Plugin;
+use peer::Redis;
+use resp::Value;
 
 fn usage<P: Plugin>(one: &mut One<P>, key: &str) -> usize {
     let reply = one.ask(&format!("memory usage {key} samples 0"));
@@ -128,4 +136,37 @@ fn small_forms_end_where_the_settings_say() {
         one.ask("del k");
         one.ask("config set hash-max-listpack-entries 512");
     }
+}
+
+/// The names of MEMORY STATS, those within the tables of a database, too.
+fn names(stats: &Value) -> Vec<String> {
+    let pairs = stats.elements().chunks_exact(2);
+    let name = |pair: &[Value]| match &pair[1] {
+        Value::Array(_) | Value::Map(_) => {
+            [vec![pair[0].text().to_owned()], names(&pair[1])].concat()
+        }
+        _ => vec![pair[0].text().to_owned()],
+    };
+    pairs.flat_map(name).collect()
+}
+
+#[test]
+fn memory_stats_and_info_modules_have_the_names_of_redis() {
+    fn compare<P: Plugin>(mut both: Both<P>) {
+        for request in ["set k v", "hset h f v"] {
+            both.ask(&request.split(' ').collect::<Vec<_>>());
+        }
+        let [ours, theirs] = both.values(&["memory", "stats"]);
+        assert_eq!(names(&ours), names(&theirs));
+    }
+    match Redis::start_4() {
+        Some(redis) => compare(Both::<V1>::beside(redis)),
+        None => println!("skipped: HOTSHELL_REDIS_4 is not set: the path of a redis-server 4.0"),
+    }
+    let Some(mut both) = Both::start() else { return };
+    for section in ["modules", "module_list", "MODULES"] {
+        let [ours, theirs] = both.ask(&["info", section]).map(text);
+        assert_eq!(ours, theirs, "{section}");
+    }
+    compare(both);
 }

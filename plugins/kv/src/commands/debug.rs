@@ -171,9 +171,10 @@ fn object(cx: &mut Cx<'_>, key: &[u8]) -> Outcome {
     let Some(value) = cx.peek(key) else { return Err(errors::NO_SUCH_KEY) };
     // Without the byte for the type, as Redis counts.
     let (encoding, bytes) = (value.encoding(level), rdb::length(value) - 1);
-    let idle_s = Access::of(value.head().access).idle_seconds(now);
+    let access = Access::of(value.head().access);
+    let (lru, idle_s) = (access.bits(), access.idle_seconds(now));
     cx.out.simple(&format!(
-        "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:{bytes} lru:0 \
+        "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:{bytes} lru:{lru} \
          lru_seconds_idle:{idle_s}"
     ));
     Ok(())

@@ -5,6 +5,7 @@ use crate::errors;
 use crate::flags::READ;
 use crate::help;
 use crate::memory;
+use crate::process;
 use crate::reply::Reply;
 use crate::table::{Keys, rows, subs, v};
 
@@ -75,47 +76,85 @@ fn purge(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     Ok(())
 }
 
+/// A number of MEMORY STATS.
+enum Number {
+    Whole(u64),
+    Ratio(f64),
+    /// Bytes of the tables of a database: its keys, its times to live.
+    Tables(usize, usize),
+}
+
 fn stats(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
-    let info = cx.shell.server_info();
-    let used: Vec<(usize, usize, usize)> = cx
-        .state
-        .dbs
-        .iter()
-        .enumerate()
-        .filter(|(_, db)| !db.keys.is_empty())
+    use Number::{Ratio, Tables, Whole};
+    let new = cx.has(v(7, 0));
+    let total = cx.shell.server_info().state_bytes;
+    let (peak, resident) = (cx.state.stats.peak_since_reset.max(total), process::resident());
+    let clients = memory::client_buffers(cx);
+    let dbs = cx.state.dbs.iter().enumerate().filter(|(_, db)| !db.keys.is_empty());
+    let tables: Vec<(usize, usize, usize)> = dbs
         .map(|(n, db)| (n, memory::table_bytes(&db.keys), memory::table_bytes(&db.expires)))
         .collect();
-    let keys: usize = cx.state.dbs.iter().map(|db| db.keys.len()).sum();
-    let overhead: usize = used.iter().map(|(_, keys, expires)| keys + expires).sum();
-    let (total, overhead) = (info.state_bytes, overhead as u64);
+    let keys = cx.state.dbs.iter().map(|db| db.keys.len() as u64).sum::<u64>();
+    let overhead = tables.iter().map(|(_, keys, ends)| (keys + ends) as u64).sum::<u64>();
     let dataset = total.saturating_sub(overhead);
-    let numbers = [
-        ("peak.allocated", cx.state.stats.peak_since_reset.max(total)),
-        ("total.allocated", total),
-        ("startup.allocated", 0),
-        ("replication.backlog", 0),
-        ("clients.slaves", 0),
-        ("clients.normal", 0),
-        ("aof.buffer", 0),
-        ("overhead.total", overhead),
-        ("keys.count", keys as u64),
-        ("keys.bytes-per-key", total.checked_div(keys as u64).unwrap_or(0)),
-        ("dataset.bytes", dataset),
-    ];
-    cx.out.map(numbers.len() + used.len() + 1);
-    for (name, n) in numbers {
-        cx.out.bulk(name.as_bytes());
-        cx.out.int(n as i64);
+    let ratio = |part: u64, of: u64| part as f64 / of.max(1) as f64;
+    let mut all: Vec<(String, Number)> = Vec::new();
+    let mut add = |since: bool, name: &str, number| {
+        if since {
+            all.push((name.to_owned(), number));
+        }
+    };
+    add(true, "peak.allocated", Whole(peak));
+    add(true, "total.allocated", Whole(total));
+    for name in ["startup.allocated", "replication.backlog", "clients.slaves"] {
+        add(true, name, Whole(0));
     }
-    cx.out.bulk(b"dataset.percentage");
-    cx.out.double(if total == 0 { 0.0 } else { 100.0 * dataset as f64 / total as f64 });
-    for (n, keys, expires) in used {
-        cx.out.bulk(format!("db.{n}").as_bytes());
-        cx.out.map(2);
-        cx.out.bulk(b"overhead.hashtable.main");
-        cx.out.int(keys as i64);
-        cx.out.bulk(b"overhead.hashtable.expires");
-        cx.out.int(expires as i64);
+    add(true, "clients.normal", Whole(clients));
+    add(new, "cluster.links", Whole(0));
+    add(true, "aof.buffer", Whole(0));
+    add(new, "lua.caches", Whole(0));
+    add(new, "functions.caches", Whole(0));
+    for (n, keys, ends) in tables {
+        add(true, &format!("db.{n}"), Tables(keys, ends));
+    }
+    add(true, "overhead.total", Whole(overhead));
+    add(true, "keys.count", Whole(keys));
+    add(true, "keys.bytes-per-key", Whole(total.checked_div(keys).unwrap_or(0)));
+    add(true, "dataset.bytes", Whole(dataset));
+    add(true, "dataset.percentage", Ratio(100.0 * ratio(dataset, total)));
+    add(true, "peak.percentage", Ratio(100.0 * ratio(total, peak)));
+    // The heap of the state is the allocator; what the process has beyond it is as if it held it back.
+    let beyond = resident.saturating_sub(total);
+    add(new, "allocator.allocated", Whole(total));
+    add(new, "allocator.active", Whole(total));
+    add(new, "allocator.resident", Whole(resident));
+    add(new, "allocator-fragmentation.ratio", Ratio(1.0));
+    add(new, "allocator-fragmentation.bytes", Whole(0));
+    add(new, "allocator-rss.ratio", Ratio(ratio(resident, total)));
+    add(new, "allocator-rss.bytes", Whole(beyond));
+    add(new, "rss-overhead.ratio", Ratio(1.0));
+    add(new, "rss-overhead.bytes", Whole(0));
+    add(true, "fragmentation", Ratio(ratio(resident, total)));
+    add(new, "fragmentation.bytes", Whole(beyond));
+    cx.out.map(all.len());
+    for (name, number) in all {
+        cx.out.bulk(name.as_bytes());
+        match number {
+            Whole(n) => cx.out.int(n as i64),
+            Ratio(ratio) => cx.out.double(ratio),
+            Tables(keys, ends) => reply_tables(cx, keys, ends),
+        }
     }
     Ok(())
+}
+
+fn reply_tables(cx: &mut Cx<'_>, keys: usize, ends: usize) {
+    let new = cx.has(v(7, 0));
+    let slots = new.then_some(("overhead.hashtable.slot-to-keys", 0));
+    let tables = [("overhead.hashtable.main", keys), ("overhead.hashtable.expires", ends)];
+    cx.out.map(tables.len() + usize::from(new));
+    for (name, bytes) in tables.into_iter().chain(slots) {
+        cx.out.bulk(name.as_bytes());
+        cx.out.int(bytes as i64);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::page::Page;
 use crate::cx::Cx;
-use crate::memory::table_bytes;
+use crate::memory::{client_buffers, table_bytes};
 use crate::process;
 use crate::table::v;
 
@@ -66,9 +66,7 @@ fn fragmentation(page: &mut Page, used: u64, resident: u64) {
 }
 
 fn clients_and_allocator(cx: &mut Cx<'_>, page: &mut Page) {
-    let clients = cx.shell.client_ids();
-    let infos = clients.into_iter().filter_map(|id| cx.shell.client_info(id));
-    let buffers: u64 = infos.map(|client| client.unread + client.unsent).sum();
+    let buffers = client_buffers(cx);
     page.zeros(v(5, 0), &["mem_not_counted_for_evict", "mem_replication_backlog"]);
     page.zeros(v(7, 0), &["mem_total_replication_buffers"]);
     page.zeros(v(5, 0), &["mem_clients_slaves"]);

@@ -70,7 +70,10 @@ fn info(cx: &mut Cx<'_>, args: &[&[u8]]) -> Outcome {
         (words.is_empty() && section.default)
             || words.iter().any(|word| {
                 let all = is(word, "all") || (new && is(word, "everything"));
-                is(word, section.name) || all || (is(word, "default") && section.default)
+                is(word, section.name)
+                    || (new && is(word, section.title))
+                    || all
+                    || (is(word, "default") && section.default)
             })
     };
     let table = cx.table;
