@@ -70,6 +70,16 @@ fn redis_cli_talks_looks_around_and_loads() {
     assert!(said(&output).contains("errors: 0, replies: 1000"), "{output:?}");
     let biggest = ask(&["--bigkeys"]);
     assert!(biggest.contains("Biggest   list found '\"list\"' has 1000 items"), "{biggest}");
+    let lfu = ["maxmemory-policy", "allkeys-lfu", "lfu-log-factor", "0", "lfu-decay-time", "0"];
+    assert_eq!(ask(&[&["config", "set"][..], &lfu].concat()), "OK\n");
+    for request in [&["set", "cold", "1"][..], &["set", "hot", "1"], &["get", "hot"]] {
+        ask(request);
+    }
+    // The walk of redis-cli over all keys is no use of them.
+    let hottest = ask(&["--hotkeys"]);
+    for line in ["counter: 6\tkeyname: \"hot\"", "counter: 5\tkeyname: \"cold\""] {
+        assert!(hottest.contains(line), "{hottest}");
+    }
 }
 
 #[test]
