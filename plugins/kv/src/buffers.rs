@@ -16,6 +16,13 @@ const TURNS: u64 = 10;
 /// count.
 const UNCOUNTED: u64 = 16 << 10;
 
+/// Bytes of requests and replies that the shell holds for clients.
+pub fn held(cx: &mut Cx<'_>) -> u64 {
+    let clients = cx.shell.client_ids();
+    let infos = clients.into_iter().filter_map(|id| cx.shell.client_info(id));
+    infos.map(|client| client.unread + client.unsent).sum()
+}
+
 /// Whether a client's unread input is over the limit, or what its request announces would be.
 pub fn query_is_over(state: &State, bytes: usize) -> bool {
     bytes as u64 > state.settings.query_bytes

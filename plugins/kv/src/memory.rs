@@ -4,7 +4,6 @@
 use hotshell_plugin_api::collections::{Bytes, HashMap};
 use hotshell_plugin_api::state::StateType;
 
-use crate::cx::Cx;
 use crate::value::Value;
 
 /// Control bytes of a map, per slot.
@@ -16,13 +15,6 @@ const TREE: usize = 4;
 /// elements are measured and taken for all; 0: all. O(samples).
 pub fn usage(key: &Bytes, value: &Value, samples: usize) -> usize {
     size_of::<Bytes>() + size_of::<Value>() + CONTROL + block(key) + below(value, samples)
-}
-
-/// Bytes of requests and replies that the shell holds for clients.
-pub fn client_buffers(cx: &mut Cx<'_>) -> u64 {
-    let clients = cx.shell.client_ids();
-    let infos = clients.into_iter().filter_map(|id| cx.shell.client_info(id));
-    infos.map(|client| client.unread + client.unsent).sum()
 }
 
 /// The block of a string that is not kept in its handle.

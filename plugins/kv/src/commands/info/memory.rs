@@ -1,8 +1,9 @@
 //! INFO of memory.
 
 use super::page::Page;
+use crate::buffers;
 use crate::cx::Cx;
-use crate::memory::{client_buffers, table_bytes};
+use crate::memory::table_bytes;
 use crate::process;
 use crate::table::v;
 
@@ -66,11 +67,11 @@ fn fragmentation(page: &mut Page, used: u64, resident: u64) {
 }
 
 fn clients_and_allocator(cx: &mut Cx<'_>, page: &mut Page) {
-    let buffers = client_buffers(cx);
+    let held = buffers::held(cx);
     page.zeros(v(5, 0), &["mem_not_counted_for_evict", "mem_replication_backlog"]);
     page.zeros(v(7, 0), &["mem_total_replication_buffers"]);
     page.zeros(v(5, 0), &["mem_clients_slaves"]);
-    page.since(v(5, 0), "mem_clients_normal", buffers);
+    page.since(v(5, 0), "mem_clients_normal", held);
     page.zeros(v(7, 0), &["mem_cluster_links"]);
     page.zeros(v(5, 0), &["mem_aof_buffer"]);
     page.line("mem_allocator", "hotshell");
