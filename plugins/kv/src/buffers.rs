@@ -17,10 +17,13 @@ const TURNS: u64 = 10;
 const UNCOUNTED: u64 = 16 << 10;
 
 /// Bytes of requests and replies that the shell holds for clients.
-pub fn held(cx: &mut Cx<'_>) -> u64 {
-    let clients = cx.shell.client_ids();
-    let infos = clients.into_iter().filter_map(|id| cx.shell.client_info(id));
-    infos.map(|client| client.unread + client.unsent).sum()
+pub fn held(shell: &dyn Services) -> u64 {
+    held_by_each(shell).map(|(bytes, _)| bytes).sum()
+}
+
+fn held_by_each(shell: &dyn Services) -> impl Iterator<Item = (u64, ClientId)> {
+    let infos = shell.client_ids().into_iter().filter_map(|id| shell.client_info(id));
+    infos.map(|client| (client.unread + client.unsent, client.id))
 }
 
 /// Whether a client's unread input is over the limit, or what its request announces would be.
@@ -101,10 +104,7 @@ fn drop_client(shell: &mut dyn Services, id: ClientId) {
 
 /// Closes the clients with the largest buffers until the others take no more than `most` bytes.
 fn evict(state: &mut State, shell: &mut dyn Services, most: u64) {
-    let ids = shell.client_ids();
-    let infos = ids.into_iter().filter_map(|id| shell.client_info(id));
-    let mut all: Vec<(u64, ClientId)> =
-        infos.map(|info| (info.unread + info.unsent, info.id)).collect();
+    let mut all: Vec<(u64, ClientId)> = held_by_each(shell).collect();
     let mut sum: u64 = all.iter().map(|(bytes, _)| bytes).sum();
     if sum <= most {
         return;

@@ -43,17 +43,42 @@ pub fn pages() -> Pages {
     let mut all = HashMap::new();
     let mut rest = TEXT;
     while let Some((name, behind)) = rest.split_once('\n') {
-        // The properties are the lines up to the next one that is not indented.
-        let end = behind.match_indices('\n').map(|(at, _)| at + 1);
-        let mut ends = core::iter::once(0).chain(end);
-        let end = ends.find(|&at| !behind[at..].starts_with(' ')).unwrap_or(behind.len());
-        all.insert(name, Page { lines: &behind[..end] });
-        rest = &behind[end..];
+        let page = Page::at(behind);
+        all.insert(name, page);
+        rest = &behind[page.lines.len()..];
     }
     all
 }
 
+/// The page of one command. O(text), which is less than [`pages`] takes.
+pub fn page(name: &str) -> Option<Page<'static>> {
+    let is_behind = |at: usize| at == 0 || TEXT[..at].ends_with('\n');
+    let mut behind = TEXT.match_indices(name).filter(|(at, _)| is_behind(*at));
+    behind.find_map(|(at, _)| TEXT[at + name.len()..].strip_prefix('\n')).map(Page::at)
+}
+
 impl<'a> Page<'a> {
+    /// The one that begins here: the lines up to the next one that is not indented.
+    fn at(text: &'a str) -> Self {
+        let end = text.match_indices('\n').map(|(at, _)| at + 1);
+        let mut ends = core::iter::once(0).chain(end);
+        let end = ends.find(|&at| !text[at..].starts_with(' ')).unwrap_or(text.len());
+        Self { lines: &text[..end] }
+    }
+
+    /// The flags of a subcommand.
+    pub fn flags(self) -> Vec<&'a str> {
+        let all = match self.get("flags") {
+            Some(Tree::Set(all)) => all,
+            _ => Vec::new(),
+        };
+        let flag = |flag| match flag {
+            Tree::Simple(flag) => Some(flag),
+            _ => None,
+        };
+        all.into_iter().filter_map(flag).collect()
+    }
+
     /// All properties, with their values as text.
     pub fn properties(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.lines.lines().filter_map(|line| line.trim_start().split_once(' '))

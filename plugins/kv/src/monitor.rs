@@ -6,6 +6,7 @@ use hotshell_plugin_api::ctx::ClientId;
 
 use crate::cx::{Cx, is};
 use crate::flags::Flags;
+use crate::manual;
 use crate::state::{MODE_MONITOR, SESSION_MONITOR, State};
 use crate::table::{Row, v};
 
@@ -15,39 +16,6 @@ const SECRET_OPTIONS: [(&str, &str, usize); 3] =
 /// Parameters whose values are secret.
 const SECRET_PARAMETERS: [&str; 5] =
     ["masterauth", "masteruser", "requirepass", "tls-client-key-file-pass", "tls-key-file-pass"];
-/// Subcommands that are for everybody, of containers that are for admins otherwise.
-const OPEN: [(&str, &[&str]); 3] = [
-    ("acl", &["cat", "genpass", "whoami"]),
-    (
-        "client",
-        &[
-            "caching",
-            "getname",
-            "getredir",
-            "id",
-            "info",
-            "reply",
-            "setname",
-            "tracking",
-            "trackinginfo",
-        ],
-    ),
-    (
-        "cluster",
-        &[
-            "countkeysinslot",
-            "getkeysinslot",
-            "info",
-            "keyslot",
-            "links",
-            "myid",
-            "nodes",
-            "shards",
-            "slots",
-        ],
-    ),
-];
-
 /// Lets the client see all commands from now on. False when it does already.
 pub fn begin(cx: &mut Cx<'_>) -> bool {
     if cx.session.has(SESSION_MONITOR) {
@@ -91,13 +59,15 @@ pub fn show(cx: &mut Cx<'_>, row: &Row, args: &[&[u8]]) {
 
 /// What is for admins is not shown. Since Redis 7 that is a matter of the subcommand.
 fn is_hidden(cx: &Cx<'_>, row: &Row, args: &[&[u8]]) -> bool {
-    if let (true, false, Some(word)) = (cx.has(v(7, 0)), row.subs.is_empty(), args.get(1)) {
-        let open = OPEN.iter().find(|(name, _)| *name == row.name);
-        if is(word, "help") || open.is_some_and(|(_, subs)| subs.iter().any(|sub| is(word, sub))) {
-            return false;
-        }
+    let sub = args.get(1).filter(|_| cx.has(v(7, 0)) && !row.subs.is_empty());
+    let page = sub.and_then(|word| {
+        let word = String::from_utf8_lossy(word).to_ascii_lowercase();
+        manual::page(&format!("{}|{word}", row.name))
+    });
+    match page {
+        Some(page) => page.flags().contains(&"admin"),
+        None => row.flags.has(Flags::ADMIN),
     }
-    row.flags.has(Flags::ADMIN)
 }
 
 /// The arguments without those that nobody else is to see.

@@ -90,7 +90,7 @@ fn stats(cx: &mut Cx<'_>, _: &[&[u8]]) -> Outcome {
     let new = cx.has(v(7, 0));
     let total = cx.shell.server_info().state_bytes;
     let (peak, resident) = (cx.state.stats.peak_since_reset.max(total), process::resident());
-    let clients = buffers::held(cx);
+    let clients = buffers::held(cx.shell);
     let dbs = cx.state.dbs.iter().enumerate().filter(|(_, db)| !db.keys.is_empty());
     let tables: Vec<(usize, usize, usize)> = dbs
         .map(|(n, db)| (n, memory::table_bytes(&db.keys), memory::table_bytes(&db.expires)))

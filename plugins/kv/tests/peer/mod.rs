@@ -35,9 +35,18 @@ impl Redis {
     }
 
     /// The same with further options.
+    ///
+    /// # Panics
+    /// When there is none, and `HOTSHELL_REQUIRE_PEERS=1`.
     pub fn start_with(options: &[&str]) -> Option<Self> {
         let debug = ["--enable-debug-command", "yes"];
-        Self::start_program(Path::new("redis-server"), "v=7.0.", &[&debug, options].concat())
+        let options = [&debug, options].concat();
+        let redis = Self::start_program(Path::new("redis-server"), "v=7.0.", &options);
+        assert!(
+            redis.is_some() || std::env::var("HOTSHELL_REQUIRE_PEERS").as_deref() != Ok("1"),
+            "HOTSHELL_REQUIRE_PEERS=1, but there is no redis-server 7.0 in PATH"
+        );
+        redis
     }
 
     /// Starts the redis-server of version 4.0 that `HOTSHELL_REDIS_4` names; `None` without it.

@@ -62,20 +62,12 @@ fn describe(cx: &mut Cx<'_>, pages: &Pages, row: &'static Row) {
 fn describe_sub(cx: &mut Cx<'_>, pages: &Pages, row: &Row, sub: &Sub) {
     let name = format!("{}|{}", row.name, sub.name);
     let page = pages.get(name.as_str()).copied().unwrap_or_default();
-    let flags = match page.get("flags") {
-        Some(Tree::Set(all)) => all,
-        _ => Vec::new(),
-    };
-    let flags = flags.iter().filter_map(|flag| match flag {
-        Tree::Simple(flag) => Some(*flag),
-        _ => None,
-    });
     let place = |name| match page.get(name) {
         Some(Tree::Int(n)) => n as i16,
         _ => 0,
     };
     let keys = (place("first"), place("last"), place("step"));
-    describe_as(cx, &name, sub.arity, &flags.collect::<Vec<_>>(), keys, page);
+    describe_as(cx, &name, sub.arity, &page.flags(), keys, page);
     if cx.has(v(7, 0)) {
         cx.out.set(0);
     }

@@ -67,7 +67,7 @@ fn fragmentation(page: &mut Page, used: u64, resident: u64) {
 }
 
 fn clients_and_allocator(cx: &mut Cx<'_>, page: &mut Page) {
-    let held = buffers::held(cx);
+    let held = buffers::held(cx.shell);
     page.zeros(v(5, 0), &["mem_not_counted_for_evict", "mem_replication_backlog"]);
     page.zeros(v(7, 0), &["mem_total_replication_buffers"]);
     page.zeros(v(5, 0), &["mem_clients_slaves"]);
