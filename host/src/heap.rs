@@ -258,6 +258,7 @@ unsafe fn mi_realloc(ptr: *mut u8, new: usize, align: usize) -> *mut u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::PATIENCE;
 
     /// A block keeps its content while it crosses between mimalloc and mappings, and the count
     /// returns to where it was.
@@ -292,7 +293,7 @@ mod tests {
             let start = std::time::Instant::now();
             // The keeper gives the pages back, front to back.
             while block.add(3 * HUGE - 1).read_volatile() != 0 {
-                assert!(start.elapsed() < std::time::Duration::from_secs(180), "not within 180 s");
+                assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}");
                 std::thread::yield_now();
             }
             assert_eq!(*block.add(HUGE - 1), 1, "a page that is only partly inside stays");
@@ -319,7 +320,7 @@ mod tests {
             };
             let start = std::time::Instant::now();
             while !(resident(HUGE) && resident(2 * HUGE)) {
-                assert!(start.elapsed() < std::time::Duration::from_secs(180), "not within 180 s");
+                assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}");
                 std::thread::yield_now();
             }
             assert!(!resident(0) && !resident(2 * HUGE + PAGE), "nothing around them");
@@ -337,7 +338,7 @@ mod tests {
         loop {
             announce(size, Usage::Soon as u32);
             while is_awaited() {
-                assert!(start.elapsed() < std::time::Duration::from_secs(180), "not within 180 s");
+                assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}");
                 std::thread::yield_now();
             }
             let Some(ready) = ahead::take(size) else { continue };
@@ -378,7 +379,7 @@ mod tests {
             if ask(size, true) == ready.addr() && stayed {
                 return;
             }
-            assert!(start.elapsed() < std::time::Duration::from_secs(180), "not within 180 s");
+            assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}");
         }
     }
 
@@ -408,7 +409,7 @@ mod tests {
         };
         let start = std::time::Instant::now();
         while resident() > pages.len() / 10 {
-            assert!(start.elapsed() < std::time::Duration::from_secs(180), "{}", resident());
+            assert!(start.elapsed() < PATIENCE, "{}", resident());
             std::thread::yield_now();
         }
     }

@@ -5,6 +5,7 @@ use std::ffi::c_void;
 use std::path::PathBuf;
 use std::ptr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hotshell_plugin_api::abi::{Buffer, Call, HostTable, OUTCOME_REFUSED, Outcome, PluginTable};
 use hotshell_plugin_api::schema::{Kind, Schema, TypeDef};
@@ -13,6 +14,9 @@ use tokio::sync::mpsc;
 use crate::engine::{Command, EngineHandle, Switched};
 use crate::generation::{Artifact, Callable, Shape};
 use crate::registry::Fresh;
+
+/// How long a test waits for what must happen, on a machine that is busy or stands still for a while.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A generation that can be registered and must not be called.
 pub fn fresh(number: u64, plugin: &str, version: &str, schema: u32) -> Fresh {

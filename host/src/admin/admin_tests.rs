@@ -10,6 +10,7 @@ use tokio::task::spawn_local;
 use super::*;
 use crate::control::tests::with_main;
 use crate::limits::{MAX_ADMIN_CONNECTIONS, MAX_ADMIN_REQUEST};
+use crate::testing::PATIENCE;
 
 /// Runs a test against a socket of a host with one server.
 fn with_socket<F: Future<Output = ()>>(test: impl FnOnce(PathBuf) -> F) {
@@ -112,8 +113,7 @@ fn an_admin_who_reads_nothing_for_long_is_disconnected() {
         let session = spawn_local(async move { session.run(host_side, &access, 0).await });
         // As many answers as no socket holds; what is asked is read as long as the answers go out.
         let asked = async { while admin.write_all(&b"help\n".repeat(1000)).await.is_ok() {} };
-        let patience = std::time::Duration::from_secs(180);
-        tokio::time::timeout(patience, asked).await.expect("the host closes");
+        tokio::time::timeout(PATIENCE, asked).await.expect("the host closes");
         session.await.expect("no panic");
     });
 }

@@ -11,6 +11,7 @@ use crate::data::frame::Kind;
 use crate::data::progress::LATE_AFTER;
 use crate::data::tests::Read;
 use crate::data::{Folder, Recovered, frame};
+use crate::testing::PATIENCE;
 
 pub(super) const SALT: Salt = Salt(7);
 
@@ -118,7 +119,7 @@ impl Rig {
     }
 
     pub(super) fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(180);
+        let deadline = Instant::now() + PATIENCE;
         while !holds(self) {
             assert!(Instant::now() < deadline, "never: {what}; {:?}", self.disk.script());
             std::thread::yield_now();
@@ -270,10 +271,10 @@ fn the_memory_of_frames_that_were_written_comes_back_unless_it_is_large() {
     let mut rig = Rig::new(Fsync::Always, SEGMENT_BYTES, |_| {});
     rig.append("small");
     rig.append(&"large".repeat(SPARE_BYTES));
-    let spare = rig.spares.recv_timeout(Duration::from_secs(180)).expect("it comes back");
+    let spare = rig.spares.recv_timeout(PATIENCE).expect("it comes back");
     assert!(spare.is_empty() && spare.capacity() > 0);
     rig.append("small again");
-    let spare = rig.spares.recv_timeout(Duration::from_secs(180)).expect("it comes back");
+    let spare = rig.spares.recv_timeout(PATIENCE).expect("it comes back");
     assert!(spare.capacity() <= SPARE_BYTES, "{}", spare.capacity());
     let (outcome, found, _) = rig.end();
     outcome.expect("the disk is well");

@@ -15,13 +15,13 @@ pub(super) fn is_asleep(thread: u64) -> bool {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::time::Duration;
 
     use super::*;
     use crate::engine::handle::{CallKind, Counters};
+    use crate::testing::PATIENCE;
 
     fn until(what: &str, is_so: impl Fn() -> bool) {
-        let deadline = std::time::Instant::now() + Duration::from_secs(180);
+        let deadline = std::time::Instant::now() + PATIENCE;
         while !is_so() {
             assert!(std::time::Instant::now() < deadline, "{what}");
             std::thread::yield_now();

@@ -138,6 +138,7 @@ fn symbols(path: &str) -> Vec<(u64, u64, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::PATIENCE;
 
     #[inline(never)]
     extern "C" fn spin_until(stop: &AtomicBool) {
@@ -157,7 +158,7 @@ mod tests {
                 spin_until(&stop);
             });
             let thread = hear.recv().unwrap();
-            let deadline = Instant::now() + Duration::from_secs(180);
+            let deadline = Instant::now() + PATIENCE;
             let lines = loop {
                 let lines = of_thread(thread);
                 let top = lines.iter().take(3).any(|line| line.contains("spin_until"));

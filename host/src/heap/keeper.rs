@@ -232,6 +232,7 @@ pub(super) fn unmap(block: &Block) {
 mod tests {
     use super::super::{LARGE, alloc_zeroed, free};
     use super::*;
+    use crate::testing::PATIENCE;
 
     /// A block that has had an owner who wrote to its first `used` bytes.
     fn used_block(size: usize, used: usize) -> Block {
@@ -303,7 +304,7 @@ mod tests {
         let start = Instant::now();
         while is_mapped(large.address) || kept().iter().any(|block| block.address == small.address)
         {
-            assert!(start.elapsed() < Duration::from_secs(180), "not within 180 s");
+            assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}");
             std::thread::yield_now();
         }
     }
